@@ -1,0 +1,1 @@
+//! What the contract and engine tests share.

@@ -1,0 +1,3 @@
+//! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
+
+fn main() {}
