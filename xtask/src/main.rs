@@ -1,3 +1,68 @@
 //! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
 
-fn main() {}
+mod dotenv;
+mod exit;
+mod files;
+mod flags;
+mod help;
+mod mode;
+mod process;
+mod render;
+mod settings;
+mod term;
+mod variables;
+
+use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
+
+use flags::{Xtask, XtaskCmd};
+use xshell::Shell;
+
+fn main() -> ExitCode {
+    let args = help::split_equals(env::args_os().skip(1));
+    if args.is_empty() {
+        term::out(&help::overview());
+        return ExitCode::SUCCESS;
+    }
+    let command = match Xtask::from_vec(args.clone()) {
+        Ok(it) => it.subcommand,
+        Err(e) if e.is_help() => {
+            term::out(&help::for_args(&args));
+            return ExitCode::SUCCESS;
+        }
+        Err(e) => return usage_error(&args, &e),
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(exit::code(&e))
+        }
+    }
+}
+
+fn run(command: XtaskCmd) -> anyhow::Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace_root());
+    match command {
+        XtaskCmd::Render(it) => it.run(&sh),
+        _ => Ok(()),
+    }
+}
+
+/// The checkout that cargo runs us in; where the binary is started without cargo, the one that it was built in.
+fn workspace_root() -> PathBuf {
+    let by_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).filter(|it| it.ends_with("xtask"));
+    let xtask = by_cargo.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    xtask.parent().expect("the xtask folder has a parent").to_path_buf()
+}
+
+fn usage_error(args: &[OsString], error: &xflags::Error) -> ExitCode {
+    let name = args[0].to_string_lossy();
+    if help::command(&name).is_some() {
+        eprintln!("error: {error}\n\nTry `cargo xtask {name} --help`.");
+    } else {
+        let hint = help::suggest(&name, help::names()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
+        eprintln!("error: unknown command `{name}`.{hint}\n\nTry `cargo xtask` for the list of commands.");
+    }
+    ExitCode::from(exit::USAGE)
+}

@@ -1,0 +1,360 @@
+//! Reads `.env` files as Docker Compose does: comments, `export`, quotes, escapes, CRLF, references.
+//! Stricter in one point: text after a closing quote is refused, where Compose drops it.
+
+use std::{collections::BTreeMap, ops::Range};
+
+/// One assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The variable's name.
+    pub key: String,
+    /// The value, with quotes, escapes and references resolved.
+    pub value: String,
+    /// The line of the key, from 1.
+    pub line: usize,
+    /// Bytes of the value as written, with its quotes.
+    pub span: Range<usize>,
+}
+
+/// A place that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// Reads a whole file. References look at `environment` first and then at earlier lines, as in Compose.
+/// A key without a separator takes its value from `environment` and is left out where that has none.
+///
+/// # Errors
+/// Every line that cannot be read.
+pub fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Entry>, Vec<Problem>> {
+    let mut reader = Reader { text, at: text.strip_prefix('\u{feff}').map_or(0, |_| 3), line: 1 };
+    let (mut entries, mut problems) = (Vec::<Entry>::new(), Vec::new());
+    let mut known = BTreeMap::<String, String>::new();
+    while reader.skip_blank() {
+        let line = reader.line;
+        let lookup = |name: &str| environment(name).or_else(|| known.get(name).cloned());
+        match reader.assignment(&lookup) {
+            Ok(Some((key, value, span))) => {
+                known.insert(key.clone(), value.clone());
+                entries.push(Entry { key, value, line, span });
+            }
+            Ok(None) => {}
+            Err(message) => {
+                problems.push(Problem { line, message });
+                reader.skip_line();
+            }
+        }
+    }
+    if problems.is_empty() { Ok(entries) } else { Err(problems) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+}
+
+type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.line += self.rest()[..bytes].matches('\n').count();
+        self.at += bytes;
+    }
+
+    /// Skips white space and comments; false at the end of the text.
+    fn skip_blank(&mut self) -> bool {
+        loop {
+            let rest = self.rest();
+            self.advance(rest.len() - rest.trim_start().len());
+            match self.rest().chars().next() {
+                None => return false,
+                Some('#') => self.skip_line(),
+                Some(_) => return true,
+            }
+        }
+    }
+
+    fn skip_line(&mut self) {
+        let rest = self.rest();
+        self.advance(rest.find('\n').unwrap_or(rest.len()));
+    }
+
+    fn skip_spaces(&mut self) {
+        let rest = self.rest();
+        self.advance(rest.len() - rest.trim_start_matches([' ', '\t']).len());
+    }
+
+    fn assignment(&mut self, lookup: &Lookup<'_>) -> Result<Option<(String, String, Range<usize>)>, String> {
+        if self.rest().strip_prefix("export").is_some_and(|it| it.starts_with([' ', '\t'])) {
+            self.advance("export".len());
+            self.skip_spaces();
+        }
+        let line = self.rest().lines().next().unwrap_or("");
+        let length = line.find(['=', ':']).unwrap_or(line.len());
+        let key = line[..length].trim_end();
+        check_key(key)?;
+        if length == line.len() {
+            self.advance(length);
+            let end = self.at;
+            return Ok(lookup(key).map(|value| (key.to_owned(), value, end..end)));
+        }
+        self.advance(length + 1);
+        self.skip_spaces();
+        let start = self.at;
+        let value = match self.rest().chars().next() {
+            Some(quote @ ('\'' | '"')) => self.quoted(quote, lookup)?,
+            _ => self.unquoted(lookup)?,
+        };
+        Ok(Some((key.to_owned(), value.0, start..value.1)))
+    }
+
+    fn unquoted(&mut self, lookup: &Lookup<'_>) -> Result<(String, usize), String> {
+        let line = self.rest().lines().next().unwrap_or("");
+        let comment = (0..line.len())
+            .find(|&i| line.as_bytes()[i] == b'#' && (i == 0 || line.as_bytes()[i - 1].is_ascii_whitespace()));
+        let raw = line[..comment.unwrap_or(line.len())].trim_end();
+        let value = expand(raw, lookup)?;
+        let end = self.at + raw.len();
+        self.skip_line();
+        Ok((value, end))
+    }
+
+    fn quoted(&mut self, quote: char, lookup: &Lookup<'_>) -> Result<(String, usize), String> {
+        let body = &self.rest()[1..];
+        let mut escaped = false;
+        let close = body.find(|c| {
+            let closes = c == quote && !escaped;
+            escaped = c == '\\' && !escaped;
+            closes
+        });
+        let close = close.ok_or_else(|| format!("the value opens with {quote} and never closes"))?;
+        let raw = &body[..close];
+        let end = self.at + close + 2;
+        let after = body[close + 1..].lines().next().unwrap_or("");
+        if !after.trim().is_empty() && !after.trim_start().starts_with('#') {
+            return Err(format!("`{}` follows the closing {quote}", shorten(after.trim())));
+        }
+        let raw = raw.replace("\r\n", "\n");
+        let value = if quote == '\'' { raw.replace("\\'", "'") } else { expand(&unescape(&raw), lookup)? };
+        self.advance(close + 2);
+        self.skip_line();
+        Ok((value, end))
+    }
+}
+
+fn check_key(key: &str) -> Result<(), String> {
+    if key.is_empty() {
+        return Err("there is no variable name before the value".to_owned());
+    }
+    match key.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))) {
+        None => Ok(()),
+        Some(c) if c.is_whitespace() => Err(format!("`{}` is not `NAME=value`: a name holds no space", shorten(key))),
+        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", shorten(key))),
+    }
+}
+
+/// Resolves backslash escapes, but keeps `\$` as `$$`, which [`expand`] reads as one dollar.
+fn unescape(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('r') => out.push('\r'),
+            Some('t') => out.push('\t'),
+            Some('"') => out.push('"'),
+            Some('\\') => out.push('\\'),
+            Some('$') => out.push_str("$$"),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// Resolves `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:+b}`, `${A+b}`, `${A:?b}`, `${A?b}` and `$$`.
+fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+    expand_nested(raw, lookup, 0)
+}
+
+fn expand_nested(raw: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String, String> {
+    if depth > 16 {
+        return Err("references are nested more than 16 deep".to_owned());
+    }
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('{') {
+            let close = closing_brace(after).ok_or_else(|| format!("`${{{}` has no closing brace", shorten(after)))?;
+            out.push_str(&reference(&after[..close], lookup, depth)?);
+            rest = &after[close + 1..];
+        } else {
+            let name = name_prefix(rest);
+            if name.is_empty() {
+                out.push('$');
+            } else {
+                out.push_str(&lookup(name).unwrap_or_default());
+            }
+            rest = &rest[name.len()..];
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn reference(inside: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String, String> {
+    let name = name_prefix(inside);
+    let operator = &inside[name.len()..];
+    if name.is_empty() {
+        return Err(format!("`${{{}}}` names no variable", shorten(inside)));
+    }
+    let value = lookup(name);
+    let (set, operator) = match operator.strip_prefix(':') {
+        Some(it) => (value.as_deref().is_some_and(|it| !it.is_empty()), it),
+        None => (value.is_some(), operator),
+    };
+    let word = operator.get(1..).unwrap_or("");
+    match operator.chars().next() {
+        None if inside.len() == name.len() => Ok(value.unwrap_or_default()),
+        Some('-') if set => Ok(value.unwrap_or_default()),
+        Some('-') => expand_nested(word, lookup, depth + 1),
+        Some('+') if set => expand_nested(word, lookup, depth + 1),
+        Some('+') => Ok(String::new()),
+        Some('?') if set => Ok(value.unwrap_or_default()),
+        Some('?') => Err(format!("`{name}` is needed here and not set: {}", shorten(word))),
+        _ => Err(format!("`${{{}}}` is not a reference that Compose knows", shorten(inside))),
+    }
+}
+
+fn name_prefix(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    if text.starts_with(|c: char| c.is_ascii_digit()) { "" } else { &text[..end] }
+}
+
+fn closing_brace(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (i, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(i),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// At most 40 characters, so that one bad line cannot flood the terminal.
+fn shorten(text: &str) -> String {
+    let mut out: String = text.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if out.len() < text.len() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Vec<(String, String)> {
+        let environment = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+        parse(text, &environment).unwrap().into_iter().map(|it| (it.key, it.value)).collect()
+    }
+
+    fn value(text: &str) -> String {
+        read(text).pop().unwrap().1
+    }
+
+    fn problems(text: &str) -> Vec<usize> {
+        parse(text, &|_| None).unwrap_err().into_iter().map(|it| it.line).collect()
+    }
+
+    #[test]
+    fn values_are_read_as_compose_reads_them() {
+        for (text, expected) in [
+            ("A=1", "1"),
+            ("A = b c ", "b c"),
+            ("export A=x", "x"),
+            ("export\tA=x", "x"),
+            ("A=", ""),
+            ("A=#x", ""),
+            ("A=foo#bar # comment", "foo#bar"),
+            ("A: yaml", "yaml"),
+            ("A='it $HOME \\n # x'", "it $HOME \\n # x"),
+            ("A='o\\'x'", "o'x"),
+            ("A=\"a\\tb\\\"q\\$HOME \\x\"", "a\tb\"q$HOME \\x"),
+            ("A=\"two\nlines\" # c", "two\nlines"),
+            ("A=x\r\n", "x"),
+            ("A=\"x\"\r\nB=y\r\n", "y"),
+            ("\u{feff}A=x", "x"),
+            ("A=$HOME/x", "/home/me/x"),
+            ("B=1\nA=${B}2", "12"),
+            ("A=${NONE:-d}", "d"),
+            ("A=${NONE-${HOME}}", "/home/me"),
+            ("E=\nA=${E:-d}${E-x}", "d"),
+            ("A=${HOME:+set}${NONE:+set}", "set"),
+            ("A=$$HOME $1 $", "$HOME $1 $"),
+            ("A=naïve ✓", "naïve ✓"),
+            ("export=1", "1"),
+            ("HOME", "/home/me"),
+        ] {
+            assert_eq!(value(text), expected, "{text:?}");
+        }
+        assert_eq!(read("NOT_SET\n# only a comment\n\n"), []);
+    }
+
+    #[test]
+    fn every_bad_line_is_reported_with_its_number() {
+        assert_eq!(problems("A=1\nA B=2\n\n=3\nC=\"x\" y\nD=4\nE=${\nÄ=1\n"), [2, 4, 5, 7, 8]);
+        assert_eq!(problems("A=1\nB='open\nC=1\n"), [2]);
+        assert_eq!(problems("A=${B:?say why}"), [1]);
+        assert_eq!(problems("A=${}"), [1]);
+    }
+
+    #[test]
+    fn a_span_covers_the_value_as_written() {
+        let text = "export A = 'x' # c\nB=y z  # c\nC=\n";
+        let spans: Vec<&str> = parse(text, &|_| None).unwrap().iter().map(|it| &text[it.span.clone()]).collect();
+        assert_eq!(spans, ["'x'", "y z", ""]);
+    }
+
+    #[test]
+    fn a_long_chain_of_references_is_refused_and_not_followed_for_ever() {
+        let text = format!("A={}{}", "${B:-".repeat(5000), "}".repeat(5000));
+        assert_eq!(problems(&text), [1]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "\\PC*|[A-C=:'\"\\\\$ {}#\r\n-]{0,80}") {
+            _ = parse(&text, &|_| Some("v".to_owned()));
+        }
+
+        #[test]
+        fn any_value_survives_single_quotes(value in "[^'\\\\\r]*") {
+            prop_assert_eq!(read(&format!("A='{value}'")), [("A".to_owned(), value)]);
+        }
+    }
+}

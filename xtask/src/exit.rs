@@ -1,0 +1,51 @@
+//! Exit codes, and the errors that carry one.
+
+use std::{error::Error, fmt};
+
+/// The task itself failed; also the code of every error that names no other.
+pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// Something that the task needs is missing or invalid; nothing was started.
+pub const PREREQUISITE: u8 = 3;
+/// Services did not become ready.
+pub const NOT_READY: u8 = 4;
+/// A confirmation was needed and not given.
+pub const REFUSED: u8 = 5;
+
+/// An error with an exit code of its own. Its text is all that the user sees.
+#[derive(Debug)]
+pub struct Exit {
+    code: u8,
+    text: String,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Exit {}
+
+/// An error that ends the process with `code`.
+pub fn exit(code: u8, text: impl Into<String>) -> anyhow::Error {
+    Exit { code, text: text.into() }.into()
+}
+
+/// The exit code of an error: its own, or [`FAILED`].
+pub fn code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<Exit>().map_or(FAILED, |it| it.code)
+}
+
+/// Several findings as one error with the code [`PREREQUISITE`], or `Ok` where there are none.
+///
+/// # Errors
+/// At least one finding.
+pub fn prerequisites(title: &str, findings: &[String]) -> anyhow::Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let list: String = findings.iter().map(|it| format!("\n  - {}", it.replace('\n', "\n    "))).collect();
+    Err(exit(PREREQUISITE, format!("{title}:{list}")))
+}

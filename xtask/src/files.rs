@@ -1,0 +1,83 @@
+//! Files are replaced whole or not at all.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+/// Reads a text file; `None` where there is none.
+///
+/// # Errors
+/// The file is there and cannot be read as UTF-8 text.
+pub fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => anyhow::bail!("{} is not UTF-8 text", path.display()),
+        },
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Replaces a file atomically, with these permission bits, making its folder where needed. Returns whether it changed;
+/// a file that holds `text` already is not touched.
+///
+/// # Errors
+/// The folder or the file cannot be written; the old content is then still there.
+pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
+    if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
+        return Ok(false);
+    }
+    let folder = path.parent().context("a file needs a folder")?;
+    let temporary = temporary_name(path);
+    let written = fs::create_dir_all(folder).and_then(|()| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if let Err(e) = written {
+        _ = fs::remove_file(&temporary);
+        return Err(e).with_context(|| format!("cannot write {}; what was there is kept", path.display()));
+    }
+    Ok(true)
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn replacing_a_file_leaves_no_temporary_file_and_sets_the_mode() {
+        let sh = xshell::Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        let path = folder.path().join("new/file");
+        assert!(replace(&path, "one", 0o600).unwrap());
+        assert!(!replace(&path, "one", 0o600).unwrap());
+        assert!(replace(&path, "two", 0o600).unwrap());
+        assert_eq!(read(&path).unwrap().as_deref(), Some("two"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_kept() {
+        let sh = xshell::Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        assert!(replace(&path, "x", 0o600).unwrap_err().to_string().contains("is kept"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,172 @@
+//! The whole command line. Each command's struct has its `run` in the file of that name.
+
+use std::{path::PathBuf, str::FromStr};
+
+xflags::xflags! {
+    /// Develop the Temporal SRE Copilot: the stack, its images, its schemas.
+    cmd xtask {
+        /// Start everything and wait until it is ready. Safe to repeat: only what changed is recreated.
+        cmd dev-up {
+            /// Start only these services and what they depend on.
+            repeated service: String
+            /// Use local PostgreSQL in place of Aurora DSQL: no AWS account, no network.
+            optional --local
+            /// Use Aurora DSQL, also where the last `dev-up` was `--local`.
+            optional --dsql
+            /// Build the images first.
+            optional --build
+            /// Give up waiting after this many seconds (default 300).
+            optional --timeout secs: u64
+            /// Move every host port up by this much, for a second checkout on one machine.
+            optional --port-offset n: u16
+            /// Run images of this platform: `linux/arm64` or `linux/amd64` (default: the engine's own).
+            optional --platform p: Platform
+            /// Stay in the foreground with the logs; Ctrl-C stops the stack and keeps its data.
+            optional --attach
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Stop the stack. Data is kept unless `--volumes` is given.
+        cmd dev-down {
+            /// Remove the data volumes too; names them and asks.
+            optional --volumes
+            /// Do not ask.
+            optional -y, --yes
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// List the services: state, health and ports.
+        cmd dev-ps {}
+        /// Show what runs and what has changed since it started.
+        cmd dev-status {
+            /// Print JSON (`schemaVersion` 1) instead of a table.
+            optional --json
+        }
+        /// Follow the logs.
+        cmd dev-logs {
+            /// Only these services.
+            repeated service: String
+            /// Print what there is and stop.
+            optional --no-follow
+            /// Start with the last lines only.
+            optional -n, --tail n: u64
+            /// Start at this time: `10m`, `2h` or a timestamp.
+            optional --since t: String
+        }
+        /// Restart services.
+        cmd dev-restart {
+            /// Only these services (default: all).
+            repeated service: String
+            /// Build their images first.
+            optional --build
+        }
+        /// Run a command in a service's container: `dev-exec SERVICE -- CMD…` (default: a shell).
+        cmd dev-exec {
+            /// The service.
+            required service: String
+            /// The command and its arguments, after `--`.
+            repeated cmd: String
+        }
+        /// Build the images from the checkouts: `temporal`, `copilot` or `all` (default).
+        cmd dev-build {
+            /// What to build.
+            optional what: BuildTarget
+            /// The temporal-dsql checkout (default: TEMPORAL_DSQL_PATH, else `../temporal-dsql`).
+            optional --temporal-dsql path: PathBuf
+            /// The Copilot checkout (default: TEMPORAL_SRE_COPILOT_PATH, else this repo or `../temporal-sre-copilot`).
+            optional --copilot path: PathBuf
+            /// Build for this architecture: `arm64` or `amd64` (default: the engine's own).
+            optional --arch arch: Arch
+            /// Ignore the build cache.
+            optional --no-cache
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Render the persistence template for both clusters into `dev/.rendered/`.
+        cmd render {
+            /// Only this cluster: `monitored` or `copilot`.
+            optional --cluster cluster: Cluster
+            /// Print the result instead of writing files.
+            optional --stdout
+            /// Render for the local PostgreSQL.
+            optional --local
+            /// Render for Aurora DSQL.
+            optional --dsql
+        }
+        /// Run every test: unit, property, contract, and the engine tests, which need Docker.
+        cmd test {
+            /// Passed to the test runner, after `--`.
+            repeated arg: String
+        }
+    }
+}
+
+/// The overview's groups; every command stands in exactly one.
+pub const GROUPS: &[(&str, &[&str])] = &[
+    ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
+    ("Look inside", &["dev-ps", "dev-exec", "render"]),
+    ("Build and test", &["dev-build", "test"]),
+];
+
+/// The generated help of every command, which [`crate::help`] cuts up.
+pub const HELP: &str = Xtask::HELP_;
+
+/// A choice among fixed words. `FromStr` lists them when a value is refused.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
+            /// The word a user types.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|it| it.as_str() == word).ok_or_else(|| {
+                    let allowed: Vec<String> = Self::ALL.iter().map(|it| format!("`{}`", it.as_str())).collect();
+                    format!("expected {}, got `{word}`", allowed.join(" or "))
+                })
+            }
+        }
+    };
+}
+
+choice! {
+    /// One of the two Temporal clusters.
+    Cluster { Monitored = "monitored", Copilot = "copilot" }
+}
+choice! {
+    /// What `dev-build` builds.
+    BuildTarget { Temporal = "temporal", Copilot = "copilot", All = "all" }
+}
+choice! {
+    /// A processor architecture, in Docker's and Go's spelling.
+    Arch { Arm64 = "arm64", Amd64 = "amd64" }
+}
+choice! {
+    /// A platform, in Docker's spelling.
+    Platform { LinuxArm64 = "linux/arm64", LinuxAmd64 = "linux/amd64" }
+}
+
+/// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.
+///
+/// # Errors
+/// Both at once.
+pub fn mode_flag(local: bool, dsql: bool) -> xflags::Result<Option<bool>> {
+    match (local, dsql) {
+        (true, true) => Err(xflags::Error::new("`--local` and `--dsql` exclude each other")),
+        (true, false) => Ok(Some(true)),
+        (false, true) => Ok(Some(false)),
+        (false, false) => Ok(None),
+    }
+}

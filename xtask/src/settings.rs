@@ -1,0 +1,254 @@
+//! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
+
+use std::{
+    collections::BTreeMap,
+    env, fmt,
+    path::{Path, PathBuf},
+};
+
+use xshell::Shell;
+
+use crate::{
+    dotenv, files,
+    variables::{self, Kind, Variable},
+};
+
+/// The user's file of variables, from the workspace root.
+pub const ENV_FILE: &str = "dev/.env";
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Local,
+    Environment,
+    /// A line of `dev/.env`.
+    File(usize),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Local => f.write_str("fixed by --local"),
+            Origin::Environment => f.write_str("process environment"),
+            Origin::File(line) => write!(f, "{ENV_FILE}, line {line}"),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Something wrong with a variable, or with the file as a whole.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The variable, where it is about one.
+    pub name: Option<&'static str>,
+    pub text: String,
+}
+
+/// The resolved variables of one mode.
+#[derive(Debug)]
+pub struct Settings {
+    /// Local PostgreSQL in place of Aurora DSQL.
+    pub local: bool,
+    /// Everything that is missing or wrong, in the order of [`variables::ALL`].
+    pub problems: Vec<Problem>,
+    values: BTreeMap<&'static str, (String, Origin)>,
+}
+
+impl Settings {
+    /// Reads `dev/.env` and the process environment.
+    pub fn load(sh: &Shell, local: bool) -> Settings {
+        let environment = |name: &str| env::var(name).ok();
+        let path = sh.current_dir().join(ENV_FILE);
+        let mut problems = Vec::new();
+        let entries = match files::read(&path).map_err(|e| format!("{e:#}")) {
+            Ok(text) => dotenv::parse(&text.unwrap_or_default(), &environment).unwrap_or_else(|all| {
+                let lines = all.into_iter().map(|it| format!("{ENV_FILE}, line {}: {}", it.line, it.message));
+                problems.extend(lines.map(|text| Problem { name: None, text }));
+                Vec::new()
+            }),
+            Err(text) => {
+                problems.push(Problem { name: None, text });
+                Vec::new()
+            }
+        };
+        let unread = !problems.is_empty();
+        let mut settings = Settings::resolve(local, &entries, &environment);
+        if unread {
+            // What a file says that cannot be read is unknown: calling its variables missing would be a false alarm.
+            settings.problems.retain(|it| !it.text.contains("is not set"));
+        }
+        problems.append(&mut settings.problems);
+        Settings { problems, ..settings }
+    }
+
+    /// The same, from values in hand.
+    pub fn resolve(local: bool, file: &[dotenv::Entry], environment: &dyn Fn(&str) -> Option<String>) -> Settings {
+        let mut settings = Settings { local, problems: Vec::new(), values: BTreeMap::new() };
+        for variable in variables::ALL {
+            let found = find(variable, local, file, environment);
+            if let Some(text) = problem(variable, found.as_ref()) {
+                settings.problems.push(Problem { name: Some(variable.name), text });
+            }
+            settings.values.extend(found.map(|it| (variable.name, it)));
+        }
+        settings.check_together();
+        settings
+    }
+
+    /// The value of a variable; empty where it has none.
+    pub fn get(&self, name: &str) -> &str {
+        debug_assert!(variables::find(name).is_some(), "{name} is not declared");
+        self.values.get(name).map_or("", |(value, _)| value)
+    }
+
+    /// Where the value comes from.
+    pub fn origin(&self, name: &str) -> Option<Origin> {
+        self.values.get(name).map(|(_, origin)| *origin)
+    }
+
+    /// A path given by a variable: `~/` is the home folder, anything relative starts at `root`.
+    pub fn path(&self, root: &Path, name: &str) -> PathBuf {
+        let value = self.get(name);
+        match (value.strip_prefix("~/"), env::var_os("HOME")) {
+            (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+            _ => root.join(value),
+        }
+    }
+
+    /// Rules over more than one variable.
+    fn check_together(&mut self) {
+        let pair = |a: &str, b: &str| (self.get(a).to_owned(), self.get(b).to_owned());
+        let mut found = Vec::new();
+        let (most, idle) = pair("TEMPORAL_SQL_MAX_CONNS", "TEMPORAL_SQL_MAX_IDLE_CONNS");
+        if most != idle {
+            let name = "TEMPORAL_SQL_MAX_IDLE_CONNS";
+            let why = "a pool that closes idle connections runs into DSQL's limit on new ones";
+            found.push((name, format!("it must equal TEMPORAL_SQL_MAX_CONNS, `{most}`: {why}")));
+        }
+        let (monitored, copilot) = pair("TEMPORAL_ELASTICSEARCH_INDEX", "COPILOT_ELASTICSEARCH_INDEX");
+        if monitored == copilot {
+            found.push(("COPILOT_ELASTICSEARCH_INDEX", "another index than TEMPORAL_ELASTICSEARCH_INDEX".to_owned()));
+        }
+        let (monitored, copilot) = pair("TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST");
+        if monitored == copilot && !monitored.is_empty() {
+            found.push((
+                "COPILOT_DSQL_HOST",
+                "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema".to_owned(),
+            ));
+        }
+        for (name, expected) in found {
+            if !self.problems.iter().any(|it| it.name == Some(name)) {
+                let text = wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), &expected);
+                self.problems.push(Problem { name: Some(name), text });
+            }
+        }
+    }
+}
+
+fn find(
+    variable: &Variable,
+    local: bool,
+    file: &[dotenv::Entry],
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Option<(String, Origin)> {
+    let fixed = variable.local.filter(|_| local).map(|it| (it.to_owned(), Origin::Local));
+    let process = || environment(variable.name).map(|it| (it, Origin::Environment));
+    // As in Compose, the last of several lines wins.
+    let line = || file.iter().rfind(|it| it.key == variable.name).map(|it| (it.value.clone(), Origin::File(it.line)));
+    let default = || variable.default.map(|it| (it.to_owned(), Origin::Default));
+    fixed.or_else(process).or_else(line).or_else(default)
+}
+
+fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<String> {
+    let name = variable.name;
+    match found {
+        None => Some(format!(
+            "`{name}` is not set in the process environment or {ENV_FILE}: expected {}",
+            expected(variable.kind)
+        )),
+        Some((value, _)) if value.is_empty() && variable.default == Some("") => None,
+        Some((value, origin)) if value.is_empty() => {
+            let remedy = variable.default.map_or(String::new(), |it| format!("; without the line it is `{it}`"));
+            Some(format!("`{name}` is empty ({origin}): expected {}{remedy}", expected(variable.kind)))
+        }
+        Some((value, origin)) => variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it)),
+    }
+}
+
+fn expected(kind: Kind) -> String {
+    kind.check("").err().unwrap_or_else(|| "a value".to_owned())
+}
+
+fn wrong(name: &str, value: &str, origin: Origin, expected: &str) -> String {
+    let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
+    if value.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    format!("`{name}` is `{shown}` ({origin}): expected {expected}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(local: bool, file: &str, environment: &[(&str, &str)]) -> Settings {
+        let lookup = |name: &str| environment.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
+        Settings::resolve(local, &dotenv::parse(file, &lookup).unwrap(), &lookup)
+    }
+
+    const HOSTS: &str = "TEMPORAL_SQL_HOST=a.example\nCOPILOT_DSQL_HOST=b.example\n";
+
+    #[test]
+    fn the_process_environment_wins_over_the_file_and_the_file_over_the_default() {
+        let settings = resolve(
+            false,
+            &format!("{HOSTS}TEMPORAL_LOG_LEVEL=warn\nAWS_REGION=us-east-1"),
+            &[("AWS_REGION", "eu-west-2")],
+        );
+        assert_eq!(settings.get("AWS_REGION"), "eu-west-2");
+        assert_eq!(settings.origin("TEMPORAL_LOG_LEVEL"), Some(Origin::File(3)));
+        assert_eq!(settings.get("TEMPORAL_SQL_PORT"), "5432");
+        assert!(settings.problems.is_empty(), "{:?}", settings.problems);
+    }
+
+    #[test]
+    fn local_needs_no_file_and_overrides_what_would_point_elsewhere() {
+        let settings = resolve(true, HOSTS, &[("TEMPORAL_SQL_MAX_CONNS", "50"), ("AWS_REGION", "us-east-1")]);
+        assert_eq!(settings.get("TEMPORAL_SQL_HOST"), variables::LOCAL_MONITORED_HOST);
+        assert_eq!(settings.get("AWS_REGION"), "eu-west-1");
+        assert_eq!(settings.get("TEMPORAL_SQL_MAX_CONNS"), "10");
+        assert!(resolve(true, "", &[]).problems.is_empty());
+    }
+
+    #[test]
+    fn everything_wrong_is_reported_at_once_with_its_place() {
+        let file = "COPILOT_DSQL_HOST=\nTEMPORAL_SQL_PORT=abc\nTEMPORAL_SQL_DATABASE=mine\n";
+        let problems: Vec<String> = resolve(false, file, &[]).problems.into_iter().map(|it| it.text).collect();
+        assert_eq!(problems.len(), 4, "{problems:#?}");
+        assert!(problems[0].starts_with("`TEMPORAL_SQL_HOST` is not set"), "{}", problems[0]);
+        assert!(
+            problems[1].starts_with("`TEMPORAL_SQL_PORT` is `abc` (dev/.env, line 2): expected a port"),
+            "{}",
+            problems[1]
+        );
+        assert!(problems[2].contains("`mine` (dev/.env, line 3): expected `postgres`"), "{}", problems[2]);
+        assert!(problems[3].starts_with("`COPILOT_DSQL_HOST` is empty (dev/.env, line 1)"), "{}", problems[3]);
+    }
+
+    #[test]
+    fn values_that_contradict_each_other_are_found() {
+        let file =
+            format!("{HOSTS}TEMPORAL_SQL_MAX_CONNS=20\nCOPILOT_ELASTICSEARCH_INDEX=temporal_visibility_v1_dev\n");
+        let settings = resolve(false, &file, &[("COPILOT_DSQL_HOST", "a.example")]);
+        let names: Vec<_> = settings.problems.iter().filter_map(|it| it.name).collect();
+        assert_eq!(names, ["TEMPORAL_SQL_MAX_IDLE_CONNS", "COPILOT_ELASTICSEARCH_INDEX", "COPILOT_DSQL_HOST"]);
+    }
+
+    #[test]
+    fn a_hostile_value_is_shown_short_and_escaped() {
+        let settings = resolve(true, &format!("TEMPORAL_LOG_LEVEL=\"\u{1b}[31m{}\"", "x".repeat(100_000)), &[]);
+        let text = &settings.problems[0].text;
+        assert!(text.len() < 300 && !text.contains('\u{1b}'), "{text}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Every variable of `dev/.env`: what it may hold, what it is when nobody sets it, and what `--local` makes of it.
+
+use serde_yaml::Value;
+
+/// What a variable may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Host,
+    Port,
+    /// A positive whole number that fits the server's 32-bit fields.
+    Count,
+    /// A Go duration above zero, such as `30s` or `1h30m`.
+    Duration,
+    Bool,
+    /// An AWS region, such as `eu-west-1`.
+    Region,
+    /// An Elasticsearch index that Temporal's index template matches.
+    Index,
+    /// One of these words; the text says why there are no others.
+    Word(&'static [&'static str], &'static str),
+    /// Any text without line breaks.
+    Text,
+}
+
+/// One variable.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// The value where nobody sets one; `None` = it has to be set, `Some("")` = it may be empty.
+    pub default: Option<&'static str>,
+    /// The value under `--local`, whatever else is set.
+    pub local: Option<&'static str>,
+}
+
+const fn var(name: &'static str, kind: Kind, default: &'static str) -> Variable {
+    Variable { name, kind, default: Some(default), local: None }
+}
+
+const fn fixed(name: &'static str, kind: Kind, default: &'static str, local: &'static str) -> Variable {
+    Variable { name, kind, default: Some(default), local: Some(local) }
+}
+
+const fn required(name: &'static str, kind: Kind, local: &'static str) -> Variable {
+    Variable { name, kind, default: None, local: Some(local) }
+}
+
+/// The monitored cluster's database under `--local`. The form is DSQL's: the Copilot's connector insists on it.
+pub const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
+/// The Copilot's database under `--local`.
+pub const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
+
+const ADMIN: Kind = Kind::Word(&["admin"], "the DSQL plugin always logs in as `admin`");
+const POSTGRES: Kind = Kind::Word(
+    &["postgres"],
+    "Aurora DSQL has no other database, and Temporal looks its schema version up under this name",
+);
+const DSQL: Kind = Kind::Word(&["dsql"], "the images are built with this persistence plugin");
+const TLS: Kind = Kind::Word(&["true"], "Aurora DSQL accepts encrypted connections only");
+const SCHEME: Kind = Kind::Word(&["http", "https"], "");
+const VERSION: Kind = Kind::Word(&["v8", "v7"], "Temporal knows no other Elasticsearch");
+const LEVEL: Kind = Kind::Word(&["debug", "info", "warn", "error"], "");
+
+/// All variables, in the order of `dev/.env.example`.
+pub const ALL: &[Variable] = &[
+    required("TEMPORAL_SQL_HOST", Kind::Host, LOCAL_MONITORED_HOST),
+    fixed("TEMPORAL_SQL_PORT", Kind::Port, "5432", "5432"),
+    fixed("TEMPORAL_SQL_USER", ADMIN, "admin", "admin"),
+    fixed("TEMPORAL_SQL_DATABASE", POSTGRES, "postgres", "postgres"),
+    var("TEMPORAL_SQL_PLUGIN", DSQL, "dsql"),
+    var("TEMPORAL_SQL_PLUGIN_NAME", DSQL, "dsql"),
+    var("TEMPORAL_SQL_TLS_ENABLED", TLS, "true"),
+    fixed("TEMPORAL_SQL_HOST_VERIFICATION", Kind::Bool, "true", "false"),
+    var("TEMPORAL_SQL_IAM_AUTH", Kind::Word(&["true"], "the DSQL plugin signs in with IAM tokens only"), "true"),
+    fixed("TEMPORAL_SQL_MAX_CONNS", Kind::Count, "50", "10"),
+    fixed("TEMPORAL_SQL_MAX_IDLE_CONNS", Kind::Count, "50", "10"),
+    var("TEMPORAL_SQL_CONNECTION_TIMEOUT", Kind::Duration, "30s"),
+    var("TEMPORAL_SQL_MAX_CONN_LIFETIME", Kind::Duration, "55m"),
+    fixed("TEMPORAL_SQL_AWS_REGION", Kind::Region, "eu-west-1", "eu-west-1"),
+    var("TEMPORAL_ELASTICSEARCH_HOST", Kind::Host, "elasticsearch"),
+    var("TEMPORAL_ELASTICSEARCH_PORT", Kind::Port, "9200"),
+    var("TEMPORAL_ELASTICSEARCH_SCHEME", SCHEME, "http"),
+    var("TEMPORAL_ELASTICSEARCH_VERSION", VERSION, "v8"),
+    var("TEMPORAL_ELASTICSEARCH_INDEX", Kind::Index, "temporal_visibility_v1_dev"),
+    var("TEMPORAL_LOG_LEVEL", LEVEL, "info"),
+    var("TEMPORAL_HISTORY_SHARDS", Kind::Count, "4"),
+    var("DSQL_RESERVOIR_ENABLED", Kind::Bool, "true"),
+    var("DSQL_RESERVOIR_BASE_LIFETIME", Kind::Duration, "11m"),
+    var("DSQL_RESERVOIR_LIFETIME_JITTER", Kind::Duration, "2m"),
+    var("DSQL_RESERVOIR_GUARD_WINDOW", Kind::Duration, "45s"),
+    required("COPILOT_DSQL_HOST", Kind::Host, LOCAL_COPILOT_HOST),
+    fixed("COPILOT_DSQL_DATABASE", POSTGRES, "postgres", "postgres"),
+    fixed("COPILOT_SQL_MAX_CONNS", Kind::Count, "10", "10"),
+    var("COPILOT_HISTORY_SHARDS", Kind::Count, "4"),
+    var("COPILOT_ELASTICSEARCH_INDEX", Kind::Index, "temporal_visibility_v1_copilot_dev"),
+    var("COPILOT_KNOWLEDGE_BASE_ID", Kind::Text, ""),
+    fixed("AWS_REGION", Kind::Region, "eu-west-1", "eu-west-1"),
+    fixed("AWS_PROFILE", Kind::Text, "default", "default"),
+    var("AWS_CONFIG_DIR", Kind::Text, "~/.aws"),
+    var("GRAFANA_ADMIN_PASSWORD", Kind::Text, "admin"),
+    var("TEMPORAL_DSQL_PATH", Kind::Text, "../temporal-dsql"),
+    var("TEMPORAL_SRE_COPILOT_PATH", Kind::Text, ""),
+    var("TEMPORAL_IMAGE", Kind::Text, "temporal-dsql-runtime:test"),
+    var("COPILOT_IMAGE", Kind::Text, "temporal-sre-copilot:dev"),
+    var("COMPOSE_PROJECT_NAME", Kind::Text, ""),
+];
+
+/// The variable of this name.
+pub fn find(name: &str) -> Option<&'static Variable> {
+    ALL.iter().find(|it| it.name == name)
+}
+
+impl Kind {
+    /// Checks a value.
+    ///
+    /// # Errors
+    /// What is allowed, to be read after "expected".
+    pub fn check(self, value: &str) -> Result<(), String> {
+        let (ok, expected) = match self {
+            Kind::Host => (is_host(value), "a host name, without scheme or port"),
+            Kind::Port => (digits(value).is_some_and(|it| (1..=65535).contains(&it)), "a port, 1 to 65535"),
+            Kind::Count => {
+                (digits(value).is_some_and(|it| (1..=i32::MAX as u64).contains(&it)), "a whole number above 0")
+            }
+            Kind::Duration => {
+                (seconds(value).is_some_and(|it| it > 0.0), "a duration above 0, such as `30s` or `1h30m`")
+            }
+            Kind::Bool => (matches!(value, "true" | "false"), "`true` or `false`"),
+            Kind::Region => (is_region(value), "an AWS region, such as `eu-west-1`"),
+            Kind::Index => (
+                is_index(value),
+                "`temporal_visibility_v1` and then lower-case letters, digits, `_` or `-`: Temporal's index template matches no other name",
+            ),
+            Kind::Text => (!value.contains(['\n', '\r', '\0']), "text on one line"),
+            Kind::Word(words, why) => {
+                let reason = if why.is_empty() { String::new() } else { format!(": {why}") };
+                let list: Vec<String> = words.iter().map(|it| format!("`{it}`")).collect();
+                return if words.contains(&value) { Ok(()) } else { Err(list.join(" or ") + &reason) };
+            }
+        };
+        if ok { Ok(()) } else { Err(expected.to_owned()) }
+    }
+
+    /// A valid value as YAML of its own type: numbers and booleans are not strings.
+    pub fn to_yaml(self, value: &str) -> Value {
+        match (self, digits(value)) {
+            (Kind::Port | Kind::Count, Some(number)) => number.into(),
+            (Kind::Bool, _) | (Kind::Word(&["true"], _), _) => (value == "true").into(),
+            _ => value.into(),
+        }
+    }
+}
+
+/// A Go duration in seconds, or `None` where it is not one.
+pub fn seconds(text: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 7] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (mut rest, mut total) = (text, 0.0);
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let number: f64 = rest[..unit_at].parse().ok()?;
+        let tail = &rest[unit_at..];
+        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        total += number * UNITS.iter().find(|(unit, _)| *unit == &tail[..unit_end])?.1;
+        rest = &tail[unit_end..];
+    }
+    // Go holds a duration in 64 bits of nanoseconds, about 292 years.
+    (!text.is_empty() && total < 9.2e9).then_some(total)
+}
+
+fn digits(value: &str) -> Option<u64> {
+    let plain =
+        !value.is_empty() && value.bytes().all(|it| it.is_ascii_digit()) && (value == "0" || !value.starts_with('0'));
+    plain.then(|| value.parse().ok()).flatten()
+}
+
+fn is_host(value: &str) -> bool {
+    let label = |it: &str| {
+        (1..=63).contains(&it.len())
+            && it.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !it.starts_with('-')
+            && !it.ends_with('-')
+    };
+    value.len() <= 253 && value.split('.').all(label)
+}
+
+fn is_region(value: &str) -> bool {
+    let parts: Vec<&str> = value.split('-').collect();
+    let word = |it: &&str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase());
+    let (number, words) = parts.split_last().expect("split yields at least one part");
+    (2..=4).contains(&words.len()) && words.iter().all(word) && matches!(digits(number), Some(1..=99))
+}
+
+fn is_index(value: &str) -> bool {
+    // Elasticsearch allows at most 255 bytes in a name.
+    let tail = value.strip_prefix("temporal_visibility_v1");
+    value.len() <= 255
+        && tail.is_some_and(|it| {
+            it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_and_every_local_value_is_valid() {
+        for it in ALL {
+            for value in [it.default, it.local].into_iter().flatten().filter(|it| !it.is_empty()) {
+                assert_eq!(it.kind.check(value), Ok(()), "{} = {value}", it.name);
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_accepts_its_values_and_refuses_others() {
+        let table: &[(Kind, &[&str], &[&str])] = &[
+            (
+                Kind::Host,
+                &["localhost", "a-b.dsql.eu-west-1.on.aws", "10.0.0.1"],
+                &["", "a b", "http://a", "a:1", "-a", "a..b", "é"],
+            ),
+            (Kind::Port, &["1", "65535"], &["0", "65536", "abc", "-1", "+1", "", "01", "99999999999999999999"]),
+            (Kind::Count, &["1", "2147483647"], &["0", "2147483648", "1.5", "", "ten", "1_000"]),
+            (
+                Kind::Duration,
+                &["30s", "1h30m", "1.5h", "100ms"],
+                &["", "30", "s", "-1s", "0s", "1d", "1 s", "9999999h", "1..5s"],
+            ),
+            (Kind::Bool, &["true", "false"], &["", "True", "yes", "1"]),
+            (
+                Kind::Region,
+                &["eu-west-1", "us-gov-east-1", "ap-southeast-2"],
+                &["", "eu", "eu-west", "EU-west-1", "eu-west-1a", "eu-west-0"],
+            ),
+            (
+                Kind::Index,
+                &["temporal_visibility_v1", "temporal_visibility_v1_dev"],
+                &["", "temporal", "temporal_visibility_v1_Dev", "temporal_visibility_v1 x"],
+            ),
+            (Kind::Text, &["", "any $thing: \"goes\""], &["a\nb", "a\rb"]),
+            (LEVEL, &["info"], &["", "INFO", "verbose"]),
+        ];
+        for (kind, good, bad) in table {
+            for value in *good {
+                assert_eq!(kind.check(value), Ok(()), "{kind:?} {value:?}");
+            }
+            for value in *bad {
+                assert!(kind.check(value).is_err(), "{kind:?} {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_word_says_what_is_allowed_and_why() {
+        let message = POSTGRES.check("temporal").unwrap_err();
+        assert!(message.starts_with("`postgres`: Aurora DSQL has no other"), "{message}");
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_typed_in_yaml() {
+        assert_eq!(Kind::Count.to_yaml("50"), Value::from(50));
+        assert_eq!(TLS.to_yaml("true"), Value::from(true));
+        assert_eq!(Kind::Text.to_yaml("50"), Value::from("50"));
+    }
+}
