@@ -58,7 +58,8 @@ struct Reader<'a> {
     line: usize,
 }
 
-type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+/// Where a reference finds its value.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl<'a> Reader<'a> {
     fn rest(&self) -> &'a str {
@@ -185,8 +186,11 @@ fn unescape(raw: &str) -> String {
     out
 }
 
-/// Resolves `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:+b}`, `${A+b}`, `${A:?b}`, `${A?b}` and `$$`.
-fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+/// Resolves `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:+b}`, `${A+b}`, `${A:?b}`, `${A?b}` and `$$`, here as in compose files.
+///
+/// # Errors
+/// A reference that is not closed, names nothing, or asks for a variable that is not set.
+pub fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
     expand_nested(raw, lookup, 0)
 }
 

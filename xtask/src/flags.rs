@@ -158,6 +158,16 @@ choice! {
     Platform { LinuxArm64 = "linux/arm64", LinuxAmd64 = "linux/amd64" }
 }
 
+impl Platform {
+    /// Its processor architecture, in Docker's spelling.
+    pub fn arch(self) -> &'static str {
+        match self {
+            Platform::LinuxArm64 => Arch::Arm64.as_str(),
+            Platform::LinuxAmd64 => Arch::Amd64.as_str(),
+        }
+    }
+}
+
 /// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.
 ///
 /// # Errors

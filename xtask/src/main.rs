@@ -1,16 +1,36 @@
 //! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
 
+mod checkouts;
+mod confirm;
+mod containers;
+mod dev_build;
+mod dev_down;
+mod dev_exec;
+mod dev_logs;
+mod dev_ps;
+mod dev_restart;
+mod dev_status;
+mod dev_up;
 mod dotenv;
+mod engine;
 mod exit;
+mod failure;
 mod files;
 mod flags;
 mod help;
 mod mode;
+mod namespaces;
+mod ports;
+mod preflight;
 mod process;
+mod readiness;
 mod render;
 mod settings;
+mod stack;
 mod term;
+mod test;
 mod variables;
+mod wait;
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -44,8 +64,16 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(workspace_root());
     match command {
+        XtaskCmd::DevUp(it) => it.run(&sh),
+        XtaskCmd::DevDown(it) => it.run(&sh),
+        XtaskCmd::DevPs(it) => it.run(&sh),
+        XtaskCmd::DevStatus(it) => it.run(&sh),
+        XtaskCmd::DevLogs(it) => it.run(&sh),
+        XtaskCmd::DevRestart(it) => it.run(&sh),
+        XtaskCmd::DevExec(it) => it.run(&sh),
+        XtaskCmd::DevBuild(it) => it.run(&sh),
         XtaskCmd::Render(it) => it.run(&sh),
-        _ => Ok(()),
+        XtaskCmd::Test(it) => it.run(&sh),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    io::ErrorKind,
-    process::{Command, Output},
+    io::{ErrorKind, Write},
+    process::{Command, ExitStatus, Output, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +20,23 @@ use crate::{
 pub fn run(command: &mut Command) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     let status = command.status().map_err(|e| cannot_start(command, e))?;
+    succeeded(command, status)
+}
+
+/// As [`run`], with a text on the command's stdin; `shown` follows the command in the echo.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
+    term::say(&format!("$ {}{shown}", line(command)));
+    let mut child = command.stdin(Stdio::piped()).spawn().map_err(|e| cannot_start(command, e))?;
+    // A child that ends before it has read everything is judged by its exit code.
+    _ = child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes());
+    let status = child.wait()?;
+    succeeded(command, status)
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         bail!("`{}` ended with {status}", line(command));
     }

@@ -1,0 +1,43 @@
+"""Healthy = the Copilot's Temporal says that this container polls both kinds of tasks."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+# A long poll lasts 60 s; a poller that was not seen for longer than that, and some, is gone.
+FRESH_SECONDS = 100
+
+
+async def polls(client: Client, kind: "TaskQueueType.ValueType") -> bool:
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=os.environ.get("COPILOT_TASK_QUEUE", "copilot-task-queue")),
+        task_queue_type=kind,
+    )
+    answer = await client.workflow_service.describe_task_queue(request)
+    me = "@" + socket.gethostname()
+    return any(
+        poller.identity.endswith(me) and time.time() - poller.last_access_time.seconds < FRESH_SECONDS
+        for poller in answer.pollers
+    )
+
+
+async def main() -> int:
+    client = await Client.connect(
+        os.environ["TEMPORAL_ADDRESS"], namespace=os.environ.get("TEMPORAL_NAMESPACE", "default")
+    )
+    for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
+        if not await polls(client, kind):
+            print(f"no poller of this container for {TaskQueueType.Name(kind)}")
+            return 1
+    return 0
+
+
+sys.exit(asyncio.run(main()))

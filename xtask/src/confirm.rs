@@ -1,0 +1,31 @@
+//! Nothing is destroyed without being asked for.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::Result;
+
+use crate::{
+    exit::{REFUSED, exit},
+    term,
+};
+
+/// Says what is about to happen and asks for a `y`, unless `yes` was given on the command line.
+///
+/// # Errors
+/// Exit code 5: another answer, or nobody there to ask.
+pub fn confirm(what: &str, yes: bool) -> Result<()> {
+    if yes {
+        term::say(what);
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(exit(REFUSED, format!("{what}; without a terminal to ask on, `--yes` confirms it")));
+    }
+    eprint!("{what}. Go on? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(exit(REFUSED, "nothing was changed")),
+    }
+}

@@ -1,0 +1,124 @@
+//! What the engine says about the project's containers.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::{
+    engine::{self, Image},
+    process,
+    stack::{Service, Stack},
+};
+
+/// One container of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    pub id: String,
+    pub service: String,
+    /// `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
+    pub status: String,
+    pub exit_code: i64,
+    pub oom_killed: bool,
+    /// How often the engine has restarted it by policy.
+    pub restarts: u64,
+    /// `starting`, `healthy` or `unhealthy`; empty without a health check.
+    pub health: String,
+    /// What the last health check printed.
+    pub health_output: String,
+    /// What the engine said when it could not start it.
+    pub error: String,
+    pub image_id: String,
+    /// RFC 3339, in UTC.
+    pub started_at: String,
+    /// Compose's hash of the configuration that it was made from.
+    pub config_hash: String,
+    /// The folder of the compose file that it was made from.
+    pub working_dir: String,
+}
+
+/// The containers of a project, without those of `docker compose run`.
+///
+/// # Errors
+/// The engine does not answer.
+pub fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let ids = process::read(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into())?;
+    if ids.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.split_whitespace();
+    // A container that goes away in between is reported on stderr, the others on stdout.
+    let output = process::capture(&mut cmd!(sh, "docker container inspect {ids...}").into())?;
+    parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Reads what `docker container inspect` prints.
+///
+/// # Errors
+/// It is not a JSON list.
+pub fn parse(json: &str) -> Result<Vec<Container>> {
+    let parsed: Value = serde_json::from_str(json).context("`docker container inspect` printed no JSON")?;
+    let list = parsed.as_array().context("`docker container inspect` printed no list")?;
+    Ok(list.iter().filter(|it| label(it, "oneoff") != "True").map(container).collect())
+}
+
+fn container(node: &Value) -> Container {
+    let state = &node["State"];
+    let checks = state["Health"]["Log"].as_array();
+    Container {
+        id: text(&node["Id"]),
+        service: label(node, "service"),
+        status: text(&state["Status"]),
+        exit_code: state["ExitCode"].as_i64().unwrap_or(0),
+        oom_killed: state["OOMKilled"].as_bool().unwrap_or(false),
+        restarts: node["RestartCount"].as_u64().unwrap_or(0),
+        health: text(&state["Health"]["Status"]),
+        health_output: checks.and_then(|it| it.last()).map_or(String::new(), |it| text(&it["Output"])),
+        error: text(&state["Error"]),
+        image_id: text(&node["Image"]),
+        started_at: text(&state["StartedAt"]),
+        config_hash: label(node, "config-hash"),
+        working_dir: label(node, "project.working_dir"),
+    }
+}
+
+fn label(node: &Value, name: &str) -> String {
+    text(&node["Config"]["Labels"][format!("com.docker.compose.{name}")])
+}
+
+fn text(node: &Value) -> String {
+    node.as_str().unwrap_or_default().to_owned()
+}
+
+/// The hash that Compose gives each service's configuration now.
+///
+/// # Errors
+/// Compose refuses the configuration.
+pub fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
+    let printed = process::read(compose.args(["config", "--hash", "*"]))?;
+    Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
+}
+
+/// Services whose container was not made from today's configuration or image, with the reason.
+pub fn drift(
+    stack: &Stack,
+    containers: &[Container],
+    hashes: &[(String, String)],
+    images: &[Image],
+) -> Vec<(String, &'static str)> {
+    let reason = |service: &Service| {
+        let container = containers.iter().find(|it| it.service == service.name)?;
+        let hash = hashes.iter().find(|(it, _)| *it == service.name);
+        let image = engine::find_image(images, &service.image);
+        if hash.is_some_and(|(_, it)| *it != container.config_hash) {
+            Some("configuration changed")
+        } else if image.is_some_and(|it| it.id != container.image_id) {
+            Some("image rebuilt")
+        } else {
+            None
+        }
+    };
+    stack.services.iter().filter_map(|it| Some((it.name.clone(), reason(it)?))).collect()
+}

@@ -1,0 +1,164 @@
+//! `cargo xtask dev-build`: the images, from the two checkouts.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::{
+    checkouts::{COPILOT, TEMPORAL},
+    exit::prerequisites,
+    files,
+    flags::{self, BuildTarget},
+    mode, process,
+    settings::Settings,
+    term,
+};
+
+const DOCKERFILE: &str = "dev/docker/Dockerfile";
+
+impl flags::DevBuild {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let settings = Settings::load(sh, mode::local(sh, None)?);
+        let what = self.what.unwrap_or(BuildTarget::All);
+        let mut problems = Vec::new();
+        let mut wanted = |target, checkout: &crate::checkouts::Checkout, flag| {
+            let wanted = what == BuildTarget::All || what == target;
+            let found = wanted.then(|| checkout.find(sh, &settings, flag))?;
+            found.map_err(|it| problems.push(it)).ok()
+        };
+        let temporal = wanted(BuildTarget::Temporal, &TEMPORAL, self.temporal_dsql.as_ref());
+        let copilot = wanted(BuildTarget::Copilot, &COPILOT, self.copilot.as_ref());
+        prerequisites("cannot build", &problems)?;
+
+        let buildkit = has_buildkit(sh);
+        let mut options = Vec::new();
+        options.extend(self.arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]));
+        options.extend(self.no_cache.then(|| "--no-cache".to_owned()));
+
+        let options = &options;
+
+        if let Some(checkout) = temporal {
+            let go = go_version(&checkout)?;
+            let text = sh.read_file(DOCKERFILE)?;
+            let (dockerfile, platform) = if buildkit {
+                (text, vec![])
+            } else {
+                let engine = engine_arch(sh, self.dry_run)?;
+                let target = self.arch.map_or(engine.clone(), |it| it.as_str().to_owned());
+                let arguments = [format!("BUILDPLATFORM=linux/{engine}"), format!("TARGETARCH={target}")];
+                (
+                    without_cache_mounts(&text),
+                    arguments.into_iter().flat_map(|it| ["--build-arg".to_owned(), it]).collect(),
+                )
+            };
+            let base = cmd!(
+                sh,
+                "docker build --tag temporal-dsql:latest {options...} --build-arg GO_VERSION={go} {platform...} --file - {checkout}"
+            );
+            build(base.into(), Some(dockerfile), buildkit, self.dry_run)?;
+            let runtime = cmd!(
+                sh,
+                "docker build --tag temporal-dsql-runtime:test {options...} --file dev/docker/runtime.Dockerfile dev"
+            );
+            build(runtime.into(), None, buildkit, self.dry_run)?;
+        }
+        if let Some(checkout) = copilot {
+            build(
+                cmd!(sh, "docker build --tag temporal-sre-copilot:dev {options...} {checkout}").into(),
+                None,
+                buildkit,
+                self.dry_run,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The target that makes the image of this service; `None` for an image that is pulled.
+pub fn target_of(service: &str) -> Option<BuildTarget> {
+    match service {
+        "copilot-worker" | "copilot-api" => Some(BuildTarget::Copilot),
+        "elasticsearch-setup"
+        | "copilot-temporal"
+        | "temporal-history"
+        | "temporal-matching"
+        | "temporal-frontend"
+        | "temporal-worker" => Some(BuildTarget::Temporal),
+        _ => None,
+    }
+}
+
+/// Builds the images of these services, or all where none is named.
+///
+/// # Errors
+/// As `dev-build`.
+pub fn build_for(sh: &Shell, services: &[String], dry_run: bool) -> Result<()> {
+    let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
+    targets.dedup();
+    let what = if targets.len() == 1 { targets[0] } else { BuildTarget::All };
+    flags::DevBuild { what: Some(what), temporal_dsql: None, copilot: None, arch: None, no_cache: false, dry_run }
+        .run(sh)
+}
+
+fn build(mut command: Command, dockerfile: Option<String>, buildkit: bool, dry_run: bool) -> Result<()> {
+    command.env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" });
+    let input = dockerfile.as_ref().map_or(String::new(), |_| format!(" < {DOCKERFILE}"));
+    if dry_run {
+        term::out(&format!("{}{input}\n", process::line(&command)));
+        return Ok(());
+    }
+    let started = std::time::Instant::now();
+    match dockerfile {
+        Some(text) => process::run_with_input(&mut command, &text, &input)?,
+        None => process::run(&mut command)?,
+    }
+    term::say(&format!("built in {} s", started.elapsed().as_secs()));
+    Ok(())
+}
+
+/// The Go version that the checkout asks for: an older compiler would try to download a newer one.
+fn go_version(checkout: &Path) -> Result<String> {
+    let path = checkout.join("go.mod");
+    let text = files::read(&path)?.unwrap_or_default();
+    let version = text.lines().find_map(|it| it.strip_prefix("go ")).map(str::trim);
+    version.map(str::to_owned).with_context(|| format!("{} has no `go 1.N` line", path.display()))
+}
+
+/// Docker with its `buildx` plugin builds with BuildKit; without it, the old builder knows no `RUN --mount`.
+fn has_buildkit(sh: &Shell) -> bool {
+    process::capture(&mut cmd!(sh, "docker buildx version").into()).is_ok_and(|it| it.status.success())
+}
+
+fn engine_arch(sh: &Shell, dry_run: bool) -> Result<String> {
+    match process::read(&mut cmd!(sh, "docker version --format '{{.Server.Arch}}'").into()) {
+        Err(_) if dry_run => Ok("ENGINE_ARCH".to_owned()),
+        arch => arch.map(|it| it.trim().to_owned()).context("no Docker engine answers: start Docker, then try again"),
+    }
+}
+
+fn without_cache_mounts(dockerfile: &str) -> String {
+    let words = |line: &str| line.split(' ').filter(|it| !it.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
+    dockerfile.lines().map(|it| words(it) + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_builder_gets_the_same_steps_without_mounts() {
+        let text = "FROM a\nRUN --mount=type=cache,target=/x --mount=type=cache,target=/y \\\n    go build\nRUN --mount=type=cache,target=/x go mod download\n";
+        assert_eq!(without_cache_mounts(text), "FROM a\nRUN \\\n    go build\nRUN go mod download\n");
+    }
+
+    #[test]
+    fn the_go_version_is_read_from_go_mod() {
+        let sh = Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        sh.write_file(folder.path().join("go.mod"), "module x\n\ngo 1.25.5\n\ntoolchain go1.26\n").unwrap();
+        assert_eq!(go_version(folder.path()).unwrap(), "1.25.5");
+        sh.write_file(folder.path().join("go.mod"), "").unwrap();
+        assert!(go_version(folder.path()).unwrap_err().to_string().contains("no `go 1.N` line"));
+    }
+}

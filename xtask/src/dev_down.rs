@@ -1,0 +1,51 @@
+//! `cargo xtask dev-down`: stops the stack, and with `--volumes` removes its data. Never touches AWS.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::{
+    confirm::confirm,
+    engine,
+    exit::{PREREQUISITE, exit},
+    flags, mode, process,
+    settings::Settings,
+    stack::{Stack, is_amd64},
+    term,
+};
+
+impl flags::DevDown {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let stack = load(sh)?;
+        let mut down = stack.compose_all(sh);
+        down.args(["down", "--remove-orphans"]);
+        if self.volumes {
+            down.arg("--volumes");
+        }
+        if self.dry_run {
+            term::out(&format!("{}\n", process::line(&down)));
+            return Ok(());
+        }
+        if self.volumes {
+            let volumes = volumes(sh, &stack.project)?;
+            if volumes.is_empty() {
+                term::say("there are no volumes");
+            } else {
+                confirm(&format!("this removes the data in {}", volumes.join(", ")), self.yes)?;
+            }
+        }
+        process::run(&mut down)
+    }
+}
+
+/// The stack of the last `dev-up`. Stopping must work whatever `dev/.env` says, so its problems are not looked at.
+pub fn load(sh: &Shell) -> Result<Stack> {
+    let mode = mode::Mode::last(sh)?.unwrap_or(mode::Mode { local: false, port_offset: 0, platform: None });
+    let arch = engine::arch(sh).map_err(|it| exit(PREREQUISITE, it))?;
+    Stack::load(sh, &Settings::load(sh, mode.local), mode, is_amd64(mode.platform, &arch))
+}
+
+fn volumes(sh: &Shell, project: &str) -> Result<Vec<String>> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let printed = process::read(&mut cmd!(sh, "docker volume ls --quiet --filter {filter}").into())?;
+    Ok(printed.lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,22 @@
+//! `cargo xtask dev-restart`: the same containers once more, or with `--build` new ones from new images.
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::{dev_build, dev_down::load, flags, process};
+
+impl flags::DevRestart {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let stack = load(sh)?;
+        stack.check_names(&self.service)?;
+        let mut command = stack.compose(sh);
+        if self.build {
+            dev_build::build_for(sh, &self.service, false)?;
+            // `restart` would start the old container again.
+            command.args(["up", "--detach", "--no-deps"]);
+        } else {
+            command.arg("restart");
+        }
+        process::run(command.args(&self.service))
+    }
+}

@@ -1,0 +1,175 @@
+//! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
+
+use std::{
+    fmt::Write,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::{
+    containers::{self, Container},
+    dev_build, engine, flags,
+    mode::Mode,
+    namespaces,
+    preflight::{Preflight, preflight},
+    process,
+    readiness::{assess, probe},
+    render,
+    stack::{Service, Stack},
+    term,
+    wait::up_and_wait,
+};
+
+const DEFAULT_TIMEOUT: u64 = 300;
+
+/// What needs neither a schema nor a namespace, and what everything else stores its data in.
+const STORES: &[&str] = &["elasticsearch", "elasticsearch-setup", "dsql-monitored", "dsql-copilot"];
+/// What cannot start without the namespace that is registered once its cluster serves.
+const LAST: &[&str] = &["copilot-worker", "copilot-api"];
+
+impl flags::DevUp {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let last = Mode::last(sh)?;
+        let local = flags::mode_flag(self.local, self.dsql)?.unwrap_or(last.is_some_and(|it| it.local));
+        let mode = Mode {
+            local,
+            port_offset: self.port_offset.or(last.map(|it| it.port_offset)).unwrap_or(0),
+            platform: self.platform.or(last.and_then(|it| it.platform)),
+        };
+        if self.build {
+            dev_build::build_for(sh, &self.service, self.dry_run)?;
+        }
+        let found = preflight(sh, mode, &self.service)?;
+        let services = found.stack.closure(&self.service);
+        if self.dry_run {
+            term::out(&plan(sh, &found, &services));
+            return Ok(());
+        }
+        write(sh, &found)?;
+        mode.save(sh)?;
+        let stack = &found.stack;
+        if !is_current(sh, &found, &services)? {
+            pull(sh, &found, &services)?;
+            let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
+            for stage in stages(&services) {
+                term::say(&format!("{}:", stage.title));
+                up_and_wait(sh, stack, &stage.services, up(sh, stack, &stage.services), deadline)?;
+                if stage.then_register {
+                    namespaces::register(sh, stack, &stage.services, deadline)?;
+                }
+            }
+        }
+        term::out(&urls(stack, &services));
+        if self.attach {
+            return attach(sh, stack);
+        }
+        Ok(())
+    }
+}
+
+/// Services that are started together, and what follows once they are ready.
+struct Stage<'a> {
+    title: &'static str,
+    services: Vec<&'a Service>,
+    then_register: bool,
+}
+
+/// Data stores, then the clusters and observability, then what needs a namespace.
+fn stages<'a>(services: &[&'a Service]) -> Vec<Stage<'a>> {
+    let is_store = |it: &&&Service| STORES.contains(&it.name.as_str());
+    let is_last = |it: &&&Service| LAST.contains(&it.name.as_str());
+    let stores = services.iter().filter(is_store).copied().collect();
+    let middle = services.iter().filter(|it| !is_store(it) && !is_last(it)).copied().collect();
+    let last = services.iter().filter(is_last).copied().collect();
+    let stage = |title, services, then_register| Stage { title, services, then_register };
+    let all = [
+        stage("data stores", stores, false),
+        stage("clusters and observability", middle, true),
+        stage("copilot", last, false),
+    ];
+    all.into_iter().filter(|it| !it.services.is_empty()).collect()
+}
+
+fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
+    let mut command = stack.compose(sh);
+    command.args(["up", "--detach", "--remove-orphans"]).args(services.iter().map(|it| &it.name));
+    command
+}
+
+fn write(sh: &Shell, found: &Preflight) -> Result<()> {
+    for (cluster, text) in &found.rendered {
+        render::write(sh, *cluster, text)?;
+    }
+    found.stack.write(sh)
+}
+
+/// Whether everything runs, is ready, and is what the files and the images say: then there is nothing to do.
+fn is_current(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<bool> {
+    let container = |service: &Service| found.containers.iter().find(|it| it.service == service.name);
+    if !services.iter().all(|it| assess(it, container(it), &probe).is_ready()) {
+        return Ok(false);
+    }
+    let hashes = containers::config_hashes(found.stack.compose(sh))?;
+    let drift = containers::drift(&found.stack, &found.containers, &hashes, &found.images);
+    let orphans = found.containers.iter().any(|it: &Container| found.stack.service(&it.service).is_none());
+    Ok(!orphans && drift.iter().all(|(name, _)| services.iter().all(|it| it.name != *name)))
+}
+
+/// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
+fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+    let missing = services.iter().filter(|it| engine::find_image(&found.images, &it.image).is_none());
+    let names: Vec<&String> = missing.map(|it| &it.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    process::run(found.stack.compose(sh).args(["pull", "--policy", "missing"]).args(names))
+}
+
+/// The commands that would run, and what would happen between them.
+fn plan(sh: &Shell, found: &Preflight, services: &[&Service]) -> String {
+    let mut out = String::new();
+    for (cluster, _) in &found.rendered {
+        _ = writeln!(out, "# write {}", render::path(*cluster));
+    }
+    for stage in stages(services) {
+        _ = writeln!(out, "# {}\n{}", stage.title, process::line(&up(sh, &found.stack, &stage.services)));
+        if stage.then_register {
+            let commands = namespaces::commands(sh, &found.stack, &stage.services);
+            commands.iter().for_each(|(_, it)| _ = writeln!(out, "{}", process::line(it)));
+        }
+    }
+    out
+}
+
+/// Where to find what, as a table.
+fn urls(stack: &Stack, services: &[&Service]) -> String {
+    let password = &stack.environment["GRAFANA_ADMIN_PASSWORD"];
+    let rows: [(&str, &str, u16, String); 7] = [
+        ("Temporal UI, monitored", "temporal-ui", 8080, String::new()),
+        ("Temporal UI, copilot", "copilot-ui", 8080, String::new()),
+        ("Grafana", "grafana", 3000, format!("admin / {password}")),
+        ("Copilot API", "copilot-api", 8080, "/status".to_owned()),
+        ("Temporal gRPC, monitored", "temporal-frontend", 7233, "namespace default".to_owned()),
+        ("Temporal gRPC, copilot", "copilot-temporal", 7233, "namespace default".to_owned()),
+        ("Elasticsearch", "elasticsearch", 9200, String::new()),
+    ];
+    let mut out = String::new();
+    for (title, name, port, note) in rows {
+        let service = services.iter().find(|it| it.name == name);
+        if let Some(port) = service.and_then(|it| it.ports.iter().find(|it| it.container == port)) {
+            let scheme = if title.contains("gRPC") { "" } else { "http://" };
+            let address = format!("{scheme}127.0.0.1:{}", port.host);
+            _ = writeln!(out, "{}", format!("{title:<25} {address:<23} {note}").trim_end());
+        }
+    }
+    out
+}
+
+/// Follows the logs until Ctrl-C, then stops the stack.
+fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
+    _ = stack.compose(sh).args(["logs", "--follow", "--tail", "0"]).status();
+    process::run(stack.compose(sh).args(["stop"]))
+}

@@ -1,0 +1,60 @@
+//! Host ports: who has them already.
+
+use std::{
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    time::Duration,
+};
+
+use xshell::{Shell, cmd};
+
+use crate::process;
+
+/// Whether somebody listens on this port of 127.0.0.1.
+pub fn is_taken(port: u16) -> bool {
+    let address = (Ipv4Addr::LOCALHOST, port);
+    // On macOS a listener on all addresses does not hinder a second one on this address, so connect as well.
+    TcpListener::bind(address).is_err()
+        || TcpStream::connect_timeout(&address.into(), Duration::from_millis(200)).is_ok()
+}
+
+/// Who listens there, as far as this machine tells: a container, or a process with its id.
+pub fn owner(sh: &Shell, port: u16) -> Option<String> {
+    container(sh, port).or_else(|| process_by_ss(sh, port)).or_else(|| process_by_lsof(sh, port))
+}
+
+fn container(sh: &Shell, port: u16) -> Option<String> {
+    let filter = format!("publish={port}");
+    let names = process::read(&mut cmd!(sh, "docker ps --filter {filter} --format '{{.Names}}'").into()).ok()?;
+    names.lines().next().map(|it| format!("the container {it} (`docker stop {it}`)"))
+}
+
+fn process_by_ss(sh: &Shell, port: u16) -> Option<String> {
+    let filter = format!("sport = :{port}");
+    let printed = process::read(&mut cmd!(sh, "ss -Hltnp {filter}").into()).ok()?;
+    // users:(("python3",pid=4711,fd=3))
+    let (name, rest) = printed.split_once("((\"")?.1.split_once('"')?;
+    let pid: String = rest.strip_prefix(",pid=")?.chars().take_while(char::is_ascii_digit).collect();
+    Some(format!("{name}, process {pid} (`kill {pid}`)"))
+}
+
+fn process_by_lsof(sh: &Shell, port: u16) -> Option<String> {
+    let address = format!("-iTCP:{port}");
+    let printed = process::read(&mut cmd!(sh, "lsof -nP {address} -sTCP:LISTEN -Fpc").into()).ok()?;
+    let field = |tag: char| printed.lines().find_map(|it| it.strip_prefix(tag));
+    let (pid, name) = (field('p')?, field('c')?);
+    Some(format!("{name}, process {pid} (`kill {pid}`)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_taken_while_somebody_listens_on_it() {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(is_taken(port));
+        drop(listener);
+        assert!(!is_taken(port));
+    }
+}

@@ -1,0 +1,417 @@
+//! The compose files as data, and the `docker compose` command line that belongs to them.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::Write,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use serde_yaml::Value;
+use walkdir::WalkDir;
+use xshell::{Shell, cmd};
+
+use crate::{
+    dotenv,
+    exit::{USAGE, exit},
+    files,
+    flags::Platform,
+    help,
+    mode::Mode,
+    settings::Settings,
+    variables,
+};
+
+const BASE: &str = "dev/docker-compose.yml";
+const LOCAL: &str = "dev/docker-compose.local.yml";
+const AMD64: &str = "dev/docker-compose.amd64.yml";
+const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
+const ENV: &str = "dev/.rendered/compose.env";
+/// The throw-away AWS directory of `--local`.
+const FAKE_AWS: &str = "dev/.rendered/aws";
+/// The label that makes what a service reads a part of its identity.
+const DIGEST_LABEL: &str = "temporal-sre-copilot.config-digest";
+
+/// One service of the compose files.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub name: String,
+    /// The image, with its variables resolved.
+    pub image: String,
+    /// Done once it has exited with 0.
+    pub one_shot: bool,
+    pub ports: Vec<Port>,
+    /// What it mounts from the repository, from the workspace root.
+    pub mounts: Vec<PathBuf>,
+    pub has_health_check: bool,
+    /// A container port and a path that answer 200 once the service is ready; asked on the host.
+    pub ready: Option<(u16, String)>,
+    pub depends_on: Vec<String>,
+}
+
+/// A published port, on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// On the host, with the offset.
+    pub host: u16,
+    pub container: u16,
+}
+
+/// Everything that the commands need to know about the stack.
+#[derive(Debug)]
+pub struct Stack {
+    pub mode: Mode,
+    /// The compose project, and so the prefix of every container, network and volume.
+    pub project: String,
+    pub services: Vec<Service>,
+    /// What the compose files may refer to.
+    pub environment: BTreeMap<String, String>,
+    files: Vec<&'static str>,
+}
+
+impl Stack {
+    /// Reads the compose files for a mode. `amd64` says that the engine, or the user's choice, is that architecture.
+    ///
+    /// # Errors
+    /// A compose file is missing or is not what this reader understands.
+    pub fn load(sh: &Shell, settings: &Settings, mode: Mode, amd64: bool) -> Result<Stack> {
+        let root = sh.current_dir();
+        let mut files = vec![BASE];
+        files.extend(mode.local.then_some(LOCAL));
+        files.extend(amd64.then_some(AMD64));
+        let environment = environment(&root, settings);
+        let mut services: Vec<Service> = Vec::new();
+        for file in files.iter().filter(|it| **it != AMD64) {
+            for (name, node) in read_services(&root, file)? {
+                match services.iter_mut().find(|it| it.name == name) {
+                    Some(known) => known.depends_on.extend(depends_on(&node)),
+                    None => services.push(
+                        service(name, &node, mode.port_offset, &environment).with_context(|| format!("in {file}"))?,
+                    ),
+                }
+            }
+        }
+        Ok(Stack { mode, project: environment["COMPOSE_PROJECT_NAME"].clone(), services, environment, files })
+    }
+
+    /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
+    /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
+    pub fn compose(&self, sh: &Shell) -> Command {
+        let written = |path: &&str| sh.path_exists(path);
+        let env_file = Some(ENV).filter(written).map_or(vec![], |it| vec!["--env-file", it]);
+        let files = self.files.iter().copied().chain(Some(OVERRIDE).filter(written)).flat_map(|it| ["--file", it]);
+        let project = &self.project;
+        let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
+        for variable in variables::ALL {
+            command.env_remove(variable.name);
+        }
+        command
+    }
+
+    /// [`Stack::compose`] for ending things: it includes every file, so that nothing of the project is left behind
+    /// whatever mode it was started in.
+    pub fn compose_all(&self, sh: &Shell) -> Command {
+        let project = &self.project;
+        let mut command =
+            Command::from(cmd!(sh, "docker compose --project-name {project} --file {BASE} --file {LOCAL}"));
+        for variable in variables::ALL {
+            command.env_remove(variable.name);
+        }
+        command
+    }
+
+    /// The service of this name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|it| it.name == name)
+    }
+
+    /// Checks that there are services of these names.
+    ///
+    /// # Errors
+    /// Exit code 2, with every name that is not one.
+    pub fn check_names(&self, names: &[String]) -> Result<()> {
+        let unknown: Vec<String> = names.iter().filter_map(|it| self.unknown(it)).collect();
+        if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
+    }
+
+    /// What to say of a service that does not exist; `None` where it does.
+    fn unknown(&self, name: &str) -> Option<String> {
+        let known = || self.services.iter().map(|it| it.name.as_str());
+        if known().any(|it| it == name) {
+            return None;
+        }
+        let hint = help::suggest(name, known()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
+        Some(format!(
+            "there is no service `{name}`.{hint}\nThe services are: {}",
+            known().collect::<Vec<_>>().join(", ")
+        ))
+    }
+
+    /// These services and all that they depend on; all services where `names` is empty.
+    pub fn closure(&self, names: &[String]) -> Vec<&Service> {
+        let mut wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut at = 0;
+        while at < wanted.len() {
+            for dependency in self.service(wanted[at]).map_or(&[][..], |it| &it.depends_on) {
+                if !wanted.contains(&dependency.as_str()) {
+                    wanted.push(dependency);
+                }
+            }
+            at += 1;
+        }
+        self.services.iter().filter(|it| names.is_empty() || wanted.contains(&it.name.as_str())).collect()
+    }
+
+    /// Writes what Compose reads beside the committed files: the variables, each service's digest and shifted ports,
+    /// and with `--local` the throw-away AWS directory.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(&self, sh: &Shell) -> Result<()> {
+        let root = sh.current_dir();
+        let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
+            _ = writeln!(out, "{name}={}", quote(value));
+            out
+        });
+        files::replace(
+            &root.join(ENV),
+            &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
+            0o600,
+        )?;
+        files::replace(&root.join(OVERRIDE), &self.overrides(&root)?, 0o644)?;
+        if self.mode.local {
+            let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
+            files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
+            files::replace(&root.join(FAKE_AWS).join("config"), "[default]\nregion = eu-west-1\n", 0o600)?;
+        }
+        Ok(())
+    }
+
+    fn overrides(&self, root: &Path) -> Result<String> {
+        let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
+        for service in &self.services {
+            _ = writeln!(
+                out,
+                "  {}:\n    labels: {{ {DIGEST_LABEL}: \"{:016x}\" }}",
+                service.name,
+                digest(root, &service.mounts)?
+            );
+            if self.mode.port_offset > 0 && !service.ports.is_empty() {
+                let ports: Vec<String> =
+                    service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
+                _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
+pub fn project_name(root: &Path) -> String {
+    let folder = root.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let kept: String =
+        folder.chars().filter(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, '-' | '_')).collect();
+    let name = kept.trim_start_matches(['-', '_']);
+    if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
+}
+
+fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> =
+        variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
+    let aws = if settings.local { root.join(FAKE_AWS) } else { settings.path(root, "AWS_CONFIG_DIR") };
+    // The owner of what the containers have to read; in `--local` that is whoever owns the checkout.
+    let owner =
+        fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
+    let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
+    if all["COMPOSE_PROJECT_NAME"].is_empty() {
+        all.insert("COMPOSE_PROJECT_NAME".to_owned(), project_name(root));
+    }
+    let derived = [
+        ("AWS_CONFIG_DIR", aws.display().to_string()),
+        ("DOCKER_SOCKET", docker_socket()),
+        ("HOST_UID", owner.0.to_string()),
+        ("HOST_GID", owner.1.to_string()),
+        ("PGCONNECT_TIMEOUT", timeout.to_string()),
+    ];
+    all.extend(derived.map(|(name, value)| (name.to_owned(), value)));
+    all
+}
+
+/// The engine's socket as containers see it. Engines in a virtual machine have it at the usual place in there; a
+/// rootless one has it in the user's runtime folder.
+fn docker_socket() -> String {
+    let rootless = env::var("DOCKER_HOST").ok().and_then(|it| it.strip_prefix("unix://").map(str::to_owned));
+    rootless.filter(|it| it.starts_with("/run/user/")).unwrap_or_else(|| "/var/run/docker.sock".to_owned())
+}
+
+fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
+    let text = files::read(&root.join(file))?
+        .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
+    let mut document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
+    document.apply_merge().with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
+    let services =
+        document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
+    Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+}
+
+fn service(name: String, node: &Value, offset: u16, environment: &BTreeMap<String, String>) -> Result<Service> {
+    let lookup = |it: &str| environment.get(it).cloned();
+    let text = |it: &str| dotenv::expand(it, &lookup).map_err(anyhow::Error::msg);
+    let list = |key: &str| node.get(key).and_then(Value::as_sequence).cloned().unwrap_or_default();
+    let ports = list("ports").iter().map(|it| port(it, offset)).collect::<Option<Vec<_>>>();
+    let mounts = list("volumes")
+        .iter()
+        .filter_map(|it| it.get("source")?.as_str())
+        .filter(|it| it.starts_with('.'))
+        .map(mount)
+        .collect();
+    let ready = node.get("x-ready").map(|it| {
+        let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
+        port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
+    });
+    Ok(Service {
+        image: text(node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?)?,
+        one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
+        ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
+        mounts,
+        has_health_check: node.get("healthcheck").is_some(),
+        ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
+        depends_on: depends_on(node),
+        name,
+    })
+}
+
+fn depends_on(node: &Value) -> Vec<String> {
+    let mapping = node.get("depends_on").and_then(Value::as_mapping);
+    mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn port(node: &Value, offset: u16) -> Option<Port> {
+    let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
+    Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
+}
+
+/// A path of a compose file, which is relative to `dev/`, from the workspace root.
+fn mount(source: &str) -> PathBuf {
+    match source.strip_prefix("../") {
+        Some(rest) => PathBuf::from(rest),
+        None => Path::new("dev").join(source.trim_start_matches("./")),
+    }
+}
+
+/// FNV-1a over the names and contents of files and folders. Not for security: it tells an edit from none.
+fn digest(root: &Path, mounts: &[PathBuf]) -> Result<u64> {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add =
+        |bytes: &[u8]| bytes.iter().for_each(|it| hash = (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3));
+    for mount in mounts {
+        for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
+            let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
+            if entry.file_type().is_file() {
+                add(entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
+                add(&fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?);
+            }
+        }
+    }
+    Ok(hash)
+}
+
+/// A value as Compose's reader of env files takes it back unchanged.
+fn quote(value: &str) -> String {
+    let mut out = String::from("\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' | '$' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            _ => out.push(c),
+        }
+    }
+    out + "\""
+}
+
+/// Whether the images are amd64 ones: the user's choice, else the engine's architecture.
+pub fn is_amd64(platform: Option<Platform>, engine_arch: &str) -> bool {
+    platform.map_or(engine_arch == "amd64", |it| it == Platform::LinuxAmd64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stack(local: bool, port_offset: u16) -> Stack {
+        let sh = Shell::new().unwrap();
+        sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        let settings = Settings::resolve(local, &[], &|_| None);
+        Stack::load(&sh, &settings, Mode { local, port_offset, platform: None }, true).unwrap()
+    }
+
+    #[test]
+    fn the_project_is_named_after_the_checkout_s_folder() {
+        for (folder, name) in [
+            ("/a/temporal-sre-copilot", "temporal-sre-copilot"),
+            ("/a/My Checkout (2)", "mycheckout2"),
+            ("/a/_x.y", "xy"),
+            ("/a/日本", "temporal-sre-copilot"),
+            ("/", "temporal-sre-copilot"),
+        ] {
+            assert_eq!(project_name(Path::new(folder)), name);
+        }
+    }
+
+    #[test]
+    fn the_offset_moves_every_host_port_and_no_container_port() {
+        let (plain, moved) = (stack(false, 0), stack(false, 1000));
+        assert_eq!(plain.services.len(), 15);
+        for (a, b) in plain.services.iter().zip(&moved.services) {
+            for (a, b) in a.ports.iter().zip(&b.ports) {
+                assert_eq!((a.host + 1000, a.container), (b.host, b.container));
+            }
+        }
+    }
+
+    #[test]
+    fn local_adds_the_two_databases_and_the_dependencies_on_them() {
+        let stack = stack(true, 0);
+        assert_eq!(stack.services.len(), 17);
+        let names: Vec<&str> =
+            stack.closure(&["temporal-history".to_owned()]).iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["elasticsearch", "elasticsearch-setup", "temporal-history", "dsql-monitored"]);
+    }
+
+    #[test]
+    fn every_long_running_service_can_be_found_ready() {
+        for service in stack(true, 0).services {
+            assert!(service.one_shot || service.has_health_check || service.ready.is_some(), "{}", service.name);
+        }
+    }
+
+    #[test]
+    fn a_digest_changes_with_the_content_and_the_name_of_what_is_mounted() {
+        let sh = Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        let of = |names: &[(&str, &str)]| {
+            sh.remove_path(folder.path().join("m")).unwrap();
+            names.iter().for_each(|(name, text)| sh.write_file(folder.path().join("m").join(name), text).unwrap());
+            digest(folder.path(), &["m".into()]).unwrap()
+        };
+        let digests = [of(&[("a", "1")]), of(&[("a", "2")]), of(&[("b", "1")]), of(&[("a", "1"), ("b", "")])];
+        assert_eq!(digests.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        assert_eq!(of(&[("a", "1")]), digests[0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_value_survives_the_file_of_variables(value in "\\PC*|[\"'\\\\$a \n\r#{}]*") {
+            let entries = dotenv::parse(&format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
+            prop_assert_eq!(&entries[0].value, &value);
+        }
+    }
+}
