@@ -1,1 +1,12 @@
 //! What the contract and engine tests share.
+
+pub mod terraform;
+
+use std::path::PathBuf;
+
+/// The repository's root folder.
+#[must_use]
+pub fn repo_root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the tests crate is a folder of the repository").to_path_buf()
+}

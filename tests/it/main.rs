@@ -1,0 +1,3 @@
+//! The repository held against itself, and its parts run for real. One binary, one module per subject.
+
+mod terraform;
