@@ -64,7 +64,8 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Prefligh
         }
     };
     findings.extend(compose.err());
-    let stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &arch))?;
+    let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &arch))?;
+    stack.generated = true;
     findings.extend(missing_images(&images, &wanted));
     findings.extend(foreign_images(&images, &wanted, mode.platform.map_or(&*arch, |it| it.arch())));
     findings.extend(mounts(sh, &settings, &wanted));

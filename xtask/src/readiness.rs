@@ -83,13 +83,26 @@ fn answers_ok(port: u16, path: &str) -> std::io::Result<bool> {
     Ok(status.starts_with(b"HTTP/1.") && status.ends_with(b" 200"))
 }
 
-/// The services that are not ready for a reason of their own, and not because of something that they depend on.
+/// The services to blame: those that failed, else those that are not ready and wait for nobody else.
 pub fn culprits<'a>(states: &'a [(&'a Service, State)]) -> Vec<(&'a Service, &'a State)> {
-    let unready = |name: &str| states.iter().any(|(it, state)| it.name == name && !state.is_ready());
-    let own = states.iter().filter(|(it, state)| {
-        !state.is_ready() && (matches!(state, State::Failed(_)) || !it.depends_on.iter().any(|on| unready(on)))
-    });
-    own.map(|(service, state)| (*service, state)).collect()
+    let unready = |name: &String| states.iter().any(|(it, state)| it.name == *name && !state.is_ready());
+    let failed = |(_, state): &&(&Service, State)| matches!(state, State::Failed(_));
+    let first = |(it, state): &&(&Service, State)| !state.is_ready() && !it.depends_on.iter().any(unready);
+    let any_failed = states.iter().any(|it| failed(&it));
+    let chosen = states.iter().filter(|it| if any_failed { failed(it) } else { first(it) });
+    chosen.map(|(service, state)| (*service, state)).collect()
+}
+
+/// Whether some service could still become ready: one that has not failed, and depends on none that has.
+pub fn is_hopeful(states: &[(&Service, State)]) -> bool {
+    states.iter().any(|(it, state)| !state.is_ready() && !is_dead(it.name.as_str(), states))
+}
+
+fn is_dead(name: &str, states: &[(&Service, State)]) -> bool {
+    let found = states.iter().find(|(it, _)| it.name == name);
+    found.is_some_and(|(it, state)| {
+        matches!(state, State::Failed(_)) || !state.is_ready() && it.depends_on.iter().any(|on| is_dead(on, states))
+    })
 }
 
 #[cfg(test)]
@@ -139,10 +152,14 @@ mod tests {
 
     #[test]
     fn a_dependant_is_not_blamed_for_its_dependency() {
-        let (a, b, c) = (service("a", &[]), service("b", &["a"]), service("c", &[]));
-        let states = [(&a, State::Failed("unhealthy".to_owned())), (&b, State::Waiting), (&c, State::Starting)];
-        let names: Vec<&str> = culprits(&states).iter().map(|(it, _)| it.name.as_str()).collect();
-        assert_eq!(names, ["a", "c"]);
+        let (a, b, c) = (service("a", &[]), service("b", &["a"]), service("c", &["b"]));
+        let names =
+            |states: &[(&Service, State)]| culprits(states).iter().map(|(it, _)| it.name.clone()).collect::<Vec<_>>();
+        let failed = || State::Failed("unhealthy".to_owned());
+        assert_eq!(names(&[(&a, failed()), (&b, State::Waiting), (&c, State::Starting)]), ["a"]);
+        assert_eq!(names(&[(&a, State::Starting), (&b, State::Waiting), (&c, State::Waiting)]), ["a"]);
+        assert!(!is_hopeful(&[(&a, failed()), (&b, State::Waiting), (&c, State::Waiting)]));
+        assert!(is_hopeful(&[(&a, State::Ready), (&b, State::Waiting), (&c, failed())]));
     }
 
     #[test]

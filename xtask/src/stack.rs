@@ -70,6 +70,8 @@ pub struct Stack {
     pub services: Vec<Service>,
     /// What the compose files may refer to.
     pub environment: BTreeMap<String, String>,
+    /// Whether the files of [`Stack::write`] are there, or will be before a command runs.
+    pub generated: bool,
     files: Vec<&'static str>,
 }
 
@@ -95,15 +97,22 @@ impl Stack {
                 }
             }
         }
-        Ok(Stack { mode, project: environment["COMPOSE_PROJECT_NAME"].clone(), services, environment, files })
+        let generated = sh.path_exists(ENV) && sh.path_exists(OVERRIDE);
+        Ok(Stack {
+            mode,
+            project: environment["COMPOSE_PROJECT_NAME"].clone(),
+            services,
+            environment,
+            generated,
+            files,
+        })
     }
 
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
     /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
     pub fn compose(&self, sh: &Shell) -> Command {
-        let written = |path: &&str| sh.path_exists(path);
-        let env_file = Some(ENV).filter(written).map_or(vec![], |it| vec!["--env-file", it]);
-        let files = self.files.iter().copied().chain(Some(OVERRIDE).filter(written)).flat_map(|it| ["--file", it]);
+        let env_file = self.generated.then_some(["--env-file", ENV]).into_iter().flatten();
+        let files = self.files.iter().copied().chain(self.generated.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
         let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
         for variable in variables::ALL {

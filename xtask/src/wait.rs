@@ -15,7 +15,7 @@ use crate::{
     containers,
     exit::{FAILED, NOT_READY, exit},
     failure, process,
-    readiness::{State, assess, culprits, probe},
+    readiness::{State, assess, culprits, is_hopeful, probe},
     stack::{Service, Stack},
     term::{self, Colour},
 };
@@ -49,7 +49,7 @@ pub fn up_and_wait(sh: &Shell, stack: &Stack, services: &[&Service], mut up: Com
         if finished.is_some_and(|ok| ok) && states.iter().all(|(_, it)| it.is_ready()) {
             return Ok(());
         }
-        let stuck = culprits(&states).iter().all(|(_, it)| matches!(it, State::Failed(_)));
+        let stuck = !is_hopeful(&states);
         let late = Instant::now() >= deadline;
         if finished == Some(false) || (finished.is_some() && stuck) || late {
             if late {
