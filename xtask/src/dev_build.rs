@@ -10,7 +10,8 @@ use crate::{
     exit::prerequisites,
     files,
     flags::{self, BuildTarget},
-    mode, process,
+    mode::Mode,
+    process,
     settings::Settings,
     term,
 };
@@ -19,7 +20,7 @@ const DOCKERFILE: &str = "dev/docker/Dockerfile";
 
 impl flags::DevBuild {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let settings = Settings::load(sh, mode::local(sh, None)?);
+        let settings = Settings::load(sh, Mode::last(sh)?.local);
         let what = self.what.unwrap_or(BuildTarget::All);
         let mut problems = Vec::new();
         let mut wanted = |target, checkout: &crate::checkouts::Checkout, flag| {

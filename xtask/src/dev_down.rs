@@ -3,19 +3,11 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    confirm::confirm,
-    engine,
-    exit::{PREREQUISITE, exit},
-    flags, mode, process,
-    settings::Settings,
-    stack::{Stack, is_amd64},
-    term,
-};
+use crate::{confirm::confirm, flags, process, stack::Stack, term};
 
 impl flags::DevDown {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let stack = load(sh)?;
+        let stack = Stack::last(sh)?;
         let mut down = stack.compose_all(sh);
         down.args(["down", "--remove-orphans"]);
         if self.volumes {
@@ -35,13 +27,6 @@ impl flags::DevDown {
         }
         process::run(&mut down)
     }
-}
-
-/// The stack of the last `dev-up`. Stopping must work whatever `dev/.env` says, so its problems are not looked at.
-pub fn load(sh: &Shell) -> Result<Stack> {
-    let mode = mode::Mode::last(sh)?.unwrap_or(mode::Mode { local: false, port_offset: 0, platform: None });
-    let arch = engine::arch(sh).map_err(|it| exit(PREREQUISITE, it))?;
-    Stack::load(sh, &Settings::load(sh, mode.local), mode, is_amd64(mode.platform, &arch))
 }
 
 fn volumes(sh: &Shell, project: &str) -> Result<Vec<String>> {

@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{dev_down::load, flags, process};
+use crate::{flags, process, stack::Stack};
 
 impl flags::DevExec {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let stack = load(sh)?;
+        let stack = Stack::last(sh)?;
         stack.check_names(std::slice::from_ref(&self.service))?;
         let mut exec = stack.compose(sh);
         exec.arg("exec");

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{dev_down::load, flags, process};
+use crate::{flags, process, stack::Stack};
 
 impl flags::DevLogs {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let stack = load(sh)?;
+        let stack = Stack::last(sh)?;
         stack.check_names(&self.service)?;
         let mut logs = stack.compose(sh);
         logs.arg("logs");

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{dev_down::load, flags, process};
+use crate::{flags, process, stack::Stack};
 
 impl flags::DevPs {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        process::run(load(sh)?.compose(sh).args(["ps", "--all"]))
+        process::run(Stack::last(sh)?.compose(sh).args(["ps", "--all"]))
     }
 }

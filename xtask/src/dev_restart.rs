@@ -3,11 +3,11 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{dev_build, dev_down::load, flags, process};
+use crate::{dev_build, flags, process, stack::Stack};
 
 impl flags::DevRestart {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let stack = load(sh)?;
+        let stack = Stack::last(sh)?;
         stack.check_names(&self.service)?;
         let mut command = stack.compose(sh);
         if self.build {

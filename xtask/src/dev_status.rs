@@ -7,19 +7,17 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    containers,
-    dev_down::load,
-    engine,
+    containers, engine,
     exit::{NOT_READY, exit},
     flags,
     readiness::{State, assess, probe},
-    stack::Service,
+    stack::{Service, Stack},
     term,
 };
 
 impl flags::DevStatus {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let stack = load(sh)?;
+        let stack = Stack::last(sh)?;
         let containers = containers::list(sh, &stack.project)?;
         let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
         let images = engine::images(sh, &names)?;

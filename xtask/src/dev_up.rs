@@ -17,7 +17,7 @@ use crate::{
     preflight::{Preflight, preflight},
     process,
     readiness::{assess, probe},
-    render,
+    render, schema,
     stack::{Service, Stack},
     term,
     wait::up_and_wait,
@@ -32,12 +32,11 @@ const LAST: &[&str] = &["copilot-worker", "copilot-api"];
 
 impl flags::DevUp {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let last = Mode::last(sh)?;
-        let local = flags::mode_flag(self.local, self.dsql)?.unwrap_or(last.is_some_and(|it| it.local));
+        let last = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let mode = Mode {
-            local,
-            port_offset: self.port_offset.or(last.map(|it| it.port_offset)).unwrap_or(0),
-            platform: self.platform.or(last.and_then(|it| it.platform)),
+            port_offset: self.port_offset.unwrap_or(last.port_offset),
+            platform: self.platform.or(last.platform),
+            ..last
         };
         if self.build {
             dev_build::build_for(sh, &self.service, self.dry_run)?;
@@ -45,7 +44,7 @@ impl flags::DevUp {
         let found = preflight(sh, mode, &self.service)?;
         let services = found.stack.closure(&self.service);
         if self.dry_run {
-            term::out(&plan(sh, &found, &services));
+            term::out(&plan(sh, &found, &services, self.no_schema));
             return Ok(());
         }
         write(sh, &found)?;
@@ -57,8 +56,10 @@ impl flags::DevUp {
             for stage in stages(&services) {
                 term::say(&format!("{}:", stage.title));
                 up_and_wait(sh, stack, &stage.services, up(sh, stack, &stage.services), deadline)?;
-                if stage.then_register {
-                    namespaces::register(sh, stack, &stage.services, deadline)?;
+                match stage.then {
+                    Then::Schema if !self.no_schema => schema::bring_up(sh, stack, &found.settings, &services)?,
+                    Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
+                    _ => {}
                 }
             }
         }
@@ -74,7 +75,13 @@ impl flags::DevUp {
 struct Stage<'a> {
     title: &'static str,
     services: Vec<&'a Service>,
-    then_register: bool,
+    then: Then,
+}
+
+enum Then {
+    Schema,
+    Namespaces,
+    Nothing,
 }
 
 /// Data stores, then the clusters and observability, then what needs a namespace.
@@ -84,11 +91,10 @@ fn stages<'a>(services: &[&'a Service]) -> Vec<Stage<'a>> {
     let stores = services.iter().filter(is_store).copied().collect();
     let middle = services.iter().filter(|it| !is_store(it) && !is_last(it)).copied().collect();
     let last = services.iter().filter(is_last).copied().collect();
-    let stage = |title, services, then_register| Stage { title, services, then_register };
     let all = [
-        stage("data stores", stores, false),
-        stage("clusters and observability", middle, true),
-        stage("copilot", last, false),
+        Stage { title: "data stores", services: stores, then: Then::Schema },
+        Stage { title: "clusters and observability", services: middle, then: Then::Namespaces },
+        Stage { title: "copilot", services: last, then: Then::Nothing },
     ];
     all.into_iter().filter(|it| !it.services.is_empty()).collect()
 }
@@ -109,7 +115,8 @@ fn write(sh: &Shell, found: &Preflight) -> Result<()> {
 /// Whether everything runs, is ready, and is what the files and the images say: then there is nothing to do.
 fn is_current(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<bool> {
     let container = |service: &Service| found.containers.iter().find(|it| it.service == service.name);
-    if !services.iter().all(|it| assess(it, container(it), &probe).is_ready()) {
+    let ready = services.iter().all(|it| assess(it, container(it), &probe).is_ready());
+    if !ready || !schema::is_current(sh, &found.stack, &found.settings) {
         return Ok(false);
     }
     let hashes = containers::config_hashes(found.stack.compose(sh))?;
@@ -129,16 +136,22 @@ fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
 }
 
 /// The commands that would run, and what would happen between them.
-fn plan(sh: &Shell, found: &Preflight, services: &[&Service]) -> String {
+fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -> String {
     let mut out = String::new();
     for (cluster, _) in &found.rendered {
         _ = writeln!(out, "# write {}", render::path(*cluster));
     }
     for stage in stages(services) {
         _ = writeln!(out, "# {}\n{}", stage.title, process::line(&up(sh, &found.stack, &stage.services)));
-        if stage.then_register {
-            let commands = namespaces::commands(sh, &found.stack, &stage.services);
-            commands.iter().for_each(|(_, it)| _ = writeln!(out, "{}", process::line(it)));
+        match stage.then {
+            Then::Schema if !no_schema => {
+                out.push_str(&schema::dry_run_all(sh, &found.stack, &found.settings, services))
+            }
+            Then::Namespaces => {
+                let commands = namespaces::commands(sh, &found.stack, &stage.services);
+                commands.iter().for_each(|(_, it)| _ = writeln!(out, "{}", process::line(it)));
+            }
+            _ => {}
         }
     }
     out

@@ -23,6 +23,8 @@ xflags::xflags! {
             optional --platform p: Platform
             /// Stay in the foreground with the logs; Ctrl-C stops the stack and keeps its data.
             optional --attach
+            /// Leave the schemas alone: services that need one will not become ready without.
+            optional --no-schema
             /// Print what would run; change nothing.
             optional --dry-run
         }
@@ -93,6 +95,27 @@ xflags::xflags! {
             /// Render for Aurora DSQL.
             optional --dsql
         }
+        /// Apply, repeat or repair the schemas of both databases and Elasticsearch.
+        cmd schema {
+            /// Only this step: `temporal-monitored`, `temporal-copilot`, `copilot-app`, `es-monitored` or `es-copilot`.
+            repeated --only step: Step
+            /// On the local PostgreSQL.
+            optional --local
+            /// On Aurora DSQL.
+            optional --dsql
+            /// Drop what a step owns, with its data, and make it anew; asks.
+            optional --overwrite
+            /// Do not ask.
+            optional -y, --yes
+            /// The temporal-dsql checkout (default: TEMPORAL_DSQL_PATH, else `../temporal-dsql`).
+            optional --temporal-dsql path: PathBuf
+            /// The Copilot checkout (default: TEMPORAL_SRE_COPILOT_PATH, else this repo or `../temporal-sre-copilot`).
+            optional --copilot path: PathBuf
+            /// Print JSON (`schemaVersion` 1) instead of a table.
+            optional --json
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.
         cmd test {
             /// Passed to the test runner, after `--`.
@@ -104,7 +127,7 @@ xflags::xflags! {
 /// The overview's groups; every command stands in exactly one.
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
-    ("Look inside", &["dev-ps", "dev-exec", "render"]),
+    ("Look inside", &["dev-ps", "dev-exec", "render", "schema"]),
     ("Build and test", &["dev-build", "test"]),
 ];
 
@@ -144,6 +167,16 @@ macro_rules! choice {
 choice! {
     /// One of the two Temporal clusters.
     Cluster { Monitored = "monitored", Copilot = "copilot" }
+}
+choice! {
+    /// One step of `schema`, in the order in which they run.
+    Step {
+        TemporalMonitored = "temporal-monitored",
+        TemporalCopilot = "temporal-copilot",
+        CopilotApp = "copilot-app",
+        EsMonitored = "es-monitored",
+        EsCopilot = "es-copilot"
+    }
 }
 choice! {
     /// What `dev-build` builds.

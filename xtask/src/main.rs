@@ -25,6 +25,7 @@ mod preflight;
 mod process;
 mod readiness;
 mod render;
+mod schema;
 mod settings;
 mod stack;
 mod term;
@@ -73,6 +74,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::DevExec(it) => it.run(&sh),
         XtaskCmd::DevBuild(it) => it.run(&sh),
         XtaskCmd::Render(it) => it.run(&sh),
+        XtaskCmd::Schema(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
     }
 }

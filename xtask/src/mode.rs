@@ -9,7 +9,7 @@ use crate::{files, flags::Platform};
 const PATH: &str = "dev/.rendered/mode.json";
 
 /// What `dev-up` was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mode {
     /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
@@ -20,16 +20,19 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// The mode of the last `dev-up`, or `None` before the first.
+    /// The mode of the last `dev-up`; before the first, Aurora DSQL on the ports of the compose file.
     ///
     /// # Errors
     /// The file is there and cannot be read.
-    pub fn last(sh: &Shell) -> Result<Option<Mode>> {
-        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(None) };
+    pub fn last(sh: &Shell) -> Result<Mode> {
+        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(Mode::default()) };
         let parsed = serde_json::from_str(&text).ok().and_then(|it| Mode::from_json(&it));
-        parsed
-            .map(Some)
-            .with_context(|| format!("{PATH} is damaged: delete it, and give `--local` or `--dsql` once more"))
+        parsed.with_context(|| format!("{PATH} is damaged: delete it, and give `--local` or `--dsql` once more"))
+    }
+
+    /// The same mode, with the database that a flag names.
+    pub fn with(self, local: Option<bool>) -> Mode {
+        Mode { local: local.unwrap_or(self.local), ..self }
     }
 
     /// Remembers the mode.
@@ -53,17 +56,6 @@ impl Mode {
     }
 }
 
-/// Whether this command is about local PostgreSQL: the flag's word, else the last `dev-up`'s, else DSQL.
-///
-/// # Errors
-/// As [`Mode::last`].
-pub fn local(sh: &Shell, flag: Option<bool>) -> Result<bool> {
-    match flag {
-        Some(it) => Ok(it),
-        None => Ok(Mode::last(sh)?.is_some_and(|it| it.local)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,10 +65,10 @@ mod tests {
         let sh = Shell::new().unwrap();
         let folder = sh.create_temp_dir().unwrap();
         sh.change_dir(folder.path());
-        assert_eq!(Mode::last(&sh).unwrap(), None);
+        assert_eq!(Mode::last(&sh).unwrap(), Mode::default());
         let mode = Mode { local: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64) };
         mode.save(&sh).unwrap();
-        assert_eq!(Mode::last(&sh).unwrap(), Some(mode));
+        assert_eq!(Mode::last(&sh).unwrap(), mode);
         sh.write_file(PATH, "{\"local\":1}").unwrap();
         assert!(Mode::last(&sh).unwrap_err().to_string().contains("delete it"));
     }

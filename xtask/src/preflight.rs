@@ -19,6 +19,7 @@ use crate::{
 
 /// What preflight found, all of it in order.
 pub struct Preflight {
+    pub settings: Settings,
     pub stack: Stack,
     pub containers: Vec<Container>,
     pub images: Vec<Image>,
@@ -72,7 +73,7 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Prefligh
     findings.extend(foreign_containers(sh, &stack, &containers));
     findings.extend(taken_ports(sh, &wanted, &containers));
     prerequisites("cannot start", &findings)?;
-    Ok(Preflight { stack, containers, images, rendered })
+    Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
 fn variables(sh: &Shell, settings: &Settings) -> Vec<String> {

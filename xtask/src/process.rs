@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     io::{ErrorKind, Write},
     process::{Command, ExitStatus, Output, Stdio},
+    thread,
 };
 
 use anyhow::{Context, Result, bail};
@@ -49,6 +50,22 @@ fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
 /// The program is missing or cannot be started.
 pub fn capture(command: &mut Command) -> Result<Output> {
     command.output().map_err(|e| cannot_start(command, e))
+}
+
+/// As [`capture`], with a text on the command's stdin.
+///
+/// # Errors
+/// As [`capture`].
+pub fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().map_err(|e| cannot_start(command, e))?;
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    let input = input.to_owned();
+    // On a thread of its own, so that a child which writes before it has read everything does not wait for ever.
+    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output()?;
+    _ = writer.join();
+    Ok(output)
 }
 
 /// Runs a command silently and returns its stdout as text.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_yaml::Value;
 use xshell::Shell;
 
-use crate::{exit::prerequisites, files, flags, flags::Cluster, help, mode, settings::Settings, term, variables};
+use crate::{exit::prerequisites, files, flags, flags::Cluster, help, mode::Mode, settings::Settings, term, variables};
 
 /// The template, from the workspace root.
 pub const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
@@ -24,8 +24,8 @@ const COPILOT: &[(&str, &str)] = &[
 
 impl flags::Render {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let local = mode::local(sh, flags::mode_flag(self.local, self.dsql)?)?;
-        let settings = Settings::load(sh, local);
+        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
+        let settings = Settings::load(sh, mode.local);
         let clusters = self.cluster.map_or(Cluster::ALL.to_vec(), |it| vec![it]);
         let mut problems = problems_of(&settings, &clusters);
         let rendered = render(sh, &settings, &clusters).unwrap_or_else(|found| {

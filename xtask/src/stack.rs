@@ -16,8 +16,8 @@ use walkdir::WalkDir;
 use xshell::{Shell, cmd};
 
 use crate::{
-    dotenv,
-    exit::{USAGE, exit},
+    dotenv, engine,
+    exit::{PREREQUISITE, USAGE, exit},
     files,
     flags::Platform,
     help,
@@ -106,6 +106,25 @@ impl Stack {
             generated,
             files,
         })
+    }
+
+    /// The stack in the mode of the last `dev-up`.
+    ///
+    /// # Errors
+    /// As [`Stack::load`]; exit code 3 where no engine answers.
+    pub fn last(sh: &Shell) -> Result<Stack> {
+        let mode = Mode::last(sh)?;
+        Stack::of(sh, &Settings::load(sh, mode.local), mode)
+    }
+
+    /// The stack in a mode, for the engine at hand. What is wrong with the settings is not looked at: a stack can be
+    /// stopped and inspected whatever `dev/.env` says.
+    ///
+    /// # Errors
+    /// As [`Stack::last`].
+    pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
+        let arch = engine::arch(sh).map_err(|it| exit(PREREQUISITE, it))?;
+        Stack::load(sh, settings, mode, is_amd64(mode.platform, &arch))
     }
 
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment

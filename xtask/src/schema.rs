@@ -1,0 +1,351 @@
+//! `cargo xtask schema`: five steps, each repeatable, each attempted whatever became of the others.
+
+pub mod database;
+pub mod dialect;
+pub mod plan;
+pub mod search;
+pub mod source;
+mod sql;
+
+use std::{
+    fmt::Write,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use serde_json::json;
+use xshell::Shell;
+
+use crate::{
+    checkouts::{COPILOT, TEMPORAL},
+    confirm::confirm,
+    exit::{FAILED, exit},
+    files,
+    flags::{self, Step},
+    mode::Mode,
+    process,
+    settings::Settings,
+    stack::{Service, Stack},
+    term,
+};
+
+use database::Database;
+use dialect::Dialect;
+use source::Schema;
+
+/// What was applied to which database, from the workspace root.
+const APPLIED: &str = "dev/.rendered/schema-applied";
+const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Applied,
+    AlreadyThere,
+    /// What an interrupted run, or somebody's hand, had left out was added.
+    Completed,
+    /// The text is the cause, then a line with the remedy.
+    Failed(String),
+}
+
+impl Outcome {
+    fn text(&self) -> &'static str {
+        match self {
+            Outcome::Applied => "applied",
+            Outcome::AlreadyThere => "already there",
+            Outcome::Completed => "completed after an earlier interruption",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+}
+
+/// One step with its outcome.
+pub struct Report {
+    pub step: Step,
+    pub outcome: Outcome,
+    pub took: Duration,
+}
+
+/// What the steps need to know.
+pub struct Context<'a> {
+    pub sh: &'a Shell,
+    pub stack: &'a Stack,
+    pub settings: &'a Settings,
+    pub temporal: Option<PathBuf>,
+    pub copilot: Option<PathBuf>,
+    /// Drop what the step owns before it is made anew.
+    pub overwrite: bool,
+}
+
+impl flags::Schema {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
+        let settings = Settings::load(sh, mode.local);
+        let stack = Stack::of(sh, &settings, mode)?;
+        let steps: Vec<Step> =
+            Step::ALL.iter().copied().filter(|it| self.only.is_empty() || self.only.contains(it)).collect();
+        let context = Context {
+            sh,
+            stack: &stack,
+            settings: &settings,
+            temporal: self.temporal_dsql,
+            copilot: self.copilot,
+            overwrite: self.overwrite,
+        };
+        if self.dry_run {
+            steps.iter().for_each(|it| term::out(&dry_run(&context, *it)));
+            return Ok(());
+        }
+        if self.overwrite {
+            let names: Vec<&str> = steps.iter().map(|it| it.as_str()).collect();
+            confirm(&format!("this drops and recreates {}, with the data in them", names.join(", ")), self.yes)?;
+        }
+        if !self.json {
+            term::say(if mode.local { "schemas of the local stack:" } else { "schemas on Aurora DSQL:" });
+        }
+        let quiet = self.json;
+        let reports = attempt(
+            &steps,
+            |step| apply(&context, step),
+            |it| {
+                if !quiet {
+                    term::say(&line(it))
+                }
+            },
+        );
+        if self.json {
+            term::out(&format!("{:#}\n", to_json(&reports)));
+        }
+        conclude(&reports)
+    }
+}
+
+/// Brings the schemas to these services, as a part of `dev-up`. The indices are those of `elasticsearch-setup`.
+///
+/// # Errors
+/// A step failed.
+pub fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Result<()> {
+    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    let steps = steps_of(services);
+    if steps.is_empty() {
+        return Ok(());
+    }
+    term::say("schema:");
+    let reports = attempt(&steps, |step| apply(&context, step), |it| term::say(&line(it)));
+    remember(&context, &reports)?;
+    conclude(&reports)
+}
+
+/// What [`bring_up`] would run, for `--dry-run`.
+pub fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
+    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    steps_of(services).into_iter().map(|it| dry_run(&context, it)).collect()
+}
+
+/// The SQL steps that these services wait for.
+fn steps_of(services: &[&Service]) -> Vec<Step> {
+    let any = |names: &[&str]| services.iter().any(|it| names.contains(&it.name.as_str()));
+    let wanted = [
+        (Step::TemporalMonitored, any(&["temporal-history"])),
+        (Step::TemporalCopilot, any(&["copilot-temporal"])),
+        (Step::CopilotApp, any(&["copilot-worker", "copilot-api"])),
+    ];
+    wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(step, _)| step).collect()
+}
+
+/// Whether the checkouts hold what was applied last, to these databases. A checkout that is gone has nothing new.
+pub fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool {
+    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    let applied = sh.read_file(APPLIED).unwrap_or_default();
+    SQL_STEPS.iter().all(|it| fingerprint(&context, *it).is_none_or(|line| applied.lines().any(|it| it == line)))
+}
+
+/// Notes what was applied, so that a `dev-up` which changes nothing need not ask the databases.
+fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> {
+    let path = context.sh.current_dir().join(APPLIED);
+    let before = files::read(&path)?.unwrap_or_default();
+    let mut lines: Vec<String> = before.lines().map(str::to_owned).collect();
+    for report in reports {
+        lines.retain(|it| it.split(' ').next() != Some(report.step.as_str()));
+        if !matches!(report.outcome, Outcome::Failed(_)) {
+            lines.extend(fingerprint(context, report.step));
+        }
+    }
+    files::replace(&path, &(lines.join("\n") + "\n"), 0o644)?;
+    Ok(())
+}
+
+/// A step, its database and its schema in one line; `None` where there is no schema to be read.
+fn fingerprint(context: &Context<'_>, step: Step) -> Option<String> {
+    let schema = if SQL_STEPS.contains(&step) { schema(context, step).ok()? } else { return None };
+    Some(format!("{} {} {:x}", step.as_str(), database(context, step).host, md5::compute(schema.text())))
+}
+
+/// Attempts every step, in order, whatever became of the others; `each` sees each report at once.
+pub fn attempt(
+    steps: &[Step],
+    mut apply: impl FnMut(Step) -> Result<Outcome>,
+    mut each: impl FnMut(&Report),
+) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for &step in steps {
+        let started = Instant::now();
+        let outcome = apply(step).unwrap_or_else(|e| Outcome::Failed(format!("{e:#}")));
+        let report = Report { step, outcome, took: started.elapsed() };
+        each(&report);
+        reports.push(report);
+    }
+    reports
+}
+
+/// Ends the command as its steps ended.
+///
+/// # Errors
+/// At least one step failed.
+pub fn conclude(reports: &[Report]) -> Result<()> {
+    match reports.iter().filter(|it| matches!(it.outcome, Outcome::Failed(_))).count() {
+        0 => Ok(()),
+        failed => Err(exit(
+            FAILED,
+            format!("{failed} of {} schema steps failed; `cargo xtask schema` tries them again", reports.len()),
+        )),
+    }
+}
+
+/// One report as a line of the table, with the cause below it where the step failed.
+pub fn line(report: &Report) -> String {
+    let mut out =
+        format!("  {:<20} {:<40} {:>5.1} s", report.step.as_str(), report.outcome.text(), report.took.as_secs_f64());
+    if let Outcome::Failed(cause) = &report.outcome {
+        cause.lines().for_each(|it| _ = write!(out, "\n      {it}"));
+    }
+    out
+}
+
+fn to_json(reports: &[Report]) -> serde_json::Value {
+    let word = |it: &Outcome| match it {
+        Outcome::Applied => "applied",
+        Outcome::AlreadyThere => "already-there",
+        Outcome::Completed => "completed",
+        Outcome::Failed(_) => "failed",
+    };
+    let steps: Vec<_> = reports
+        .iter()
+        .map(|it| {
+            let cause = if let Outcome::Failed(cause) = &it.outcome { Some(cause) } else { None };
+            json!({ "step": it.step.as_str(), "outcome": word(&it.outcome), "seconds": it.took.as_secs_f64(), "cause": cause })
+        })
+        .collect();
+    json!({ "schemaVersion": 1, "steps": steps })
+}
+
+/// Performs one step.
+///
+/// # Errors
+/// The cause and the remedy, as text.
+pub fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
+    match index(context, step) {
+        Some(index) => search::apply(context.sh, context.stack, &index, context.overwrite),
+        None => {
+            let schema = schema(context, step)?;
+            let database = database(context, step);
+            database::apply(context.sh, &database, &schema, context.overwrite)
+        }
+    }
+}
+
+fn dry_run(context: &Context<'_>, step: Step) -> String {
+    let mut out = format!("# {}\n", step.as_str());
+    match index(context, step) {
+        Some(index) => {
+            for command in search::commands(context.sh, context.stack, &index, context.overwrite) {
+                _ = writeln!(out, "{}", process::line(&command));
+            }
+        }
+        None => {
+            let input = schema(context, step).map_or_else(|e| format!("# {e:#}"), |it| it.summary());
+            _ = writeln!(out, "# reads the catalogue, then sends what is missing of {input}");
+            let command = database(context, step).psql(context.sh, None);
+            _ = writeln!(out, "{}", process::line(&command));
+        }
+    }
+    out
+}
+
+/// The index of an Elasticsearch step.
+fn index(context: &Context<'_>, step: Step) -> Option<String> {
+    let name = match step {
+        Step::EsMonitored => "TEMPORAL_ELASTICSEARCH_INDEX",
+        Step::EsCopilot => "COPILOT_ELASTICSEARCH_INDEX",
+        _ => return None,
+    };
+    Some(context.settings.get(name).to_owned())
+}
+
+/// What a SQL step applies.
+fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
+    let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
+    let find = |checkout: &crate::checkouts::Checkout, flag| {
+        checkout.find(context.sh, context.settings, flag).map_err(anyhow::Error::msg)
+    };
+    if step == Step::CopilotApp {
+        source::copilot(&find(&COPILOT, context.copilot.as_ref())?, dialect)
+    } else {
+        source::temporal(&find(&TEMPORAL, context.temporal.as_ref())?, dialect)
+    }
+}
+
+/// Where a SQL step applies it.
+fn database<'a>(context: &Context<'a>, step: Step) -> Database<'a> {
+    let (service, host) = match step {
+        Step::TemporalMonitored => ("dsql-monitored", "TEMPORAL_SQL_HOST"),
+        _ => ("dsql-copilot", "COPILOT_DSQL_HOST"),
+    };
+    Database { stack: context.stack, settings: context.settings, service, host: context.settings.get(host) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        prop_oneof![
+            Just(Outcome::Applied),
+            Just(Outcome::AlreadyThere),
+            Just(Outcome::Completed),
+            "[a-z]{1,8}".prop_map(Outcome::Failed),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// Feature: standalone-dev, Property 4: every step is attempted, in order, each outcome is reported, and the
+        /// command fails if and only if a step did.
+        #[test]
+        fn every_step_is_attempted_in_order_whatever_the_others_did(outcomes in proptest::collection::vec(outcome(), 5)) {
+            let mut attempted = Vec::new();
+            let mut shown = Vec::new();
+            let reports = attempt(
+                Step::ALL,
+                |step| {
+                    attempted.push(step);
+                    match &outcomes[attempted.len() - 1] {
+                        Outcome::Failed(cause) => Err(anyhow::anyhow!("{cause}")),
+                        other => Ok(other.clone()),
+                    }
+                },
+                |it| shown.push(line(it)),
+            );
+            prop_assert_eq!(attempted, Step::ALL);
+            prop_assert_eq!(reports.iter().map(|it| it.outcome.clone()).collect::<Vec<_>>(), outcomes.clone());
+            for (step, (shown, outcome)) in Step::ALL.iter().zip(shown.iter().zip(&outcomes)) {
+                prop_assert!(shown.contains(step.as_str()) && shown.contains(outcome.text()), "{}", shown);
+            }
+            let failed = outcomes.iter().any(|it| matches!(it, Outcome::Failed(_)));
+            prop_assert_eq!(conclude(&reports).err().map(|e| crate::exit::code(&e)), failed.then_some(1));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What has to be sent to a database, given what is there.
+
+use std::{cmp::Ordering, collections::BTreeSet};
+
+use super::{
+    Outcome,
+    dialect::Statement,
+    source::{Manifest, Schema, compare},
+    sql,
+};
+
+/// What a database holds.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// Tables and usable indexes of the schema `public`.
+    pub objects: BTreeSet<String>,
+    /// The recorded version.
+    pub version: Option<String>,
+}
+
+/// What to send.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub statements: Vec<&'a Statement>,
+    /// The versions to record after that, each with the one before it.
+    pub record: Vec<(String, &'a Manifest)>,
+    /// What it will have been, once it is done.
+    pub outcome: Outcome,
+}
+
+/// Plans the way from what is there to the whole schema: nothing that is there is sent again.
+///
+/// # Errors
+/// The recorded version is newer than the schema's newest.
+pub fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
+    let recorded = have.version.as_deref().unwrap_or("0.0");
+    let newest = schema.versions.iter().filter_map(|it| it.manifest.as_ref()).next_back();
+    if let Some(newest) = newest.filter(|it| compare(recorded, &it.version) == Ordering::Greater) {
+        return Err(format!(
+            "the database has schema version {recorded}, the checkout only {}: it was left alone\nupdate the checkout, or drop the schema with `--overwrite`",
+            newest.version
+        ));
+    }
+    let mut plan = Plan { statements: Vec::new(), record: Vec::new(), outcome: Outcome::AlreadyThere };
+    let (mut begun, mut before) = (false, recorded.to_owned());
+    for version in &schema.versions {
+        let pending = version.manifest.as_ref().filter(|it| compare(recorded, &it.version) == Ordering::Less);
+        let names: Vec<Option<String>> = version.statements.iter().map(created).collect();
+        let there = |name: &Option<String>| name.as_ref().is_some_and(|it| have.objects.contains(it));
+        let missing = names.iter().any(|it| it.is_some() && !there(it));
+        if pending.is_none() && !missing {
+            continue;
+        }
+        begun |= names.iter().any(there) || (pending.is_none() && version.manifest.is_some());
+        // Seed rows name no object: they go with the version, and change nothing where they are there.
+        let wanted = version.statements.iter().zip(&names).filter(|(_, name)| !there(name));
+        plan.statements.extend(wanted.map(|(statement, _)| statement));
+        if let Some(manifest) = pending {
+            plan.record.push((std::mem::replace(&mut before, manifest.version.clone()), manifest));
+        }
+    }
+    if !plan.statements.is_empty() || !plan.record.is_empty() {
+        plan.outcome = if begun { Outcome::Completed } else { Outcome::Applied };
+    }
+    Ok(plan)
+}
+
+/// Every table and index that the schema makes.
+pub fn objects(schema: &Schema) -> impl Iterator<Item = (String, &Statement)> {
+    let statements = schema.versions.iter().flat_map(|it| &it.statements);
+    statements.filter_map(|it| Some((created(it)?, it)))
+}
+
+/// The object that a translated statement makes, as the catalogue spells it; `None` for one that makes none.
+pub fn created(statement: &Statement) -> Option<String> {
+    let tokens = sql::split(&statement.sql).into_iter().next()?.ok()?;
+    let at = tokens.windows(3).position(|it| it[0].is("IF") && it[1].is("NOT") && it[2].is("EXISTS"))?;
+    let mut name = &tokens.get(at + 3)?.text;
+    // A name behind a schema's: `public.t`.
+    if tokens.get(at + 4).is_some_and(|it| it.text == ".") {
+        name = &tokens.get(at + 5)?.text;
+    }
+    match name.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
+        Some(quoted) => Some(quoted.replace("\"\"", "\"")),
+        None => Some(name.to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{
+        dialect::{Dialect, Source, translate},
+        source::Version,
+    };
+
+    fn version(number: Option<&str>, sql: &str) -> Version {
+        let source = Source { name: "s".to_owned(), sql: sql.to_owned() };
+        let manifest = number.map(|it| Manifest {
+            version: it.to_owned(),
+            min_compatible: "1.0".to_owned(),
+            description: String::new(),
+            md5: String::new(),
+        });
+        Version { manifest, statements: translate(Dialect::Dsql, &source).unwrap() }
+    }
+
+    fn schema() -> Schema {
+        let first = "CREATE TABLE a(x int); CREATE INDEX ASYNC a_x ON a(x); INSERT INTO a VALUES (1);";
+        Schema { versions: vec![version(Some("1.0"), first), version(Some("1.1"), "CREATE TABLE \"B\"(x int);")] }
+    }
+
+    fn have(version: Option<&str>, objects: &[&str]) -> Catalogue {
+        Catalogue { objects: objects.iter().map(|it| (*it).to_owned()).collect(), version: version.map(str::to_owned) }
+    }
+
+    /// Statements sent, versions recorded, outcome.
+    fn planned(schema: &Schema, have: &Catalogue) -> (usize, Vec<String>, Outcome) {
+        let plan = plan(schema, have).unwrap();
+        let record = plan.record.iter().map(|(before, it)| format!("{before}-{}", it.version)).collect();
+        (plan.statements.len(), record, plan.outcome)
+    }
+
+    fn steps(all: &[&str]) -> Vec<String> {
+        all.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_empty_database_gets_everything() {
+        assert_eq!(planned(&schema(), &have(None, &[])), (4, steps(&["0.0-1.0", "1.0-1.1"]), Outcome::Applied));
+    }
+
+    #[test]
+    fn a_complete_database_gets_nothing() {
+        assert_eq!(planned(&schema(), &have(Some("1.1"), &["a", "a_x", "B"])), (0, vec![], Outcome::AlreadyThere));
+    }
+
+    #[test]
+    fn an_older_version_gets_only_the_newer_ones() {
+        assert_eq!(planned(&schema(), &have(Some("1.0"), &["a", "a_x"])), (1, steps(&["1.0-1.1"]), Outcome::Applied));
+    }
+
+    #[test]
+    fn an_interrupted_run_is_completed_wherever_it_stopped() {
+        let all = ["a", "a_x", "B"];
+        for i in 1..=all.len() {
+            let (sent, record, outcome) = planned(&schema(), &have(None, &all[..i]));
+            assert_eq!((sent, outcome), (4 - i, Outcome::Completed), "after {i}");
+            assert_eq!(record, steps(&["0.0-1.0", "1.0-1.1"]));
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_by_hand_is_made_again_without_a_new_record() {
+        let (_, record, outcome) = planned(&schema(), &have(Some("1.1"), &["a", "B"]));
+        assert_eq!((record, outcome), (vec![], Outcome::Completed));
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        assert!(plan(&schema(), &have(Some("1.2"), &[])).unwrap_err().contains("was left alone"));
+    }
+
+    #[test]
+    fn a_schema_without_versions_is_judged_by_its_objects() {
+        let schema = Schema { versions: vec![version(None, "CREATE TABLE t(a int); CREATE INDEX i ON t(a);")] };
+        assert_eq!(planned(&schema, &have(None, &["other"])), (2, vec![], Outcome::Applied));
+        assert_eq!(planned(&schema, &have(None, &["t"])), (1, vec![], Outcome::Completed));
+        assert_eq!(planned(&schema, &have(None, &["t", "i"])), (0, vec![], Outcome::AlreadyThere));
+    }
+}
