@@ -55,7 +55,7 @@ impl flags::DevUp {
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
             for stage in stages(&services) {
                 term::say(&format!("{}:", stage.title));
-                up_and_wait(sh, stack, &stage.services, up(sh, stack, &stage.services), deadline)?;
+                up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
                 match stage.then {
                     Then::Schema if !self.no_schema => schema::bring_up(sh, stack, &found.settings, &services)?,
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,

@@ -60,6 +60,6 @@ fn last_lines(sh: &Shell, id: &str) -> String {
     let both = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&both);
     let printable = |it: char| it == '\n' || it == '\t' || !it.is_control();
-    let lines: Vec<String> = text.lines().map(|it| it.chars().filter(|c| printable(*c)).take(500).collect()).collect();
+    let lines: Vec<String> = text.lines().map(|it| it.chars().filter(|c| printable(*c)).take(240).collect()).collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use xshell::Shell;
 
 use crate::{
-    containers,
+    containers::{self, Container},
     exit::{FAILED, NOT_READY, exit},
     failure, process,
     readiness::{State, assess, culprits, is_hopeful, probe},
@@ -27,63 +27,90 @@ const POLL: Duration = Duration::from_millis(500);
 /// # Errors
 /// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
 /// shown. Exit code 1: `up` failed for another reason.
-pub fn up_and_wait(sh: &Shell, stack: &Stack, services: &[&Service], mut up: Command, deadline: Instant) -> Result<()> {
-    term::say(&format!("$ {}", process::line(&up)));
-    let mut child = up
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start `docker`")?;
-    let complaints = collect(&mut child);
+pub fn up_and_wait(
+    sh: &Shell,
+    stack: &Stack,
+    services: &[&Service],
+    deadline: Instant,
+    up: impl Fn() -> Command,
+) -> Result<()> {
+    term::say(&format!("$ {}", process::line(&up())));
     let mut view = View::new();
-    let mut finished = None;
+    let mut compose = Compose::start(up())?;
     loop {
+        let ended = compose.ended()?;
         let containers = containers::list(sh, &stack.project)?;
         let find = |service: &Service| containers.iter().find(|it| it.service == service.name);
         let states: Vec<(&Service, State)> = services.iter().map(|it| (*it, assess(it, find(it), &probe))).collect();
         // While Compose is at work, what has stopped may be about to be started again.
-        let states = if finished.is_none() { states.into_iter().map(pending).collect() } else { states };
+        let states = if ended.is_none() { states.into_iter().map(pending).collect() } else { states };
         view.show(&states);
 
-        if finished.is_some_and(|ok| ok) && states.iter().all(|(_, it)| it.is_ready()) {
-            return Ok(());
-        }
-        let stuck = !is_hopeful(&states);
         let late = Instant::now() >= deadline;
-        if finished == Some(false) || (finished.is_some() && stuck) || late {
-            if late {
-                _ = child.kill();
-                _ = child.wait();
+        let hopeful = is_hopeful(&states);
+        match ended {
+            Some(true) if states.iter().all(|(_, it)| it.is_ready()) => return Ok(()),
+            // Compose gives up as soon as something that others wait for exits; the engine starts it again, and so do we.
+            Some(false) if hopeful && !late && states.iter().any(|(_, it)| *it == State::Starting) => {
+                thread::sleep(POLL);
+                compose = Compose::start(up())?;
             }
-            let all_ready = states.iter().all(|(_, it)| it.is_ready());
-            let why = if finished == Some(false) { complaints.join().unwrap_or_default() } else { String::new() };
-            failure::show(sh, &culprits(&states), &containers, why.trim());
-            if all_ready {
-                return Err(exit(FAILED, "`docker compose up` failed"));
-            }
-            let count = states.iter().filter(|(_, it)| !it.is_ready()).count();
-            let reason = if late {
-                "the deadline has passed (`--timeout` sets it)"
-            } else {
-                "nothing more will change by waiting"
-            };
-            return Err(exit(NOT_READY, format!("{count} of {} services are not ready: {reason}", states.len())));
+            Some(true) | None if hopeful && !late => thread::sleep(POLL.min(deadline - Instant::now())),
+            None if !late => thread::sleep(POLL),
+            _ => return Err(give_up(sh, &states, &containers, compose, late)),
         }
-        if finished.is_none() {
-            finished = child.try_wait()?.map(|it| it.success());
-            if finished.is_some() {
-                continue;
-            }
-        }
-        thread::sleep(POLL.min(deadline.saturating_duration_since(Instant::now())));
     }
 }
 
-/// What the command writes to stderr, read to the end so that it never waits for a full pipe.
-fn collect(child: &mut Child) -> thread::JoinHandle<String> {
-    let stderr = child.stderr.take().expect("stderr is a pipe");
-    thread::spawn(move || io::read_to_string(stderr).unwrap_or_default())
+fn give_up(
+    sh: &Shell,
+    states: &[(&Service, State)],
+    containers: &[Container],
+    compose: Compose,
+    late: bool,
+) -> anyhow::Error {
+    let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();
+    failure::show(sh, &culprits(states), containers, compose.stop().trim());
+    if unready == 0 {
+        return exit(FAILED, "`docker compose up` failed");
+    }
+    let reason =
+        if late { "the deadline has passed (`--timeout` sets it)" } else { "waiting longer would change nothing" };
+    exit(NOT_READY, format!("{unready} of {} services are not ready: {reason}", states.len()))
+}
+
+/// A running `docker compose up`.
+struct Compose {
+    child: Child,
+    complaints: thread::JoinHandle<String>,
+}
+
+impl Compose {
+    fn start(mut up: Command) -> Result<Compose> {
+        let mut child = up
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start `docker`")?;
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        // Read to the end on a thread, so that the child never waits for a full pipe.
+        let complaints = thread::spawn(move || io::read_to_string(stderr).unwrap_or_default());
+        Ok(Compose { child, complaints })
+    }
+
+    /// Whether it succeeded; `None` while it is at work.
+    fn ended(&mut self) -> Result<Option<bool>> {
+        Ok(self.child.try_wait()?.map(|it| it.success()))
+    }
+
+    /// Ends it if need be, and returns what it complained about where it failed by itself.
+    fn stop(mut self) -> String {
+        let failed = self.child.try_wait().is_ok_and(|it| it.is_some_and(|it| !it.success()));
+        _ = self.child.kill();
+        _ = self.child.wait();
+        if failed { self.complaints.join().unwrap_or_default() } else { String::new() }
+    }
 }
 
 fn pending((service, state): (&Service, State)) -> (&Service, State) {
