@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{confirm::confirm, flags, process, stack::Stack, term};
+use crate::{confirm::confirm, flags, interrupt, lock, process, stack::Stack, term};
 
 impl flags::DevDown {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
@@ -25,6 +25,8 @@ impl flags::DevDown {
                 confirm(&format!("this removes the data in {}", volumes.join(", ")), self.yes)?;
             }
         }
+        let _lock = lock::take(sh, "dev-down")?;
+        interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
         process::run(&mut down)
     }
 }

@@ -3,12 +3,13 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{dev_build, flags, process, stack::Stack};
+use crate::{dev_build, flags, lock, process, stack::Stack};
 
 impl flags::DevRestart {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
         let stack = Stack::last(sh)?;
         stack.check_names(&self.service)?;
+        let _lock = lock::take(sh, "dev-restart")?;
         let mut command = stack.compose(sh);
         if self.build {
             dev_build::build_for(sh, &self.service, false)?;

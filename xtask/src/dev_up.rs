@@ -10,8 +10,7 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    containers::{self, Container},
-    dev_build, engine, flags,
+    containers, dev_build, engine, flags, interrupt, lock,
     mode::Mode,
     namespaces,
     preflight::{Preflight, preflight},
@@ -38,6 +37,8 @@ impl flags::DevUp {
             platform: self.platform.or(last.platform),
             ..last
         };
+        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
+        interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         if self.build {
             dev_build::build_for(sh, &self.service, self.dry_run)?;
         }
@@ -50,12 +51,16 @@ impl flags::DevUp {
         write(sh, &found)?;
         mode.save(sh)?;
         let stack = &found.stack;
-        if !is_current(sh, &found, &services)? {
+        let stale = stale(sh, &found, &services)?;
+        let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
+        if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
             for stage in stages(&services) {
-                term::say(&format!("{}:", stage.title));
-                up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
+                if stage.services.iter().any(|it| stale.contains(&it.name)) {
+                    term::say(&format!("{}:", stage.title));
+                    up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
+                }
                 match stage.then {
                     Then::Schema if !self.no_schema => schema::bring_up(sh, stack, &found.settings, &services)?,
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
@@ -112,17 +117,23 @@ fn write(sh: &Shell, found: &Preflight) -> Result<()> {
     found.stack.write(sh)
 }
 
-/// Whether everything runs, is ready, and is what the files and the images say: then there is nothing to do.
-fn is_current(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<bool> {
+/// Services that are not ready, or not what the files and the images say now. A container that belongs to no service
+/// any more makes all of them stale, so that Compose removes it.
+fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<String>> {
     let container = |service: &Service| found.containers.iter().find(|it| it.service == service.name);
-    let ready = services.iter().all(|it| assess(it, container(it), &probe).is_ready());
-    if !ready || !schema::is_current(sh, &found.stack, &found.settings) {
-        return Ok(false);
+    let unready = |it: &&&Service| !assess(it, container(it), &probe).is_ready();
+    let mut stale: Vec<String> = services.iter().filter(unready).map(|it| it.name.clone()).collect();
+    let orphan = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
+    if orphan {
+        return Ok(services.iter().map(|it| it.name.clone()).collect());
     }
-    let hashes = containers::config_hashes(found.stack.compose(sh))?;
-    let drift = containers::drift(&found.stack, &found.containers, &hashes, &found.images);
-    let orphans = found.containers.iter().any(|it: &Container| found.stack.service(&it.service).is_none());
-    Ok(!orphans && drift.iter().all(|(name, _)| services.iter().all(|it| it.name != *name)))
+    // Where nothing runs yet there is nothing to compare.
+    if stale.len() < services.len() {
+        let hashes = containers::config_hashes(found.stack.compose(sh))?;
+        let drift = containers::drift(&found.stack, &found.containers, &hashes, &found.images);
+        stale.extend(drift.into_iter().map(|(name, _)| name));
+    }
+    Ok(stale)
 }
 
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.

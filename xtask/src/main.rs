@@ -18,6 +18,8 @@ mod failure;
 mod files;
 mod flags;
 mod help;
+mod interrupt;
+mod lock;
 mod mode;
 mod namespaces;
 mod ports;
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: XtaskCmd) -> anyhow::Result<()> {
+    interrupt::watch()?;
     let sh = Shell::new()?;
     sh.change_dir(workspace_root());
     match command {

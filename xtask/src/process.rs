@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     io::{ErrorKind, Write},
-    process::{Command, ExitStatus, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     thread,
 };
 
@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     exit::{PREREQUISITE, exit},
+    interrupt::Tracked,
     term,
 };
 
@@ -20,7 +21,8 @@ use crate::{
 /// The program is missing, or ends with another code than 0 (the code is in the text).
 pub fn run(command: &mut Command) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
-    let status = command.status().map_err(|e| cannot_start(command, e))?;
+    let (mut child, _tracked) = spawn(command)?;
+    let status = child.wait()?;
     succeeded(command, status)
 }
 
@@ -30,18 +32,10 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// As [`run`].
 pub fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
     term::say(&format!("$ {}{shown}", line(command)));
-    let mut child = command.stdin(Stdio::piped()).spawn().map_err(|e| cannot_start(command, e))?;
-    // A child that ends before it has read everything is judged by its exit code.
-    _ = child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes());
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()))?;
+    feed(&mut child, input);
     let status = child.wait()?;
     succeeded(command, status)
-}
-
-fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
-    if !status.success() {
-        bail!("`{}` ended with {status}", line(command));
-    }
-    Ok(())
 }
 
 /// Runs a command silently and returns what it printed, whatever its exit code.
@@ -49,7 +43,7 @@ fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
 /// # Errors
 /// The program is missing or cannot be started.
 pub fn capture(command: &mut Command) -> Result<Output> {
-    command.output().map_err(|e| cannot_start(command, e))
+    capture_with_input(command, "")
 }
 
 /// As [`capture`], with a text on the command's stdin.
@@ -57,15 +51,9 @@ pub fn capture(command: &mut Command) -> Result<Output> {
 /// # Errors
 /// As [`capture`].
 pub fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> {
-    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = piped.spawn().map_err(|e| cannot_start(command, e))?;
-    let mut stdin = child.stdin.take().expect("stdin is a pipe");
-    let input = input.to_owned();
-    // On a thread of its own, so that a child which writes before it has read everything does not wait for ever.
-    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output()?;
-    _ = writer.join();
-    Ok(output)
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    feed(&mut child, input);
+    Ok(child.wait_with_output()?)
 }
 
 /// Runs a command silently and returns its stdout as text.
@@ -79,6 +67,33 @@ pub fn read(command: &mut Command) -> Result<String> {
         bail!("`{}` ended with {}: {}", line(command), output.status, stderr.trim());
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no UTF-8", line(command)))
+}
+
+/// Starts a command that ends with us: hold on to the second value for as long as it may run.
+///
+/// # Errors
+/// The program is missing or cannot be started.
+pub fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
+    let child = command.spawn().map_err(|e| cannot_start(command, e))?;
+    let tracked = Tracked::new(&child);
+    Ok((child, tracked))
+}
+
+/// Writes to a child's stdin on a thread of its own, so that a child which writes before it has read everything does
+/// not wait for ever. A child that ends before it has read everything is judged by its exit code.
+fn feed(child: &mut Child, input: &str) {
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    if !input.is_empty() {
+        let input = input.to_owned();
+        thread::spawn(move || stdin.write_all(input.as_bytes()));
+    }
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`{}` ended with {status}", line(command));
+    }
+    Ok(())
 }
 
 /// A command as one line that a POSIX shell would read back as the same words.

@@ -23,6 +23,7 @@ use crate::{
     exit::{FAILED, exit},
     files,
     flags::{self, Step},
+    interrupt, lock,
     mode::Mode,
     process,
     settings::Settings,
@@ -101,6 +102,8 @@ impl flags::Schema {
             let names: Vec<&str> = steps.iter().map(|it| it.as_str()).collect();
             confirm(&format!("this drops and recreates {}, with the data in them", names.join(", ")), self.yes)?;
         }
+        let _lock = lock::take(sh, "schema")?;
+        interrupt::on_interrupt("`cargo xtask schema` completes what was begun");
         if !self.json {
             term::say(if mode.local { "schemas of the local stack:" } else { "schemas on Aurora DSQL:" });
         }

@@ -8,13 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
     containers::{self, Container},
     exit::{FAILED, NOT_READY, exit},
-    failure, process,
+    failure,
+    interrupt::{self, Tracked},
+    process,
     readiness::{State, assess, culprits, is_hopeful, probe},
     stack::{Service, Stack},
     term::{self, Colour},
@@ -82,26 +84,25 @@ fn give_up(
 /// A running `docker compose up`.
 struct Compose {
     child: Child,
+    _tracked: Tracked,
     complaints: thread::JoinHandle<String>,
 }
 
 impl Compose {
     fn start(mut up: Command) -> Result<Compose> {
-        let mut child = up
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start `docker`")?;
+        let piped = up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let (mut child, tracked) = process::spawn(piped)?;
         let stderr = child.stderr.take().expect("stderr is a pipe");
         // Read to the end on a thread, so that the child never waits for a full pipe.
         let complaints = thread::spawn(move || io::read_to_string(stderr).unwrap_or_default());
-        Ok(Compose { child, complaints })
+        Ok(Compose { child, _tracked: tracked, complaints })
     }
 
     /// Whether it succeeded; `None` while it is at work.
     fn ended(&mut self) -> Result<Option<bool>> {
-        Ok(self.child.try_wait()?.map(|it| it.success()))
+        let status = self.child.try_wait()?;
+        interrupt::stay_if_ending();
+        Ok(status.map(|it| it.success()))
     }
 
     /// Ends it if need be, and returns what it complained about where it failed by itself.

@@ -1,0 +1,61 @@
+//! One changing command at a time. The lock belongs to the process: when that ends, however it ends, the lock is gone.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{Read, Write},
+};
+
+use anyhow::{Context, Result, bail};
+use xshell::Shell;
+
+const PATH: &str = "dev/.rendered/lock";
+
+/// Takes the lock for as long as the value lives.
+///
+/// # Errors
+/// Another command holds it; the text names that command and its process.
+pub fn take(sh: &Shell, command: &str) -> Result<File> {
+    let path = sh.current_dir().join(PATH);
+    let folder = path.parent().context("the lock has a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            _ = file.read_to_string(&mut holder);
+            bail!("`cargo xtask {}` is at work on this checkout; wait until it has ended", holder.trim())
+        }
+        Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
+    }
+    file.set_len(0)?;
+    write!(file, "{command} (process {})", std::process::id())?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_command_is_told_who_is_at_work_and_a_dead_one_holds_nothing() {
+        let sh = Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        sh.change_dir(folder.path());
+        sh.write_file(PATH, "dev-up (process 1) and more that is stale").unwrap();
+        let first = take(&sh, "dev-up").unwrap();
+        let refusal = take(&sh, "dev-down").unwrap_err().to_string();
+        assert!(
+            refusal.contains(&format!("`cargo xtask dev-up (process {})` is at work", std::process::id())),
+            "{refusal}"
+        );
+        drop(first);
+        take(&sh, "dev-down").unwrap();
+    }
+}
