@@ -1,25 +1,24 @@
 //! The dashboards and what feeds them: every query is known to have an answer, every panel says what it means.
 
+mod api;
 mod collection;
 mod known;
 mod page;
 mod prometheus;
 mod queries;
 mod shape;
+mod storage;
 
 use serde_json::Value;
 use std::path::PathBuf;
 
 /// The dashboard files, relative to the workspace root.
-const FILES: [&str; 3] = [
-    "grafana/server/server.json",
-    "grafana/dsql/persistence.json",
-    "grafana/copilot/copilot.json",
-];
+const FILES: [&str; 3] =
+    ["grafana/server/server.json", "grafana/dsql/persistence.json", "grafana/copilot/copilot.json"];
 
 /// The absolute path of `relative`, a path from the workspace root.
 fn at(relative: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(relative)
+    tests::repo_root().join(relative)
 }
 
 /// The text of a file of the repository.
@@ -39,9 +38,7 @@ fn dashboards() -> Vec<(&'static str, Value)> {
 /// Every panel of a dashboard, those inside collapsed rows and the rows themselves included.
 fn panels(dashboard: &Value) -> Vec<&Value> {
     let top = dashboard["panels"].as_array().expect("panels");
-    top.iter()
-        .flat_map(|p| std::iter::once(p).chain(p["panels"].as_array().into_iter().flatten()))
-        .collect()
+    top.iter().flat_map(|p| std::iter::once(p).chain(p["panels"].as_array().into_iter().flatten())).collect()
 }
 
 fn is_row(panel: &Value) -> bool {
@@ -64,20 +61,11 @@ fn the_inventory_counts_panels_queries_and_metrics_and_knows_them_all() {
     let mut all = std::collections::BTreeSet::new();
     let (mut panel_count, mut query_count) = (0, 0);
     for (file, dashboard) in dashboards() {
-        let panels: Vec<_> = panels(&dashboard)
-            .into_iter()
-            .filter(|p| !is_row(p))
-            .collect();
+        let panels: Vec<_> = panels(&dashboard).into_iter().filter(|p| !is_row(p)).collect();
         let asked: usize = panels.iter().map(|p| targets(p).len()).sum();
-        let metrics: std::collections::BTreeSet<String> = queries::promql(&dashboard)
-            .iter()
-            .flat_map(|(_, expr)| queries::metrics_in(expr))
-            .collect();
-        println!(
-            "{file}: {} panels, {asked} queries, {} metrics",
-            panels.len(),
-            metrics.len()
-        );
+        let metrics: std::collections::BTreeSet<String> =
+            queries::promql(&dashboard).iter().flat_map(|(_, expr)| queries::metrics_in(expr)).collect();
+        println!("{file}: {} panels, {asked} queries, {} metrics", panels.len(), metrics.len());
         panel_count += panels.len();
         query_count += asked;
         all.extend(metrics);

@@ -1,180 +1,45 @@
-//! The configuration of what collects, stores and shows: the parts name each other rightly.
+//! The configuration of what collects and shows: the parts name each other rightly.
 
+use super::storage::{get, yaml};
 use super::text;
 use regex::Regex;
 use serde_yaml::Value;
 use std::collections::BTreeSet;
 
-fn yaml(path: &str) -> Value {
-    serde_yaml::from_str(&text(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
-}
-
-/// The value at a path of keys, as text.
-fn get(yaml: &Value, keys: &str) -> String {
-    let found = keys.split('.').fold(yaml, |v, k| &v[k]);
-    match found {
-        Value::String(s) => s.clone(),
-        Value::Bool(b) => b.to_string(),
-        Value::Number(n) => n.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// Folders of which one is, or begins like, another: Mimir compares the names as text and refuses to start.
-fn clashes(folders: &[(&str, String)]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (i, (key, a)) in folders.iter().enumerate() {
-        if !a.starts_with("/data/") {
-            found.push(format!("{key}: `{a}` is outside of the volume"));
-        }
-        for (other, b) in &folders[i + 1..] {
-            if a.starts_with(b.as_str()) || b.starts_with(a.as_str()) {
-                found.push(format!("{key} and {other}: `{a}`, `{b}`"));
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn mimir_writes_into_its_volume_only_and_its_folders_are_apart() {
-    let mimir = yaml("dev/config/mimir.yaml");
-    let folders = [
-        "blocks_storage.filesystem.dir",
-        "blocks_storage.tsdb.dir",
-        "blocks_storage.bucket_store.sync_dir",
-        "compactor.data_dir",
-        "ruler.rule_path",
-        "ruler_storage.filesystem.dir",
-        "activity_tracker.filepath",
-    ]
-    .map(|k| (k, get(&mimir, k)));
-    assert_eq!(clashes(&folders), Vec::<String>::new());
-
-    let set = |values: &[&str]| {
-        values
-            .iter()
-            .map(|v| ("x", (*v).to_owned()))
-            .collect::<Vec<_>>()
-    };
-    assert!(!clashes(&set(&["/data/a", "/data/a"])).is_empty());
-    assert!(!clashes(&set(&["/data/tsdb", "/data/tsdb-sync/x"])).is_empty());
-    assert!(!clashes(&set(&["/data/a", "./metrics-activity.log"])).is_empty());
-}
-
-#[test]
-fn mimir_is_one_bounded_process_that_phones_nobody() {
-    let mimir = yaml("dev/config/mimir.yaml");
-    for (key, value) in [
-        ("multitenancy_enabled", "false"),
-        ("usage_stats.enabled", "false"),
-        ("server.http_listen_port", "9009"),
-        ("ingester.ring.replication_factor", "1"),
-        ("store_gateway.sharding_ring.replication_factor", "1"),
-        ("limits.max_global_series_per_user", "500000"),
-        ("limits.max_global_series_per_metric", "50000"),
-        ("limits.ingestion_rate", "100000"),
-        ("limits.ingestion_burst_size", "200000"),
-        ("limits.compactor_blocks_retention_period", "72h"),
-    ] {
-        assert_eq!(get(&mimir, key), value, "{key}");
-    }
-}
-
-#[test]
-fn loki_really_deletes_after_its_retention_and_keeps_all_of_it_on_its_volume() {
-    let loki = yaml("dev/config/loki.yaml");
-    for (key, value) in [
-        ("auth_enabled", "false"),
-        ("analytics.reporting_enabled", "false"),
-        ("server.http_listen_port", "3100"),
-        ("common.path_prefix", "/loki"),
-        ("compactor.retention_enabled", "true"),
-        ("compactor.delete_request_store", "filesystem"),
-        ("limits_config.retention_period", "72h"),
-        ("limits_config.reject_old_samples_max_age", "72h"),
-    ] {
-        assert_eq!(get(&loki, key), value, "{key}");
-    }
-    for folder in [
-        "compactor.working_directory",
-        "common.storage.filesystem.chunks_directory",
-    ] {
-        assert!(get(&loki, folder).starts_with("/loki/"), "{folder}");
-    }
-    let schema = &loki["schema_config"]["configs"][0];
-    assert_eq!(
-        (get(schema, "store"), get(schema, "schema")),
-        ("tsdb".into(), "v13".into())
-    );
-}
-
 /// (job, address) of every scrape target.
 fn scraped(alloy: &str) -> Vec<(String, String)> {
     let target = Regex::new(r#"\{"__address__" = "([^"]+)", "job" = "([^"]+)""#).expect("pattern");
-    target
-        .captures_iter(alloy)
-        .map(|c| (c[2].to_owned(), c[1].to_owned()))
-        .collect()
+    target.captures_iter(alloy).map(|c| (c[2].to_owned(), c[1].to_owned())).collect()
 }
 
 #[test]
 fn alloy_scrapes_the_four_monitored_servers_and_never_the_copilots_own() {
     let targets = scraped(&text("dev/config/alloy.alloy"));
-    let temporal: Vec<_> = targets
-        .iter()
-        .filter(|(_, a)| a.ends_with(":9090"))
-        .collect();
+    let temporal: Vec<_> = targets.iter().filter(|(_, a)| a.ends_with(":9090")).collect();
     assert_eq!(temporal.len(), 4);
     for service in ["history", "matching", "frontend", "worker"] {
         let name = format!("temporal-{service}");
-        assert!(
-            targets.contains(&(name.clone(), format!("{name}:9090"))),
-            "{name}"
-        );
+        assert!(targets.contains(&(name.clone(), format!("{name}:9090"))), "{name}");
     }
-    for (job, address) in [
-        ("alloy", "127.0.0.1:12345"),
-        ("mimir", "mimir:9009"),
-        ("loki", "loki:3100"),
-    ] {
+    for (job, address) in [("alloy", "127.0.0.1:12345"), ("mimir", "mimir:9009"), ("loki", "loki:3100")] {
         assert!(targets.contains(&(job.into(), address.into())), "{job}");
     }
-    assert!(
-        !targets.iter().any(|(_, a)| a.contains("copilot")),
-        "its series would be summed into the signals"
-    );
+    assert!(!targets.iter().any(|(_, a)| a.contains("copilot")), "its series would be summed into the signals");
 }
 
 #[test]
 fn alloy_ships_this_projects_logs_only_with_the_labels_that_are_queried() {
     let alloy = text("dev/config/alloy.alloy");
-    assert!(
-        alloy.contains(
-            r#"values = ["com.docker.compose.project=" + sys.env("COMPOSE_PROJECT_NAME")]"#
-        )
-    );
+    assert!(alloy.contains(r#"values = ["com.docker.compose.project=" + sys.env("COMPOSE_PROJECT_NAME")]"#));
     let labels = Regex::new(r#"target_label\s*=\s*"(\w+)""#).expect("pattern");
-    let set: BTreeSet<_> = labels
-        .captures_iter(&alloy)
-        .map(|c| c[1].to_owned())
-        .collect();
-    assert_eq!(
-        set,
-        ["container", "job", "service"].map(String::from).into()
-    );
+    let set: BTreeSet<_> = labels.captures_iter(&alloy).map(|c| c[1].to_owned()).collect();
+    assert_eq!(set, ["container", "job", "service"].map(String::from).into());
     assert!(alloy.contains(r#"values = {"level" = ""}"#));
-    for url in [
-        "http://mimir:9009/api/v1/push",
-        "http://loki:3100/loki/api/v1/push",
-    ] {
+    for url in ["http://mimir:9009/api/v1/push", "http://loki:3100/loki/api/v1/push"] {
         assert!(alloy.contains(url), "{url}");
     }
     let comment = Regex::new(r"(?m)^\s*#").expect("pattern");
-    assert!(
-        !comment.is_match(&alloy),
-        "# is no comment in this language"
-    );
+    assert!(!comment.is_match(&alloy), "# is no comment in this language");
 }
 
 /// Alloy's own expression for the level of a line; what it finds is then mapped to one of six values.
@@ -190,47 +55,17 @@ fn level_pattern() -> Regex {
 fn a_lines_level_is_found_in_each_programs_way_of_writing_it() {
     let pattern = level_pattern();
     for (line, expected) in [
-        (
-            r#"{"level":"error","ts":"2026-01-31T12:00:00.000Z","msg":"x"}"#,
-            Some("error"),
-        ),
-        (
-            r#"{"ts":"2026-01-31T12:00:00.000Z","level": "warn","msg":"info"}"#,
-            Some("warn"),
-        ),
-        (
-            r#"{"@timestamp":"2026-01-31T12:00:00.000Z", "log.level": "WARN", "message":"x"}"#,
-            Some("warn"),
-        ),
-        (
-            r#"{"type": "server", "timestamp": "2026-01-31T12:00:00,000Z", "level": "INFO"}"#,
-            Some("info"),
-        ),
-        (
-            "ts=2026-01-31T12:00:00Z caller=main.go level=info msg=\"level=error\"",
-            Some("info"),
-        ),
-        (
-            "logger=settings t=2026-01-31T12:00:00Z level=warn msg=x",
-            Some("warn"),
-        ),
-        (
-            "2026-01-31 12:00:00,123 WARNING copilot.worker: slow",
-            Some("warn"),
-        ),
-        (
-            "2026-01-31 12:00:00,123 CRITICAL copilot.worker: gone",
-            Some("critical"),
-        ),
+        (r#"{"level":"error","ts":"2026-01-31T12:00:00.000Z","msg":"x"}"#, Some("error")),
+        (r#"{"ts":"2026-01-31T12:00:00.000Z","level": "warn","msg":"info"}"#, Some("warn")),
+        (r#"{"@timestamp":"2026-01-31T12:00:00.000Z", "log.level": "WARN", "message":"x"}"#, Some("warn")),
+        (r#"{"type": "server", "timestamp": "2026-01-31T12:00:00,000Z", "level": "INFO"}"#, Some("info")),
+        ("ts=2026-01-31T12:00:00Z caller=main.go level=info msg=\"level=error\"", Some("info")),
+        ("logger=settings t=2026-01-31T12:00:00Z level=warn msg=x", Some("warn")),
+        ("2026-01-31 12:00:00,123 WARNING copilot.worker: slow", Some("warn")),
+        ("2026-01-31 12:00:00,123 CRITICAL copilot.worker: gone", Some("critical")),
         ("[INFO] Listening at: http://0.0.0.0:8080", Some("info")),
-        (
-            "2026-01-31 12:00:00.123 UTC [42] LOG:  database system is ready",
-            Some("log"),
-        ),
-        (
-            "2026-01-31 12:00:00.123 UTC [42] FATAL:  too many connections",
-            Some("fatal"),
-        ),
+        ("2026-01-31 12:00:00.123 UTC [42] LOG:  database system is ready", Some("log")),
+        ("2026-01-31 12:00:00.123 UTC [42] FATAL:  too many connections", Some("fatal")),
         ("Traceback (most recent call last):", None),
         ("the error of its ways", None),
         (r#"{"msg":"no level here, only an error"}"#, None),
@@ -248,15 +83,7 @@ fn the_four_data_sources_have_their_fixed_uids_and_one_is_the_default() {
     let of = |key: &str| list.iter().map(|s| get(s, key)).collect::<Vec<_>>();
     assert_eq!(of("uid"), ["prometheus", "loki", "cloudwatch", "copilot"]);
     assert_eq!(of("isDefault"), ["true", "", "", ""]);
-    assert_eq!(
-        of("url"),
-        [
-            "http://mimir:9009/prometheus",
-            "http://loki:3100",
-            "",
-            "http://copilot-api:8080"
-        ]
-    );
+    assert_eq!(of("url"), ["http://mimir:9009/prometheus", "http://loki:3100", "", "http://copilot-api:8080"]);
     assert!(!text("dev/config/grafana-datasources.yaml").contains("exemplar"));
 }
 
@@ -271,12 +98,7 @@ fn each_folder_of_dashboards_is_provisioned_and_each_provider_has_its_folder() {
         .expect("grafana/")
         .flatten()
         .filter(|e| e.path().is_dir())
-        .map(|e| {
-            format!(
-                "/var/lib/grafana/dashboards/{}",
-                e.file_name().to_string_lossy()
-            )
-        })
+        .map(|e| format!("/var/lib/grafana/dashboards/{}", e.file_name().to_string_lossy()))
         .collect();
     assert_eq!(provided, there);
 }
@@ -300,24 +122,10 @@ fn the_dynamic_configuration_holds_known_keys_in_the_servers_form() {
     let dynamic = yaml("dev/dynamicconfig/development-dsql.yaml");
     for (key, values) in dynamic.as_mapping().expect("a mapping") {
         let key = key.as_str().expect("a name");
-        assert!(
-            DYNAMIC_KEYS.contains(&key),
-            "{key}: the server does not know it"
-        );
-        let values = values
-            .as_sequence()
-            .unwrap_or_else(|| panic!("{key}: a list of values"));
-        assert!(
-            values.iter().all(|v| !v["value"].is_null()),
-            "{key}: each item has a `value`"
-        );
+        assert!(DYNAMIC_KEYS.contains(&key), "{key}: the server does not know it");
+        let values = values.as_sequence().unwrap_or_else(|| panic!("{key}: a list of values"));
+        assert!(values.iter().all(|v| !v["value"].is_null()), "{key}: each item has a `value`");
     }
-    assert_eq!(
-        dynamic["system.enableNexus"][0]["value"],
-        Value::Bool(false)
-    );
-    assert_eq!(
-        dynamic["history.enableChasm"][0]["value"],
-        Value::Bool(true)
-    );
+    assert_eq!(dynamic["system.enableNexus"][0]["value"], Value::Bool(false));
+    assert_eq!(dynamic["history.enableChasm"][0]["value"], Value::Bool(true));
 }

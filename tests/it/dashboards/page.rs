@@ -40,11 +40,7 @@ fn series(family: &Family) -> Vec<(String, String, f64)> {
                 // Half of all in the first bucket, and so on: every quantile lies inside.
                 let share = 1.0 - 0.5f64.powi(i as i32 + 1);
                 let share = if *le == "+Inf" { 1.0 } else { share };
-                all.push((
-                    format!("{}_bucket", family.name),
-                    format!("{labels},le=\"{le}\""),
-                    rate * share,
-                ));
+                all.push((format!("{}_bucket", family.name), format!("{labels},le=\"{le}\""), rate * share));
             }
             all.push((format!("{}_sum", family.name), labels.clone(), rate * 20.0));
             all.push((format!("{}_count", family.name), labels, rate));
@@ -65,24 +61,15 @@ fn value(family: &Family, name: &str, rate: f64, i: f64) -> f64 {
 
 fn bounds(name: &str) -> &'static [&'static str] {
     match name {
-        n if n.ends_with("_milliseconds") => {
-            &["1", "5", "10", "50", "100", "500", "1000", "10000", "+Inf"]
-        }
+        n if n.ends_with("_milliseconds") => &["1", "5", "10", "50", "100", "500", "1000", "10000", "+Inf"],
         n if n.ends_with("_bytes") => &["1024", "4096", "65536", "1048576", "+Inf"],
         _ => &["1", "2", "5", "10", "100", "+Inf"],
     }
 }
 
 fn labels(family: &Family, service: &str, variant: usize) -> String {
-    let mut all = vec![
-        format!("job=\"temporal-{service}\""),
-        format!("instance=\"temporal-{service}:9090\""),
-    ];
-    for label in family
-        .labels
-        .iter()
-        .filter(|l| !["job", "instance"].contains(&l.as_str()))
-    {
+    let mut all = vec![format!("job=\"temporal-{service}\""), format!("instance=\"temporal-{service}:9090\"")];
+    for label in family.labels.iter().filter(|l| !["job", "instance"].contains(&l.as_str())) {
         let value = match (label.as_str(), service) {
             ("service_name", s) => s,
             ("namespace", _) => ["default", "temporal-system"][variant],
@@ -94,9 +81,7 @@ fn labels(family: &Family, service: &str, variant: usize) -> String {
             }
             ("operation", _) => ["RecordWorkflowTaskStarted", "AddActivityTask"][variant],
             ("task_type", "matching") => ["Workflow", "Activity"][variant],
-            ("task_type", _) => {
-                ["TransferActiveTaskWorkflowTask", "TimerActiveTaskUserTimer"][variant]
-            }
+            ("task_type", _) => ["TransferActiveTaskWorkflowTask", "TimerActiveTaskUserTimer"][variant],
             ("taskqueue" | "task_queue", _) => ["orders", "copilot-task-queue"][variant],
             ("workflowType" | "workflow_type", _) => ["Order", "Refund"][variant],
             ("error_type", _) => ["serviceerror_NotFound", "serviceerror_Unavailable"][variant],
@@ -116,30 +101,15 @@ fn the_page_holds_every_family_and_its_counters_only_grow() {
     let known = super::known::metrics();
     let page = openmetrics(&known, 1_700_000_000, 1_700_000_060);
     for family in known.families().filter(|f| f.when != "no-reservoir") {
-        let start = format!(
-            "{}{}",
-            family.name,
-            if family.kind == Kind::Histogram {
-                "_bucket{"
-            } else {
-                "{"
-            }
-        );
+        let start = format!("{}{}", family.name, if family.kind == Kind::Histogram { "_bucket{" } else { "{" });
         assert!(page.contains(&start), "{start}");
     }
     let requests: Vec<f64> = page
         .lines()
         .filter(|l| {
-            l.starts_with("service_requests_total{job=\"temporal-frontend\"")
-                && l.contains("namespace=\"default\"")
+            l.starts_with("service_requests_total{job=\"temporal-frontend\"") && l.contains("namespace=\"default\"")
         })
-        .map(|l| {
-            l.split(' ')
-                .nth(1)
-                .expect("a value")
-                .parse()
-                .expect("a number")
-        })
+        .map(|l| l.split(' ').nth(1).expect("a value").parse().expect("a number"))
         .collect();
     assert_eq!(requests.len(), 5);
     assert!(requests.is_sorted() && requests[0] < requests[4]);

@@ -23,11 +23,7 @@ impl Drop for Engine {
 
 /// Puts the page into a new Prometheus under `dir`. Needs `prometheus` and `promtool` on PATH.
 fn start(dir: &Path, page: &str) -> Engine {
-    let (metrics, data, config) = (
-        dir.join("page.txt"),
-        dir.join("data"),
-        dir.join("prometheus.yml"),
-    );
+    let (metrics, data, config) = (dir.join("page.txt"), dir.join("data"), dir.join("prometheus.yml"));
     std::fs::write(&metrics, page).expect("page");
     std::fs::write(&config, "global: {}\n").expect("configuration");
     let import = Command::new("promtool")
@@ -35,15 +31,9 @@ fn start(dir: &Path, page: &str) -> Engine {
         .args([&metrics, &data])
         .output()
         .expect("promtool: install Debian's package `prometheus`");
-    assert!(
-        import.status.success(),
-        "{}",
-        String::from_utf8_lossy(&import.stderr)
-    );
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
 
-    let free = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
     let process = Command::new("prometheus")
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", data.display()))
@@ -52,16 +42,10 @@ fn start(dir: &Path, page: &str) -> Engine {
         .stderr(Stdio::null())
         .spawn()
         .expect("prometheus: install Debian's package `prometheus`");
-    let engine = Engine {
-        process,
-        port: free.port(),
-    };
+    let engine = Engine { process, port: free.port() };
     let deadline = Instant::now() + Duration::from_secs(60);
     while get(engine.port, "/-/ready").is_none_or(|a| !a.starts_with("HTTP/1.0 200")) {
-        assert!(
-            Instant::now() < deadline,
-            "prometheus does not become ready"
-        );
+        assert!(Instant::now() < deadline, "prometheus does not become ready");
         std::thread::sleep(Duration::from_millis(200));
     }
     engine
@@ -79,36 +63,23 @@ fn get(port: u16, path: &str) -> Option<String> {
 /// The numbers that a query answers with at the time `at`; NaN is no number.
 fn ask(engine: &Engine, expr: &str, at: u64) -> Result<Vec<f64>, String> {
     let query: String = expr.bytes().map(|b| format!("%{b:02X}")).collect();
-    let answer = get(
-        engine.port,
-        &format!("/api/v1/query?time={at}&query={query}"),
-    )
-    .ok_or("no answer")?;
+    let answer = get(engine.port, &format!("/api/v1/query?time={at}&query={query}")).ok_or("no answer")?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, b)| b);
     let json: Value = serde_json::from_str(body).map_err(|e| format!("{e}: {answer}"))?;
     if json["status"] != "success" {
         return Err(json["error"].to_string());
     }
-    let results = json["data"]["result"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let numbers = results
-        .iter()
-        .filter_map(|r| r["value"][1].as_str()?.parse::<f64>().ok());
+    let results = json["data"]["result"].as_array().cloned().unwrap_or_default();
+    let numbers = results.iter().filter_map(|r| r["value"][1].as_str()?.parse::<f64>().ok());
     Ok(numbers.filter(|n| n.is_finite()).collect())
 }
 
 #[test]
 #[ignore = "needs Debian's package `prometheus`: cargo test -p tests --test it -- --ignored answer"]
 fn every_query_has_an_answer_from_a_real_prometheus() {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs();
-    let dir = std::env::temp_dir().join(format!("dashboards-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).expect("a folder");
-    let engine = start(&dir, &page::openmetrics(&known::metrics(), now - 600, now));
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs();
+    let dir = tempfile::tempdir().expect("a folder");
+    let engine = start(dir.path(), &page::openmetrics(&known::metrics(), now - 600, now));
 
     let (mut asked, mut mute) = (0, Vec::new());
     for (file, dashboard) in dashboards() {
@@ -125,12 +96,7 @@ fn every_query_has_an_answer_from_a_real_prometheus() {
     }
     let unknown = ask(&engine, "sum(rate(no_such_metric_total[1m]))", now);
     drop(engine);
-    let _ = std::fs::remove_dir_all(&dir);
     println!("{asked} queries asked, {} without an answer", mute.len());
-    assert_eq!(
-        unknown,
-        Ok(Vec::new()),
-        "a query without data must be noticed"
-    );
+    assert_eq!(unknown, Ok(Vec::new()), "a query without data must be noticed");
     assert!(mute.is_empty(), "{}", mute.join("\n"));
 }

@@ -24,21 +24,11 @@ pub(super) fn logql(dashboard: &Value) -> Vec<(String, String)> {
 fn asked(dashboard: &Value, source: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for panel in panels(dashboard).into_iter().filter(|p| !is_row(p)) {
-        for target in targets(panel)
-            .iter()
-            .filter(|t| t["datasource"]["type"] == source)
-        {
-            found.push((
-                str_of(panel, "title").to_owned(),
-                str_of(target, "expr").to_owned(),
-            ));
+        for target in targets(panel).iter().filter(|t| t["datasource"]["type"] == source) {
+            found.push((str_of(panel, "title").to_owned(), str_of(target, "expr").to_owned()));
         }
     }
-    for variable in dashboard["templating"]["list"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
+    for variable in dashboard["templating"]["list"].as_array().into_iter().flatten() {
         if variable["datasource"]["type"] == source {
             let place = format!("variable {}", str_of(variable, "name"));
             found.push((place, str_of(&variable["query"], "query").to_owned()));
@@ -50,10 +40,7 @@ fn asked(dashboard: &Value, source: &str) -> Vec<(String, String)> {
 /// The expression with Grafana's variables as Grafana would send them with everything chosen.
 /// `label_values(selector, label)`, which is Grafana's own, becomes a query for that label.
 pub(super) fn filled(expr: &str) -> String {
-    let expr = match expr
-        .strip_prefix("label_values(")
-        .and_then(|e| e.strip_suffix(')'))
-    {
+    let expr = match expr.strip_prefix("label_values(").and_then(|e| e.strip_suffix(')')) {
         Some(inner) => {
             let (selector, label) = inner.rsplit_once(',').unwrap_or((inner, ""));
             format!("count by ({}) ({selector})", label.trim())
@@ -74,10 +61,7 @@ pub(super) fn filled(expr: &str) -> String {
 
 /// The names of the series in an expression; none where it does not parse.
 pub(super) fn metrics_in(expr: &str) -> BTreeSet<String> {
-    parser::parse(&filled(expr)).map_or_else(
-        |_| BTreeSet::new(),
-        |e| selectors(&e).into_iter().map(|s| s.0).collect(),
-    )
+    parser::parse(&filled(expr)).map_or_else(|_| BTreeSet::new(), |e| selectors(&e).into_iter().map(|s| s.0).collect())
 }
 
 /// (name, labels that it is matched by) of each selector.
@@ -86,8 +70,7 @@ fn selectors(expr: &Expr) -> Vec<(String, Vec<String>)> {
     struct Seen(Vec<(String, Vec<String>)>);
     impl Seen {
         fn add(&mut self, v: &VectorSelector) {
-            self.0
-                .push((v.name.clone().unwrap_or_default(), labels(&v.matchers)));
+            self.0.push((v.name.clone().unwrap_or_default(), labels(&v.matchers)));
         }
     }
     impl ExprVisitor for Seen {
@@ -117,12 +100,7 @@ fn groupings(expr: &Expr) -> Vec<(Vec<String>, Vec<String>)> {
     impl ExprVisitor for Seen {
         type Error = ();
         fn pre_visit(&mut self, expr: &Expr) -> Result<bool, ()> {
-            if let Expr::Aggregate(AggregateExpr {
-                expr,
-                modifier: Some(by),
-                ..
-            }) = expr
-            {
+            if let Expr::Aggregate(AggregateExpr { expr, modifier: Some(by), .. }) = expr {
                 let names = selectors(expr).into_iter().map(|s| s.0).collect();
                 self.0.push((by.labels().labels.clone(), names));
             }
@@ -155,10 +133,7 @@ fn findings(expr: &str, known: &Known) -> Vec<String> {
     }
     for (by, names) in groupings(&parsed) {
         for (label, name) in by.iter().flat_map(|l| names.iter().map(move |n| (l, n))) {
-            if known
-                .family(name)
-                .is_some_and(|f| !f.has_label(name, label))
-            {
+            if known.family(name).is_some_and(|f| !f.has_label(name, label)) {
                 found.push(format!("grouped by `{label}`, which `{name}` has not"));
             }
         }
@@ -181,11 +156,7 @@ fn log_findings(expr: &str) -> Vec<String> {
     let used: Vec<String> = matcher
         .captures_iter(&streams[1])
         .map(|c| c[1].to_owned())
-        .chain(by.captures_iter(&expr).flat_map(|c| {
-            c[1].split(',')
-                .map(|l| l.trim().to_owned())
-                .collect::<Vec<_>>()
-        }))
+        .chain(by.captures_iter(&expr).flat_map(|c| c[1].split(',').map(|l| l.trim().to_owned()).collect::<Vec<_>>()))
         .collect();
     let mut found: Vec<String> = used
         .iter()
@@ -204,18 +175,10 @@ fn every_query_parses_and_uses_known_metrics_and_labels() {
     let mut found = Vec::new();
     for (file, dashboard) in dashboards() {
         for (place, expr) in promql(&dashboard) {
-            found.extend(
-                findings(&expr, &known)
-                    .into_iter()
-                    .map(|f| format!("{file}: {place}: {f}")),
-            );
+            found.extend(findings(&expr, &known).into_iter().map(|f| format!("{file}: {place}: {f}")));
         }
         for (place, expr) in logql(&dashboard) {
-            found.extend(
-                log_findings(&expr)
-                    .into_iter()
-                    .map(|f| format!("{file}: {place}: {f}")),
-            );
+            found.extend(log_findings(&expr).into_iter().map(|f| format!("{file}: {place}: {f}")));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -225,43 +188,20 @@ fn every_query_parses_and_uses_known_metrics_and_labels() {
 fn a_broken_query_is_found_and_named() {
     let known = known::metrics();
     for (expr, says) in [
-        (
-            "sum(rate(service_request_total[1m]))",
-            "unknown metric `service_request_total`",
-        ),
-        (
-            "sum(rate(service_latency_milliseconds[1m]))",
-            "unknown metric",
-        ),
-        (
-            "sum by (shard) (rate(service_requests_total[1m]))",
-            "grouped by `shard`",
-        ),
-        (
-            "sum(rate(num_goroutines{namespace=\"default\"}[1m]))",
-            "no label `namespace`",
-        ),
-        (
-            "histogram_quantile(0.9, sum by (le) (rate(service_latency_milliseconds_sum[1m])))",
-            "`le`",
-        ),
+        ("sum(rate(service_request_total[1m]))", "unknown metric `service_request_total`"),
+        ("sum(rate(service_latency_milliseconds[1m]))", "unknown metric"),
+        ("sum by (shard) (rate(service_requests_total[1m]))", "grouped by `shard`"),
+        ("sum(rate(num_goroutines{namespace=\"default\"}[1m]))", "no label `namespace`"),
+        ("histogram_quantile(0.9, sum by (le) (rate(service_latency_milliseconds_sum[1m])))", "`le`"),
         ("sum(rate(service_requests_total[1m])", "does not parse"),
-        (
-            "sum(rate(service_requests_total{namespace=\"$cluster\"}[1m]))",
-            "unknown variable",
-        ),
+        ("sum(rate(service_requests_total{namespace=\"$cluster\"}[1m]))", "unknown variable"),
         ("label_values(no_such_metric, namespace)", "unknown metric"),
         ("dsql_tx_latency_milliseconds_count", "unknown metric"),
     ] {
         let found = findings(expr, &known);
         assert!(found.iter().any(|f| f.contains(says)), "{expr}: {found:?}");
     }
-    for expr in [
-        "{app=\"x\"}",
-        "sum by (pod) (count_over_time({service=\"x\"}[1m]))",
-        "error",
-        "{}",
-    ] {
+    for expr in ["{app=\"x\"}", "sum by (pod) (count_over_time({service=\"x\"}[1m]))", "error", "{}"] {
         assert!(!log_findings(expr).is_empty(), "{expr}");
     }
 }

@@ -5,19 +5,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Panel types that Grafana brings itself, of those that we use.
-const CORE: [&str; 6] = [
-    "row",
-    "stat",
-    "timeseries",
-    "table",
-    "logs",
-    "state-timeline",
-];
+const CORE: [&str; 6] = ["row", "stat", "timeseries", "table", "logs", "state-timeline"];
 
 /// (uid, type) of each provisioned data source.
 fn sources() -> BTreeSet<(String, String)> {
-    let yaml: serde_yaml::Value =
-        serde_yaml::from_str(&text("dev/config/grafana-datasources.yaml")).expect("YAML");
+    let yaml: serde_yaml::Value = serde_yaml::from_str(&text("dev/config/grafana-datasources.yaml")).expect("YAML");
     let field = |s: &serde_yaml::Value, k: &str| s[k].as_str().unwrap_or_default().to_owned();
     yaml["datasources"]
         .as_sequence()
@@ -42,17 +34,10 @@ fn findings(d: &Value, sources: &BTreeSet<(String, String)>) -> Vec<String> {
             wrong("a title of its own is missing".into());
         }
         if !CORE.contains(&str_of(panel, "type")) {
-            wrong(format!(
-                "panel type {} is not one of Grafana's core",
-                panel["type"]
-            ));
+            wrong(format!("panel type {} is not one of Grafana's core", panel["type"]));
         }
         if !is_row(panel) {
-            found.extend(
-                panel_findings(panel, sources)
-                    .into_iter()
-                    .map(|f| format!("{title}: {f}")),
-            );
+            found.extend(panel_findings(panel, sources).into_iter().map(|f| format!("{title}: {f}")));
         }
     }
     found.extend(overlaps(d));
@@ -73,16 +58,8 @@ fn whole(d: &Value) -> Vec<String> {
     if str_of(d, "description").is_empty() {
         found.push("the dashboard has no description".into());
     }
-    let links: BTreeSet<&str> = d["links"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|l| str_of(l, "url"))
-        .collect();
-    for uid in FILES
-        .iter()
-        .map(|f| str_of(&dashboard(f), "uid").to_owned())
-    {
+    let links: BTreeSet<&str> = d["links"].as_array().into_iter().flatten().map(|l| str_of(l, "url")).collect();
+    for uid in FILES.iter().map(|f| str_of(&dashboard(f), "uid").to_owned()) {
         if uid != str_of(d, "uid") && !links.contains(format!("/d/{uid}").as_str()) {
             found.push(format!("no link to {uid}"));
         }
@@ -102,10 +79,7 @@ fn panel_findings(panel: &Value, sources: &BTreeSet<(String, String)>) -> Vec<St
     let mut refs = BTreeSet::new();
     for target in targets(panel) {
         if target["datasource"] != panel["datasource"] {
-            found.push(format!(
-                "query {} names another data source",
-                target["refId"]
-            ));
+            found.push(format!("query {} names another data source", target["refId"]));
         }
         if !refs.insert(str_of(target, "refId")) {
             found.push(format!("refId {} stands twice", target["refId"]));
@@ -115,9 +89,7 @@ fn panel_findings(panel: &Value, sources: &BTreeSet<(String, String)>) -> Vec<St
         }
     }
     // What it means, and what to do: two sentences at the least.
-    let sentences = str_of(panel, "description")
-        .matches(['.', ';', ':'])
-        .count();
+    let sentences = str_of(panel, "description").matches(['.', ';', ':']).count();
     if str_of(panel, "description").len() < 40 || sentences < 2 {
         found.push("the description does not say what it means and what to do".into());
     }
@@ -143,15 +115,8 @@ fn overlaps(d: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let groups = std::iter::once(&d["panels"]).chain(panels(d).into_iter().map(|p| &p["panels"]));
     for group in groups.filter_map(Value::as_array) {
-        let boxes: Vec<_> = group
-            .iter()
-            .map(|p| {
-                (
-                    p,
-                    ["x", "y", "w", "h"].map(|k| p["gridPos"][k].as_u64().unwrap_or(0)),
-                )
-            })
-            .collect();
+        let boxes: Vec<_> =
+            group.iter().map(|p| (p, ["x", "y", "w", "h"].map(|k| p["gridPos"][k].as_u64().unwrap_or(0)))).collect();
         for (i, (p, [x, y, w, h])) in boxes.iter().enumerate() {
             if *w == 0 || *h == 0 || x + w > 24 {
                 found.push(format!("{}: does not fit into 24 columns", p["title"]));
@@ -171,48 +136,25 @@ fn every_panel_has_its_id_place_data_source_description_and_unit() {
     let sources = sources();
     let found: Vec<String> = dashboards()
         .iter()
-        .flat_map(|(file, d)| {
-            findings(d, &sources)
-                .into_iter()
-                .map(move |f| format!("{file}: {f}"))
-        })
+        .flat_map(|(file, d)| findings(d, &sources).into_iter().map(move |f| format!("{file}: {f}")))
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 fn the_uids_are_the_ones_that_links_and_bookmarks_use() {
-    let uids: Vec<String> = dashboards()
-        .iter()
-        .map(|(_, d)| str_of(d, "uid").to_owned())
-        .collect();
-    assert_eq!(
-        uids,
-        [
-            "temporal-server-health",
-            "dsql-persistence",
-            "temporal-sre-copilot"
-        ]
-    );
+    let uids: Vec<String> = dashboards().iter().map(|(_, d)| str_of(d, "uid").to_owned()).collect();
+    assert_eq!(uids, ["temporal-server-health", "dsql-persistence", "temporal-sre-copilot"]);
 }
 
 #[test]
 fn the_files_are_tidy() {
     for file in FILES {
         let content = text(file);
-        assert!(
-            content.ends_with("}\n") && !content.contains('\t'),
-            "{file}: two spaces, one newline at the end"
-        );
-        assert!(
-            !content.contains("\"id\": null") && content.lines().all(|l| l.trim_end() == l),
-            "{file}"
-        );
+        assert!(content.ends_with("}\n") && !content.contains('\t'), "{file}: two spaces, one newline at the end");
+        assert!(!content.contains("\"id\": null") && content.lines().all(|l| l.trim_end() == l), "{file}");
         let indents = content.lines().map(|l| l.len() - l.trim_start().len());
-        assert!(
-            indents.clone().all(|i| i % 2 == 0),
-            "{file}: indented by two"
-        );
+        assert!(indents.clone().all(|i| i % 2 == 0), "{file}: indented by two");
     }
     assert!(at("grafana/metrics.tsv").exists());
 }
@@ -227,42 +169,18 @@ fn a_dashboard_broken_in_any_of_these_ways_is_found_out() {
         ("/refresh", json!("5s"), "refresh"),
         ("/id", json!(7), "absolute"),
         ("/description", json!(""), "no description"),
-        (
-            "/links/0/url",
-            json!("/d/elsewhere"),
-            "no link to dsql-persistence",
-        ),
+        ("/links/0/url", json!("/d/elsewhere"), "no link to dsql-persistence"),
         ("/panels/2/id", json!(2), "stands twice"),
         ("/panels/1/title", json!(""), "title"),
-        (
-            "/panels/1/type",
-            json!("marcusolsson-dynamictext-panel"),
-            "core",
-        ),
-        (
-            "/panels/1/datasource/uid",
-            json!("P1809F7CD0C75ACF3"),
-            "unknown data source",
-        ),
-        (
-            "/panels/1/targets/0/datasource/uid",
-            json!("loki"),
-            "another data source",
-        ),
+        ("/panels/1/type", json!("marcusolsson-dynamictext-panel"), "core"),
+        ("/panels/1/datasource/uid", json!("P1809F7CD0C75ACF3"), "unknown data source"),
+        ("/panels/1/targets/0/datasource/uid", json!("loki"), "another data source"),
         ("/panels/1/targets", json!([]), "asks nothing"),
         ("/panels/1/targets/0/exemplar", json!(true), "exemplars"),
         ("/panels/1/description", json!("Servers."), "what it means"),
         ("/panels/1/fieldConfig/defaults/unit", json!(""), "no unit"),
-        (
-            "/panels/1/fieldConfig/defaults/thresholds/steps",
-            json!([]),
-            "without thresholds",
-        ),
-        (
-            "/panels/3/fieldConfig/defaults/thresholds/steps/1/value",
-            json!(2),
-            "rise",
-        ),
+        ("/panels/1/fieldConfig/defaults/thresholds/steps", json!([]), "without thresholds"),
+        ("/panels/3/fieldConfig/defaults/thresholds/steps/1/value", json!(2), "rise"),
         ("/panels/1/gridPos/x", json!(3), "lies on"),
         ("/panels/1/gridPos/x", json!(22), "24 columns"),
     ];
@@ -272,18 +190,11 @@ fn a_dashboard_broken_in_any_of_these_ways_is_found_out() {
             Some(place) => *place = value,
             None => {
                 let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-                let parent = if parent.is_empty() {
-                    Some(&mut d)
-                } else {
-                    d.pointer_mut(parent)
-                };
+                let parent = if parent.is_empty() { Some(&mut d) } else { d.pointer_mut(parent) };
                 parent.expect(pointer)[key] = value;
             }
         }
         let found = findings(&d, &sources);
-        assert!(
-            found.iter().any(|f| f.contains(says)),
-            "{pointer}: {found:?}"
-        );
+        assert!(found.iter().any(|f| f.contains(says)), "{pointer}: {found:?}");
     }
 }
