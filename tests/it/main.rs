@@ -1,3 +1,4 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
+mod dashboards;
 mod terraform;

@@ -1,0 +1,131 @@
+//! The configuration of what collects and shows: the parts name each other rightly.
+
+use super::storage::{get, yaml};
+use super::text;
+use regex::Regex;
+use serde_yaml::Value;
+use std::collections::BTreeSet;
+
+/// (job, address) of every scrape target.
+fn scraped(alloy: &str) -> Vec<(String, String)> {
+    let target = Regex::new(r#"\{"__address__" = "([^"]+)", "job" = "([^"]+)""#).expect("pattern");
+    target.captures_iter(alloy).map(|c| (c[2].to_owned(), c[1].to_owned())).collect()
+}
+
+#[test]
+fn alloy_scrapes_the_four_monitored_servers_and_never_the_copilots_own() {
+    let targets = scraped(&text("dev/config/alloy.alloy"));
+    let temporal: Vec<_> = targets.iter().filter(|(_, a)| a.ends_with(":9090")).collect();
+    assert_eq!(temporal.len(), 4);
+    for service in ["history", "matching", "frontend", "worker"] {
+        let name = format!("temporal-{service}");
+        assert!(targets.contains(&(name.clone(), format!("{name}:9090"))), "{name}");
+    }
+    for (job, address) in [("alloy", "127.0.0.1:12345"), ("mimir", "mimir:9009"), ("loki", "loki:3100")] {
+        assert!(targets.contains(&(job.into(), address.into())), "{job}");
+    }
+    assert!(!targets.iter().any(|(_, a)| a.contains("copilot")), "its series would be summed into the signals");
+}
+
+#[test]
+fn alloy_ships_this_projects_logs_only_with_the_labels_that_are_queried() {
+    let alloy = text("dev/config/alloy.alloy");
+    assert!(alloy.contains(r#"values = ["com.docker.compose.project=" + sys.env("COMPOSE_PROJECT_NAME")]"#));
+    let labels = Regex::new(r#"target_label\s*=\s*"(\w+)""#).expect("pattern");
+    let set: BTreeSet<_> = labels.captures_iter(&alloy).map(|c| c[1].to_owned()).collect();
+    assert_eq!(set, ["container", "job", "service"].map(String::from).into());
+    assert!(alloy.contains(r#"values = {"level" = ""}"#));
+    for url in ["http://mimir:9009/api/v1/push", "http://loki:3100/loki/api/v1/push"] {
+        assert!(alloy.contains(url), "{url}");
+    }
+    let comment = Regex::new(r"(?m)^\s*#").expect("pattern");
+    assert!(!comment.is_match(&alloy), "# is no comment in this language");
+}
+
+/// Alloy's own expression for the level of a line; what it finds is then mapped to one of six values.
+fn level_pattern() -> Regex {
+    let alloy = text("dev/config/alloy.alloy");
+    let quoted = Regex::new(r#"(?m)^\s*expression\s*=\s*(".*")$"#).expect("pattern");
+    let quoted = &quoted.captures(&alloy).expect("stage.regex")[1];
+    let pattern: String = serde_json::from_str(quoted).expect("Alloy quotes as JSON does");
+    Regex::new(&pattern).expect("Alloy's pattern")
+}
+
+#[test]
+fn a_lines_level_is_found_in_each_programs_way_of_writing_it() {
+    let pattern = level_pattern();
+    for (line, expected) in [
+        (r#"{"level":"error","ts":"2026-01-31T12:00:00.000Z","msg":"x"}"#, Some("error")),
+        (r#"{"ts":"2026-01-31T12:00:00.000Z","level": "warn","msg":"info"}"#, Some("warn")),
+        (r#"{"@timestamp":"2026-01-31T12:00:00.000Z", "log.level": "WARN", "message":"x"}"#, Some("warn")),
+        (r#"{"type": "server", "timestamp": "2026-01-31T12:00:00,000Z", "level": "INFO"}"#, Some("info")),
+        ("ts=2026-01-31T12:00:00Z caller=main.go level=info msg=\"level=error\"", Some("info")),
+        ("logger=settings t=2026-01-31T12:00:00Z level=warn msg=x", Some("warn")),
+        ("2026-01-31 12:00:00,123 WARNING copilot.worker: slow", Some("warn")),
+        ("2026-01-31 12:00:00,123 CRITICAL copilot.worker: gone", Some("critical")),
+        ("[INFO] Listening at: http://0.0.0.0:8080", Some("info")),
+        ("2026-01-31 12:00:00.123 UTC [42] LOG:  database system is ready", Some("log")),
+        ("2026-01-31 12:00:00.123 UTC [42] FATAL:  too many connections", Some("fatal")),
+        ("Traceback (most recent call last):", None),
+        ("the error of its ways", None),
+        (r#"{"msg":"no level here, only an error"}"#, None),
+        ("infologger started", None),
+    ] {
+        let found = pattern.captures(line).map(|c| c["level"].to_lowercase());
+        assert_eq!(found.as_deref(), expected, "{line}");
+    }
+}
+
+#[test]
+fn the_four_data_sources_have_their_fixed_uids_and_one_is_the_default() {
+    let sources = yaml("dev/config/grafana-datasources.yaml");
+    let list = sources["datasources"].as_sequence().expect("datasources");
+    let of = |key: &str| list.iter().map(|s| get(s, key)).collect::<Vec<_>>();
+    assert_eq!(of("uid"), ["prometheus", "loki", "cloudwatch", "copilot"]);
+    assert_eq!(of("isDefault"), ["true", "", "", ""]);
+    assert_eq!(of("url"), ["http://mimir:9009/prometheus", "http://loki:3100", "", "http://copilot-api:8080"]);
+    assert!(!text("dev/config/grafana-datasources.yaml").contains("exemplar"));
+}
+
+#[test]
+fn each_folder_of_dashboards_is_provisioned_and_each_provider_has_its_folder() {
+    let providers = yaml("dev/config/grafana-dashboards.yaml");
+    let list = providers["providers"].as_sequence().expect("providers");
+    let folders: Vec<_> = list.iter().map(|p| get(p, "folder")).collect();
+    assert_eq!(folders, ["Temporal", "DSQL", "Copilot"]);
+    let provided: BTreeSet<_> = list.iter().map(|p| get(p, "options.path")).collect();
+    let there: BTreeSet<_> = std::fs::read_dir(super::at("grafana"))
+        .expect("grafana/")
+        .flatten()
+        .filter(|e| e.path().is_dir())
+        .map(|e| format!("/var/lib/grafana/dashboards/{}", e.file_name().to_string_lossy()))
+        .collect();
+    assert_eq!(provided, there);
+}
+
+/// Keys that the server registers, of those worth setting here.
+const DYNAMIC_KEYS: [&str; 10] = [
+    "system.enableNexus",
+    "system.enableActivityEagerExecution",
+    "system.forceSearchAttributesCacheRefreshOnRead",
+    "history.enableChasm",
+    "history.enableCHASMSchedulerCreation",
+    "history.enableCHASMCallbacks",
+    "frontend.persistenceMaxQPS",
+    "history.persistenceMaxQPS",
+    "matching.persistenceMaxQPS",
+    "matching.numTaskqueueReadPartitions",
+];
+
+#[test]
+fn the_dynamic_configuration_holds_known_keys_in_the_servers_form() {
+    let dynamic = yaml("dev/dynamicconfig/development-dsql.yaml");
+    for (key, values) in dynamic.as_mapping().expect("a mapping") {
+        let key = key.as_str().expect("a name");
+        assert!(DYNAMIC_KEYS.contains(&key), "{key}: the server does not know it");
+        let values = values.as_sequence().unwrap_or_else(|| panic!("{key}: a list of values"));
+        assert!(values.iter().all(|v| !v["value"].is_null()), "{key}: each item has a `value`");
+    }
+    assert_eq!(dynamic["system.enableNexus"][0]["value"], Value::Bool(false));
+    assert_eq!(dynamic["history.enableChasm"][0]["value"], Value::Bool(true));
+}
