@@ -9,10 +9,7 @@ use crate::{
 };
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    ensure!(
-        arguments.first().is_some_and(|command| command == "run"),
-        "usage: alloy run [FLAGS] FILE"
-    );
+    ensure!(arguments.first().is_some_and(|command| command == "run"), "usage: alloy run [FLAGS] FILE");
     let path = config_path(&arguments[1..]).context("the configuration file is missing")?;
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     check_brackets(&text).with_context(|| path.to_owned())?;
@@ -54,11 +51,7 @@ fn check_brackets(text: &str) -> anyhow::Result<()> {
                 '{' | '[' | '(' => open.push(character),
                 '}' | ']' | ')' => {
                     let expected = open.pop().map(matching);
-                    ensure!(
-                        expected == Some(character),
-                        "line {}: unexpected {character}",
-                        number + 1
-                    );
+                    ensure!(expected == Some(character), "line {}: unexpected {character}", number + 1);
                 }
                 _ => {}
             }
@@ -91,13 +84,7 @@ mod tests {
 
     #[test]
     fn the_configuration_is_found_among_the_flags() {
-        let words = [
-            "--server.http.listen-addr=0.0.0.0:1",
-            "--storage.path",
-            "/x",
-            "--disable-reporting",
-            "/c.alloy",
-        ];
+        let words = ["--server.http.listen-addr=0.0.0.0:1", "--storage.path", "/x", "--disable-reporting", "/c.alloy"];
         assert_eq!(config_path(&words.map(str::to_owned)), Some("/c.alloy"));
     }
 }

@@ -10,19 +10,12 @@ use crate::{
     serve_for_ever, worker,
 };
 
-const NOW: &str =
-    "SELECT to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"') FROM
+const NOW: &str = "SELECT to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"') FROM
 (SELECT count(*) FROM health_assessments) AS a, (SELECT count(*) FROM metrics_snapshots) AS b;";
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    ensure!(
-        arguments.iter().any(|word| word == "copilot.api:app"),
-        "the stand-in serves copilot.api:app only"
-    );
-    ensure!(
-        flag(arguments, "interface") == Some("asgi"),
-        "copilot.api:app needs --interface asgi"
-    );
+    ensure!(arguments.iter().any(|word| word == "copilot.api:app"), "the stand-in serves copilot.api:app only");
+    ensure!(flag(arguments, "interface") == Some("asgi"), "copilot.api:app needs --interface asgi");
     let host = flag(arguments, "host").unwrap_or("127.0.0.1");
     let port = flag(arguments, "port").unwrap_or("8000");
 
@@ -30,9 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if let Err(error) = &pool {
         eprintln!("stand-in: no connection pool, every answer will be 503: {error:#}");
     }
-    http::serve(&format!("{host}:{port}"), move |request| {
-        answer(request, pool.as_ref().ok())
-    })?;
+    http::serve(&format!("{host}:{port}"), move |request| answer(request, pool.as_ref().ok()))?;
     serve_for_ever();
 }
 
@@ -55,16 +46,12 @@ fn answer(request: &Request, pool: Option<&Database>) -> Response {
         return Response::json(404, &json!({"detail": "Not Found"}));
     }
     let Some(database) = pool else {
-        let detail =
-            json!({"error": "no connection pool", "health_state": "unknown", "degraded": true});
+        let detail = json!({"error": "no connection pool", "health_state": "unknown", "degraded": true});
         return Response::json(503, &json!({"detail": detail}));
     };
     match database.query(NOW, &[]) {
         Ok(now) => Response::json(200, &body_of(&request.path, &now).unwrap_or_default()),
-        Err(error) => Response::text(
-            500,
-            format!("Internal Server Error (stand-in): {error:#}\n"),
-        ),
+        Err(error) => Response::text(500, format!("Internal Server Error (stand-in): {error:#}\n")),
     }
 }
 

@@ -29,43 +29,28 @@ fn find_placeholder(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => {
             let after = text.split_once('$')?.1;
-            after
-                .starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_uppercase())
-                .then_some(text)
+            after.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_uppercase()).then_some(text)
         }
         Value::Sequence(items) => items.iter().find_map(find_placeholder),
-        Value::Mapping(items) => items
-            .iter()
-            .find_map(|(key, value)| find_placeholder(key).or(find_placeholder(value))),
+        Value::Mapping(items) => {
+            items.iter().find_map(|(key, value)| find_placeholder(key).or(find_placeholder(value)))
+        }
         _ => None,
     }
 }
 
 fn check(config: &Config) -> anyhow::Result<()> {
     let persistence = &config.persistence;
-    ensure!(
-        persistence.num_history_shards > 0,
-        "persistence.numHistoryShards must be positive"
-    );
+    ensure!(persistence.num_history_shards > 0, "persistence.numHistoryShards must be positive");
     check_sql(sql_store(config)?)?;
     check_elasticsearch(visibility_store(config)?)?;
 
-    for name in [
-        ServiceName::Frontend,
-        ServiceName::History,
-        ServiceName::Matching,
-        ServiceName::Worker,
-    ] {
+    for name in [ServiceName::Frontend, ServiceName::History, ServiceName::Matching, ServiceName::Worker] {
         let Some(service) = config.services.get(&name) else {
-            bail!(
-                "services.{name:?} is missing: every process needs the ports of all four services"
-            );
+            bail!("services.{name:?} is missing: every process needs the ports of all four services");
         };
         let rpc = &service.rpc;
-        ensure!(
-            rpc.grpc_port > 0 && rpc.membership_port > 0,
-            "services.{name:?}.rpc: a port is 0"
-        );
+        ensure!(rpc.grpc_port > 0 && rpc.membership_port > 0, "services.{name:?}.rpc: a port is 0");
         ensure!(
             name == ServiceName::Frontend || rpc.http_port == 0,
             "services.{name:?}.rpc.httpPort: only for frontend"
@@ -86,44 +71,26 @@ fn check(config: &Config) -> anyhow::Result<()> {
             "global.membership.broadcastAddress: `{address}` is not an IP address"
         );
     }
-    if let Some(prometheus) = config
-        .global
-        .metrics
-        .as_ref()
-        .and_then(|metrics| metrics.prometheus.as_ref())
-    {
+    if let Some(prometheus) = config.global.metrics.as_ref().and_then(|metrics| metrics.prometheus.as_ref()) {
         let framework = &prometheus.framework;
         ensure!(
             framework == "opentelemetry",
             "global.metrics.prometheus.framework: `{framework}` gives other metric names"
         );
-        ensure!(
-            prometheus.listen_address.contains(':'),
-            "global.metrics.prometheus.listenAddress must be HOST:PORT"
-        );
+        ensure!(prometheus.listen_address.contains(':'), "global.metrics.prometheus.listenAddress must be HOST:PORT");
     }
     if let Some(level) = &config.log.level {
         ensure!(
-            ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"]
-                .contains(&level.as_str()),
+            ["debug", "info", "warn", "error", "dpanic", "panic", "fatal"].contains(&level.as_str()),
             "log.level: `{level}` is no level"
         );
     }
     let metadata = &config.cluster_metadata;
-    for name in [
-        &metadata.current_cluster_name,
-        &metadata.master_cluster_name,
-    ] {
-        ensure!(
-            metadata.cluster_information.contains_key(name),
-            "clusterMetadata.clusterInformation lacks `{name}`"
-        );
+    for name in [&metadata.current_cluster_name, &metadata.master_cluster_name] {
+        ensure!(metadata.cluster_information.contains_key(name), "clusterMetadata.clusterInformation lacks `{name}`");
     }
     if let Some(client) = &config.dynamic_config_client {
-        ensure!(
-            client.poll_interval.0 >= 5.0,
-            "dynamicConfigClient.pollInterval must be at least 5s"
-        );
+        ensure!(client.poll_interval.0 >= 5.0, "dynamicConfigClient.pollInterval must be at least 5s");
     }
     Ok(())
 }
@@ -139,9 +106,10 @@ pub(crate) fn sql_store(config: &Config) -> anyhow::Result<&Sql> {
 
 fn visibility_store(config: &Config) -> anyhow::Result<&Elasticsearch> {
     let name = &config.persistence.visibility_store;
-    only(config, name)?.elasticsearch.as_ref().with_context(|| {
-        format!("persistence.visibilityStore: `{name}` is not Elasticsearch, and DSQL cannot do it")
-    })
+    only(config, name)?
+        .elasticsearch
+        .as_ref()
+        .with_context(|| format!("persistence.visibilityStore: `{name}` is not Elasticsearch, and DSQL cannot do it"))
 }
 
 fn only<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a DataStore> {
@@ -153,51 +121,27 @@ fn only<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a DataStore> {
         store.cassandra.is_some(),
         store.custom_datastore.is_some(),
     ];
-    ensure!(
-        kinds.iter().filter(|there| **there).count() == 1,
-        "persistence.datastores.{name} must be of one kind"
-    );
+    ensure!(kinds.iter().filter(|there| **there).count() == 1, "persistence.datastores.{name} must be of one kind");
     Ok(store)
 }
 
 fn check_sql(sql: &Sql) -> anyhow::Result<()> {
-    ensure!(
-        sql.plugin_name == "dsql",
-        "sql.pluginName: `{}` is not dsql",
-        sql.plugin_name
-    );
+    ensure!(sql.plugin_name == "dsql", "sql.pluginName: `{}` is not dsql", sql.plugin_name);
     ensure!(
         sql.database_name == "postgres",
         "sql.databaseName: `{}` has no row in schema_version, which is written for `postgres`",
         sql.database_name
     );
-    ensure!(
-        sql.connect_protocol == "tcp",
-        "sql.connectProtocol: `{}` is not tcp",
-        sql.connect_protocol
-    );
-    ensure!(
-        is_host_and_port(&sql.connect_addr),
-        "sql.connectAddr: `{}` is not HOST:PORT",
-        sql.connect_addr
-    );
+    ensure!(sql.connect_protocol == "tcp", "sql.connectProtocol: `{}` is not tcp", sql.connect_protocol);
+    ensure!(is_host_and_port(&sql.connect_addr), "sql.connectAddr: `{}` is not HOST:PORT", sql.connect_addr);
     Ok(())
 }
 
 fn check_elasticsearch(store: &Elasticsearch) -> anyhow::Result<()> {
     let (version, Url { scheme, host }) = (&store.version, &store.url);
-    ensure!(
-        ["v7", "v8", ""].contains(&version.as_str()),
-        "elasticsearch.version: `{version}` is neither v7 nor v8"
-    );
-    ensure!(
-        scheme == "http" || scheme == "https",
-        "elasticsearch.url.scheme: `{scheme}` is neither http nor https"
-    );
-    ensure!(
-        is_host_and_port(host),
-        "elasticsearch.url.host: `{host}` is not HOST:PORT"
-    );
+    ensure!(["v7", "v8", ""].contains(&version.as_str()), "elasticsearch.version: `{version}` is neither v7 nor v8");
+    ensure!(scheme == "http" || scheme == "https", "elasticsearch.url.scheme: `{scheme}` is neither http nor https");
+    ensure!(is_host_and_port(host), "elasticsearch.url.host: `{host}` is not HOST:PORT");
     let index = &store.indices.visibility;
     ensure!(
         index.starts_with("temporal_visibility_v1"),
@@ -207,9 +151,7 @@ fn check_elasticsearch(store: &Elasticsearch) -> anyhow::Result<()> {
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
+    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 #[cfg(test)]

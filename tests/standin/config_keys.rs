@@ -1,8 +1,5 @@
 //! The keys of the server's static configuration that exist; any other is an error.
-#![allow(
-    dead_code,
-    reason = "a key is accepted by having a field, whether or not the stand-in needs its value"
-)]
+#![allow(dead_code, reason = "a key is accepted by having a field, whether or not the stand-in needs its value")]
 
 use std::collections::BTreeMap;
 
@@ -243,9 +240,9 @@ pub(crate) struct GoDuration(pub(crate) f64);
 impl<'de> Deserialize<'de> for GoDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<GoDuration, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_duration(&text).map(GoDuration).ok_or_else(|| {
-            D::Error::custom(format!("`{text}` is not a duration such as 30s or 1h5m"))
-        })
+        parse_duration(&text)
+            .map(GoDuration)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is not a duration such as 30s or 1h5m")))
     }
 }
 
@@ -255,9 +252,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<f64> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
         let (number, tail) = rest.split_at(digits);
-        let letters = tail
-            .find(|c: char| c == '.' || c.is_ascii_digit())
-            .unwrap_or(tail.len());
+        let letters = tail.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let unit = match unit {
             "ns" => 1e-9,
@@ -280,12 +275,7 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_go() {
-        for (text, seconds) in [
-            ("30s", 30.0),
-            ("1h5m", 3900.0),
-            ("1.5s", 1.5),
-            ("250ms", 0.25),
-        ] {
+        for (text, seconds) in [("30s", 30.0), ("1h5m", 3900.0), ("1.5s", 1.5), ("250ms", 0.25)] {
             assert_eq!(parse_duration(text), Some(seconds), "{text}");
         }
         for text in ["", "30", "s", "30 s", "1d"] {

@@ -48,68 +48,26 @@ fn each_mistake_is_refused_by_name() {
         ("maxConns: 10", "maxConnections: 10", "maxConnections"),
         ("maxConns: 10", "maxConns: ten", "maxConns"),
         ("maxConns: 10", "maxConns: '10'", "maxConns"),
-        (
-            "maxConnLifetime: 55m",
-            "maxConnLifetime: 55",
-            "`55`",
-        ),
-        (
-            "maxConnLifetime: 55m",
-            "maxConnLifetime: 55 minutes",
-            "55 minutes",
-        ),
+        ("maxConnLifetime: 55m", "maxConnLifetime: 55", "`55`"),
+        ("maxConnLifetime: 55m", "maxConnLifetime: 55 minutes", "55 minutes"),
         ("pluginName: dsql", "pluginName: ''", "pluginName"),
-        (
-            "databaseName: postgres",
-            "databaseName: temporal",
-            "databaseName",
-        ),
-        (
-            "connectAddr: db.example:5432",
-            "connectAddr: db.example",
-            "connectAddr",
-        ),
-        (
-            "connectAddr: db.example:5432",
-            "connectAddr: $TEMPORAL_SQL_HOST:5432",
-            "$TEMPORAL_SQL_HOST",
-        ),
-        (
-            "enabled: true, enableH",
-            "enabled: yes please, enableH",
-            "enabled",
-        ),
-        (
-            "numHistoryShards: 4",
-            "numHistoryShards: 0",
-            "numHistoryShards",
-        ),
+        ("databaseName: postgres", "databaseName: temporal", "databaseName"),
+        ("connectAddr: db.example:5432", "connectAddr: db.example", "connectAddr"),
+        ("connectAddr: db.example:5432", "connectAddr: $TEMPORAL_SQL_HOST:5432", "$TEMPORAL_SQL_HOST"),
+        ("enabled: true, enableH", "enabled: yes please, enableH", "enabled"),
+        ("numHistoryShards: 4", "numHistoryShards: 0", "numHistoryShards"),
         ("version: v8", "version: v9", "elasticsearch.version"),
-        (
-            "temporal_visibility_v1_dev",
-            "temporal_visibility_dev",
-            "indices.visibility",
-        ),
+        ("temporal_visibility_v1_dev", "temporal_visibility_dev", "indices.visibility"),
         ("defaultStore: default", "defaultStore: other", "other"),
         ("framework: opentelemetry", "framework: tally", "framework"),
         ("level: info", "level: loud", "log.level"),
         ("pollInterval: 10s", "pollInterval: 1s", "pollInterval"),
-        (
-            "  worker: {rpc: {grpcPort: 7239, membershipPort: 6939}}\n",
-            "",
-            "Worker",
-        ),
-        (
-            "masterClusterName: active",
-            "masterClusterName: passive",
-            "passive",
-        ),
+        ("  worker: {rpc: {grpcPort: 7239, membershipPort: 6939}}\n", "", "Worker"),
+        ("masterClusterName: active", "masterClusterName: passive", "passive"),
     ];
     for (good, bad, named) in mistakes {
         assert!(GOOD.contains(good), "{good}");
-        let Err(error) = parse(&GOOD.replace(good, bad)) else {
-            panic!("taken: {bad}")
-        };
+        let Err(error) = parse(&GOOD.replace(good, bad)) else { panic!("taken: {bad}") };
         assert!(format!("{error:#}").contains(named), "{bad}: {error:#}");
     }
 }

@@ -19,29 +19,16 @@ pub(crate) struct Database {
 impl Database {
     /// Runs SQL as `admin` on `postgres` and returns its rows, columns separated by `|`. `variables` are for `:'name'`.
     pub(crate) fn query(&self, sql: &str, variables: &[(&str, &str)]) -> anyhow::Result<String> {
-        let Database {
-            host,
-            port,
-            sslmode,
-        } = self;
-        let target = format!(
-            "host='{}' port='{port}' user=admin dbname=postgres sslmode={sslmode}",
-            quoted(host)
-        );
+        let Database { host, port, sslmode } = self;
+        let target = format!("host='{}' port='{port}' user=admin dbname=postgres sslmode={sslmode}", quoted(host));
         let mut command = Command::new("psql");
         command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"]);
         for (name, value) in variables {
             command.arg("-v").arg(format!("{name}={value}"));
         }
         // The real clients send a signed token; whoever trusts does not look at it.
-        command
-            .arg(target)
-            .env("PGPASSWORD", "stand-in-token")
-            .env("PGCONNECT_TIMEOUT", "5");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.arg(target).env("PGPASSWORD", "stand-in-token").env("PGCONNECT_TIMEOUT", "5");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot run psql")?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(sql.as_bytes()).ok(); // psql ends without reading when it cannot connect, and says so
@@ -68,8 +55,7 @@ pub(crate) fn check_credentials(regions: &[&str]) -> anyhow::Result<()> {
     }
     let path = env("AWS_SHARED_CREDENTIALS_FILE")
         .unwrap_or_else(|| format!("{}/.aws/credentials", env("HOME").unwrap_or_default()));
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("no AWS credentials: cannot read {path}"))?;
+    let text = std::fs::read_to_string(&path).with_context(|| format!("no AWS credentials: cannot read {path}"))?;
     let profile = env("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
     if !has_keys(&text, &profile) {
         bail!("no AWS credentials: {path} has no key pair for the profile `{profile}`");

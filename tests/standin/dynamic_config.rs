@@ -16,8 +16,7 @@ const CONSTRAINTS: [&str; 8] = [
 
 /// Refuses a file that the server would refuse.
 pub(crate) fn check(path: &str) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("dynamic configuration: cannot read {path}"))?;
+    let text = std::fs::read_to_string(path).with_context(|| format!("dynamic configuration: cannot read {path}"))?;
     check_text(&text).with_context(|| format!("dynamic configuration {path}"))
 }
 
@@ -30,12 +29,8 @@ fn check_text(text: &str) -> anyhow::Result<()> {
         bail!("not a mapping of keys");
     };
     for (key, entries) in &keys {
-        let Some(key) = key.as_str() else {
-            bail!("a key is not text: {key:?}")
-        };
-        let Some(entries) = entries.as_sequence() else {
-            bail!("{key}: not a list of values")
-        };
+        let Some(key) = key.as_str() else { bail!("a key is not text: {key:?}") };
+        let Some(entries) = entries.as_sequence() else { bail!("{key}: not a list of values") };
         for entry in entries {
             check_entry(entry).with_context(|| key.to_owned())?;
         }
@@ -44,9 +39,7 @@ fn check_text(text: &str) -> anyhow::Result<()> {
 }
 
 fn check_entry(entry: &Value) -> anyhow::Result<()> {
-    let Some(fields) = entry.as_mapping() else {
-        bail!("not of the form `value: …`")
-    };
+    let Some(fields) = entry.as_mapping() else { bail!("not of the form `value: …`") };
     for (name, field) in fields {
         match (name.as_str(), field) {
             (Some("value"), _) | (Some("constraints"), Value::Null) => {}
@@ -73,16 +66,9 @@ mod tests {
 
     #[test]
     fn a_key_holds_a_list_of_values() {
-        check_text("a.b:\n- value: true\n- value: 3\n  constraints: {namespace: default}\n")
-            .unwrap();
+        check_text("a.b:\n- value: true\n- value: 3\n  constraints: {namespace: default}\n").unwrap();
         check_text("").unwrap();
-        for bad in [
-            "a.b: true",
-            "a.b:\n- true",
-            "a.b:\n- value: 1\n  constraints: {colour: red}",
-            "- a",
-            "a: [",
-        ] {
+        for bad in ["a.b: true", "a.b:\n- true", "a.b:\n- value: 1\n  constraints: {colour: red}", "- a", "a: ["] {
             assert!(check_text(bad).is_err(), "{bad}");
         }
     }

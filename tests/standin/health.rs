@@ -15,12 +15,8 @@ use anyhow::Context;
 use crate::{flag, http};
 
 /// Listens on `address` (`host:port`) and answers each line in the background.
-pub(crate) fn serve(
-    address: &str,
-    handler: impl Fn(&str) -> String + Send + Sync + 'static,
-) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+pub(crate) fn serve(address: &str, handler: impl Fn(&str) -> String + Send + Sync + 'static) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     eprintln!("stand-in: gRPC port on {address}");
     let handler = Arc::new(handler);
     std::thread::spawn(move || {
@@ -43,9 +39,7 @@ pub(crate) fn ask(address: &str, line: &str) -> anyhow::Result<String> {
     let mut stream = http::connect(address)?;
     writeln!(stream, "{line}")?;
     let mut answer = String::new();
-    BufReader::new(stream)
-        .read_line(&mut answer)
-        .with_context(|| format!("no answer from {address}"))?;
+    BufReader::new(stream).read_line(&mut answer).with_context(|| format!("no answer from {address}"))?;
     Ok(answer.trim().to_owned())
 }
 
@@ -70,9 +64,7 @@ pub(crate) fn probe(arguments: &[String]) -> ExitCode {
             ExitCode::from(4)
         }
         Ok(_) => {
-            eprintln!(
-                "grpc-health-probe (stand-in): {address} does not know the service `{service}`"
-            );
+            eprintln!("grpc-health-probe (stand-in): {address} does not know the service `{service}`");
             ExitCode::from(3)
         }
     }

@@ -26,42 +26,20 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Response {
-        Response {
-            status,
-            content_type: "application/json",
-            location: None,
-            body: body.to_string(),
-        }
+        Response { status, content_type: "application/json", location: None, body: body.to_string() }
     }
 
     pub(crate) fn text(status: u16, body: impl Into<String>) -> Response {
-        Response {
-            status,
-            content_type: "text/plain; charset=utf-8",
-            location: None,
-            body: body.into(),
-        }
+        Response { status, content_type: "text/plain; charset=utf-8", location: None, body: body.into() }
     }
 
     pub(crate) fn page(title: &str) -> Response {
-        let body = format!(
-            "<!doctype html><title>{title} (stand-in)</title><h1>{title} (stand-in)</h1>\n"
-        );
-        Response {
-            status: 200,
-            content_type: "text/html; charset=utf-8",
-            location: None,
-            body,
-        }
+        let body = format!("<!doctype html><title>{title} (stand-in)</title><h1>{title} (stand-in)</h1>\n");
+        Response { status: 200, content_type: "text/html; charset=utf-8", location: None, body }
     }
 
     pub(crate) fn redirect(location: &'static str) -> Response {
-        Response {
-            status: 302,
-            content_type: "text/plain",
-            location: Some(location),
-            body: String::new(),
-        }
+        Response { status: 302, content_type: "text/plain", location: Some(location), body: String::new() }
     }
 
     pub(crate) fn not_found() -> Response {
@@ -74,8 +52,7 @@ pub(crate) fn serve(
     address: &str,
     handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     eprintln!("stand-in: HTTP on {address}");
     let handler = Arc::new(handler);
     std::thread::spawn(move || {
@@ -130,13 +107,8 @@ fn read_request(stream: &TcpStream) -> anyhow::Result<Request> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace();
-    let (Some(method), Some(target)) = (words.next(), words.next()) else {
-        bail!("not an HTTP request")
-    };
-    let (method, path) = (
-        method.to_owned(),
-        target.split('?').next().unwrap_or_default().to_owned(),
-    );
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { bail!("not an HTTP request") };
+    let (method, path) = (method.to_owned(), target.split('?').next().unwrap_or_default().to_owned());
 
     let mut length = 0;
     loop {
@@ -151,27 +123,17 @@ fn read_request(stream: &TcpStream) -> anyhow::Result<Request> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Request {
-        method,
-        path,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    Ok(Request { method, path, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// Sends one request; the answer's status and body.
 pub(crate) fn request(method: &str, url: &str, body: &str) -> anyhow::Result<(u16, String)> {
-    let Some(rest) = url.strip_prefix("http://") else {
-        bail!("`{url}` is not an http:// address")
-    };
+    let Some(rest) = url.strip_prefix("http://") else { bail!("`{url}` is not an http:// address") };
     let (host, path) = match rest.find('/') {
         Some(slash) => rest.split_at(slash),
         None => (rest, "/"),
     };
-    let address = if host.contains(':') {
-        host.to_owned()
-    } else {
-        format!("{host}:80")
-    };
+    let address = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
     let mut stream = connect(&address)?;
     write!(
         stream,
@@ -180,27 +142,15 @@ pub(crate) fn request(method: &str, url: &str, body: &str) -> anyhow::Result<(u1
         body.len()
     )?;
     let mut answer = Vec::new();
-    stream
-        .read_to_end(&mut answer)
-        .with_context(|| format!("no answer from {url}"))?;
-    parse_answer(&String::from_utf8_lossy(&answer))
-        .with_context(|| format!("no HTTP answer from {url}"))
+    stream.read_to_end(&mut answer).with_context(|| format!("no answer from {url}"))?;
+    parse_answer(&String::from_utf8_lossy(&answer)).with_context(|| format!("no HTTP answer from {url}"))
 }
 
 fn parse_answer(answer: &str) -> Option<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split_whitespace().nth(1)?.parse().ok()?;
-    let chunked = head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked");
-    Some((
-        status,
-        if chunked {
-            join_chunks(body)?
-        } else {
-            body.to_owned()
-        },
-    ))
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Some((status, if chunked { join_chunks(body)? } else { body.to_owned() }))
 }
 
 fn join_chunks(mut body: &str) -> Option<String> {
@@ -218,9 +168,7 @@ fn join_chunks(mut body: &str) -> Option<String> {
 
 /// Connects to `host:port`, trying every address that the name has.
 pub(crate) fn connect(address: &str) -> anyhow::Result<TcpStream> {
-    let addresses = address
-        .to_socket_addrs()
-        .with_context(|| format!("cannot resolve {address}"))?;
+    let addresses = address.to_socket_addrs().with_context(|| format!("cannot resolve {address}"))?;
     let mut last = anyhow::anyhow!("{address} has no address");
     for candidate in addresses {
         match TcpStream::connect_timeout(&candidate, TIMEOUT) {
@@ -248,18 +196,9 @@ mod tests {
 
     #[test]
     fn client_and_server_understand_each_other() {
-        let free = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string();
-        serve(&free, |request| {
-            Response::text(
-                409,
-                format!("{} {} {}", request.method, request.path, request.body),
-            )
-        })
-        .unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        serve(&free, |request| Response::text(409, format!("{} {} {}", request.method, request.path, request.body)))
+            .unwrap();
         let answer = request("POST", &format!("http://{free}/a/b?c=d"), "body").unwrap();
         assert_eq!(answer, (409, "POST /a/b body".to_owned()));
     }

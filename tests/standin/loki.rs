@@ -30,10 +30,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         println!("config is valid (stand-in)");
         return Ok(());
     }
-    http::serve(
-        &format!("0.0.0.0:{}", mimir::http_port(&config, 3100)),
-        answer,
-    )?;
+    http::serve(&format!("0.0.0.0:{}", mimir::http_port(&config, 3100)), answer)?;
     serve_for_ever();
 }
 

@@ -29,10 +29,7 @@ use std::{path::Path, process::ExitCode};
 fn main() -> ExitCode {
     let mut arguments = std::env::args();
     let program = arguments.next().unwrap_or_default();
-    let persona = Path::new(&program)
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let persona = Path::new(&program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let arguments: Vec<String> = arguments.collect();
 
     let result = match persona {
@@ -46,9 +43,7 @@ fn main() -> ExitCode {
         "grafana" | "run.sh" => grafana::run(),
         "python" | "python3" => python::run(&arguments),
         "granian" => api::run(&arguments),
-        other => Err(anyhow::anyhow!(
-            "nothing is played under the name `{other}`"
-        )),
+        other => Err(anyhow::anyhow!("nothing is played under the name `{other}`")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,10 +64,7 @@ fn serve_for_ever() -> ! {
 /// The value of `--name VALUE`, `--name=VALUE`, `-name VALUE` or `-name=VALUE`.
 fn flag<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
     arguments.iter().enumerate().find_map(|(index, argument)| {
-        let rest = argument
-            .strip_prefix("--")
-            .or_else(|| argument.strip_prefix('-'))?
-            .strip_prefix(name)?;
+        let rest = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'))?.strip_prefix(name)?;
         match rest.strip_prefix('=') {
             Some(value) => Some(value),
             None if rest.is_empty() => arguments.get(index + 1).map(String::as_str),
@@ -83,12 +75,7 @@ fn flag<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 
 /// Whether `--name` or `-name` is among the arguments.
 fn switch(arguments: &[String], name: &str) -> bool {
-    arguments.iter().any(|argument| {
-        argument
-            .strip_prefix("--")
-            .or_else(|| argument.strip_prefix('-'))
-            == Some(name)
-    })
+    arguments.iter().any(|argument| argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) == Some(name))
 }
 
 /// An environment variable that is set to something.

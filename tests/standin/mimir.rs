@@ -27,13 +27,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 pub(crate) fn read_config(path: &str, sections: &str) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     let config: Value = serde_yaml::from_str(&text).with_context(|| path.to_owned())?;
-    let Some(mapping) = config.as_mapping() else {
-        bail!("{path}: not a mapping")
-    };
+    let Some(mapping) = config.as_mapping() else { bail!("{path}: not a mapping") };
     for key in mapping.keys() {
-        let known = key
-            .as_str()
-            .is_some_and(|key| sections.split_whitespace().any(|section| section == key));
+        let known = key.as_str().is_some_and(|key| sections.split_whitespace().any(|section| section == key));
         if !known {
             bail!("{path}: field {key:?} not found");
         }
@@ -43,9 +39,7 @@ pub(crate) fn read_config(path: &str, sections: &str) -> anyhow::Result<Value> {
 
 /// `server.http_listen_port`, or the default.
 pub(crate) fn http_port(config: &Value, default: u64) -> u64 {
-    config["server"]["http_listen_port"]
-        .as_u64()
-        .unwrap_or(default)
+    config["server"]["http_listen_port"].as_u64().unwrap_or(default)
 }
 
 fn answer(request: &Request) -> Response {

@@ -13,7 +13,8 @@ use crate::{
 };
 
 const LIST: &str = "SELECT name FROM namespaces ORDER BY name;";
-const INSERT: &str = "INSERT INTO namespaces (partition_id, id, name, notification_version, data, data_encoding, is_global)
+const INSERT: &str =
+    "INSERT INTO namespaces (partition_id, id, name, notification_version, data, data_encoding, is_global)
 SELECT 54321, gen_random_uuid(), :'name', 0, '', 'stand-in', false
 WHERE NOT EXISTS (SELECT 1 FROM namespaces WHERE name = :'name') RETURNING name;";
 
@@ -26,14 +27,8 @@ pub(crate) enum Namespaces {
 impl Namespaces {
     pub(crate) fn list(&self) -> anyhow::Result<BTreeSet<String>> {
         let mut names = match self {
-            Namespaces::InDatabase(database) => database
-                .query(LIST, &[])?
-                .lines()
-                .map(str::to_owned)
-                .collect(),
-            Namespaces::InMemory(names) => {
-                names.lock().unwrap_or_else(PoisonError::into_inner).clone()
-            }
+            Namespaces::InDatabase(database) => database.query(LIST, &[])?.lines().map(str::to_owned).collect(),
+            Namespaces::InMemory(names) => names.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         names.insert("temporal-system".to_owned());
         Ok(names)
@@ -45,13 +40,8 @@ impl Namespaces {
             return Ok(false);
         }
         Ok(match self {
-            Namespaces::InDatabase(database) => {
-                !database.query(INSERT, &[("name", name)])?.is_empty()
-            }
-            Namespaces::InMemory(names) => names
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(name.to_owned()),
+            Namespaces::InDatabase(database) => !database.query(INSERT, &[("name", name)])?.is_empty(),
+            Namespaces::InMemory(names) => names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned()),
         })
     }
 
@@ -59,22 +49,18 @@ impl Namespaces {
     pub(crate) fn answer(&self, request: &Request) -> Response {
         let path = request.path.strip_prefix("/api/v1/").unwrap_or_default();
         let answer = match (request.method.as_str(), path) {
-            ("GET", "system-info") => Ok(Response::json(
-                200,
-                &json!({"serverVersion": "1.29.0", "capabilities": {}, "standIn": true}),
-            )),
-            ("GET", "cluster-info") => Ok(Response::json(
-                200,
-                &json!({"clusterName": "stand-in", "historyShardCount": 4}),
-            )),
+            ("GET", "system-info") => {
+                Ok(Response::json(200, &json!({"serverVersion": "1.29.0", "capabilities": {}, "standIn": true})))
+            }
+            ("GET", "cluster-info") => {
+                Ok(Response::json(200, &json!({"clusterName": "stand-in", "historyShardCount": 4})))
+            }
             ("GET", "namespaces") => self.list().map(|names| {
                 let all: Vec<Value> = names.iter().map(|name| describe(name)).collect();
                 Response::json(200, &json!({"namespaces": all}))
             }),
             ("POST", "namespaces") => self.answer_registration(&request.body),
-            ("GET", path) if path.starts_with("namespaces/") => {
-                self.answer_description(&path["namespaces/".len()..])
-            }
+            ("GET", path) if path.starts_with("namespaces/") => self.answer_description(&path["namespaces/".len()..]),
             _ => Ok(failure(404, 5, "Not Found")),
         };
         answer.unwrap_or_else(|error| failure(503, 14, &format!("{error:#}")))
@@ -86,12 +72,8 @@ impl Namespaces {
             Err(error) => return Ok(failure(400, 3, &format!("not JSON: {error}"))),
         };
         let name = body["namespace"].as_str().unwrap_or_default();
-        let retention = body["workflowExecutionRetentionPeriod"]
-            .as_str()
-            .unwrap_or_default();
-        let seconds = retention
-            .strip_suffix('s')
-            .and_then(|seconds| seconds.parse::<u64>().ok());
+        let retention = body["workflowExecutionRetentionPeriod"].as_str().unwrap_or_default();
+        let seconds = retention.strip_suffix('s').and_then(|seconds| seconds.parse::<u64>().ok());
         if name.is_empty() {
             return Ok(failure(400, 3, "namespace not set on request"));
         }
@@ -121,10 +103,7 @@ fn describe(name: &str) -> Value {
 }
 
 fn failure(status: u16, code: u8, message: &str) -> Response {
-    Response::json(
-        status,
-        &json!({"code": code, "message": message, "details": []}),
-    )
+    Response::json(status, &json!({"code": code, "message": message, "details": []}))
 }
 
 #[cfg(test)]

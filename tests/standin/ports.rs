@@ -34,14 +34,10 @@ pub(crate) fn serve_service(
     let ip = listening_address(rpc)?;
     if name == ServiceName::Frontend && rpc.http_port > 0 {
         let namespaces = Arc::clone(namespaces);
-        http::serve(&format!("{ip}:{}", rpc.http_port), move |request| {
-            namespaces.answer(request)
-        })?;
+        http::serve(&format!("{ip}:{}", rpc.http_port), move |request| namespaces.answer(request))?;
     }
     let (namespaces, pollers) = (Arc::clone(namespaces), Arc::clone(pollers));
-    health::serve(&format!("{ip}:{}", rpc.grpc_port), move |line| {
-        answer(line, name, &namespaces, &pollers, began)
-    })
+    health::serve(&format!("{ip}:{}", rpc.grpc_port), move |line| answer(line, name, &namespaces, &pollers, began))
 }
 
 /// One address, as in the real server: the container's own unless the configuration names another.
@@ -53,32 +49,17 @@ fn listening_address(rpc: &Rpc) -> anyhow::Result<String> {
         return Ok(ip.clone());
     }
     let hostname = hostname();
-    let addresses = (hostname.as_str(), 0)
-        .to_socket_addrs()
-        .with_context(|| format!("cannot resolve {hostname}"))?;
-    let own = addresses
-        .map(|address| address.ip())
-        .find(|ip| ip.is_ipv4() && !ip.is_loopback());
-    Ok(own
-        .context("no address to listen on but the loopback")?
-        .to_string())
+    let addresses = (hostname.as_str(), 0).to_socket_addrs().with_context(|| format!("cannot resolve {hostname}"))?;
+    let own = addresses.map(|address| address.ip()).find(|ip| ip.is_ipv4() && !ip.is_loopback());
+    Ok(own.context("no address to listen on but the loopback")?.to_string())
 }
 
 /// The container's name for itself.
 pub(crate) fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-fn answer(
-    line: &str,
-    name: ServiceName,
-    namespaces: &Namespaces,
-    pollers: &Pollers,
-    began: Instant,
-) -> String {
+fn answer(line: &str, name: ServiceName, namespaces: &Namespaces, pollers: &Pollers, began: Instant) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
         ["health"] => "SERVING".to_owned(),
@@ -100,10 +81,7 @@ fn answer(
         ["pollers", queue] => {
             let mut pollers = pollers.lock().unwrap_or_else(PoisonError::into_inner);
             pollers.retain(|_, seen| seen.elapsed() < POLLER_LIFE);
-            let of_queue = pollers
-                .keys()
-                .filter(|(of, _)| of == queue)
-                .map(|(_, identity)| identity.as_str());
+            let of_queue = pollers.keys().filter(|(of, _)| of == queue).map(|(_, identity)| identity.as_str());
             of_queue.collect::<Vec<_>>().join(" ")
         }
         _ => "not understood by the stand-in".to_owned(),
@@ -131,27 +109,14 @@ mod tests {
     fn a_port_serves_only_its_own_service() {
         let namespaces = Namespaces::InMemory(Mutex::default());
         let pollers = Pollers::default();
-        let ask = |name, line: &str| {
-            answer(
-                line,
-                name,
-                &namespaces,
-                &pollers,
-                Instant::now() - Duration::from_secs(60),
-            )
-        };
+        let ask =
+            |name, line: &str| answer(line, name, &namespaces, &pollers, Instant::now() - Duration::from_secs(60));
         let history = "health temporal.api.workflowservice.v1.HistoryService";
         assert_eq!(ask(ServiceName::History, history), "SERVING");
         assert_eq!(ask(ServiceName::Matching, history), "UNKNOWN");
-        assert_eq!(
-            ask(ServiceName::History, "poll temporal-system q 1@h"),
-            "not a frontend"
-        );
+        assert_eq!(ask(ServiceName::History, "poll temporal-system q 1@h"), "not a frontend");
         assert!(ask(ServiceName::Frontend, "poll default q 1@h").contains("default"));
-        assert_eq!(
-            ask(ServiceName::Frontend, "poll temporal-system q 1@h"),
-            "ok"
-        );
+        assert_eq!(ask(ServiceName::Frontend, "poll temporal-system q 1@h"), "ok");
         assert_eq!(ask(ServiceName::Frontend, "pollers q"), "1@h");
         assert_eq!(ask(ServiceName::Frontend, "pollers other"), "");
     }

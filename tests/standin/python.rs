@@ -21,9 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             std::io::stdin().read_to_string(&mut script)?;
             check(&script)
         }
-        [file, ..] => check(
-            &std::fs::read_to_string(file).with_context(|| format!("can't open file '{file}'"))?,
-        ),
+        [file, ..] => check(&std::fs::read_to_string(file).with_context(|| format!("can't open file '{file}'"))?),
     }
 }
 
@@ -31,8 +29,7 @@ fn check(script: &str) -> anyhow::Result<()> {
     if script.contains("describe_task_queue") {
         return check_poller();
     }
-    let url = first_url(script)
-        .context("the stand-in finds neither a task queue nor a URL in the script")?;
+    let url = first_url(script).context("the stand-in finds neither a task queue nor a URL in the script")?;
     let (status, body) = http::request("GET", url, "")?;
     ensure!(status < 400, "{url} answers {status}: {body}");
     println!("{url} answers {status} (stand-in)");
@@ -54,9 +51,7 @@ fn check_poller() -> anyhow::Result<()> {
 
 fn first_url(script: &str) -> Option<&str> {
     let rest = &script[script.find("http://")?..];
-    let end = rest
-        .find(|c: char| c.is_whitespace() || "\"'`)>".contains(c))
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| c.is_whitespace() || "\"'`)>".contains(c)).unwrap_or(rest.len());
     Some(&rest[..end])
 }
 
@@ -67,10 +62,7 @@ mod tests {
     #[test]
     fn the_url_of_a_script_ends_with_its_quote() {
         let script = "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/status/summary', timeout=4)";
-        assert_eq!(
-            first_url(script),
-            Some("http://127.0.0.1:8080/status/summary")
-        );
+        assert_eq!(first_url(script), Some("http://127.0.0.1:8080/status/summary"));
         assert_eq!(first_url("print(1)"), None);
     }
 }

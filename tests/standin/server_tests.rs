@@ -7,10 +7,7 @@ fn arguments(line: &str) -> Vec<String> {
 #[test]
 fn flags_of_the_server_come_before_the_command() {
     let file = "--config-file /c.yaml --allow-no-auth start --service history";
-    let expected = Command::Start {
-        config_file: "/c.yaml".to_owned(),
-        services: vec![ServiceName::History],
-    };
+    let expected = Command::Start { config_file: "/c.yaml".to_owned(), services: vec![ServiceName::History] };
     assert_eq!(parse(&arguments(file)).unwrap(), expected);
     assert_eq!(parse(&arguments("--version")).unwrap(), Command::Version);
     for bad in [
@@ -25,8 +22,7 @@ fn flags_of_the_server_come_before_the_command() {
 
 #[test]
 fn without_a_service_all_four_start() {
-    let Command::Start { services, .. } = parse(&arguments("--config-file=/c.yaml start")).unwrap()
-    else {
+    let Command::Start { services, .. } = parse(&arguments("--config-file=/c.yaml start")).unwrap() else {
         panic!("not a start")
     };
     assert_eq!(services.len(), 4);

@@ -25,10 +25,7 @@ const FIELDS: [(&str, &str); 5] = [
         "ExecutionDuration HistoryLength StateTransitionCount HistorySizeBytes TemporalExternalPayloadSizeBytes \
          TemporalExternalPayloadCount TemporalInt01 TemporalInt02",
     ),
-    (
-        "boolean",
-        "TemporalSchedulePaused TemporalBool01 TemporalBool02",
-    ),
+    ("boolean", "TemporalSchedulePaused TemporalBool01 TemporalBool02"),
     ("scaled_float", "TemporalDouble01 TemporalDouble02"),
 ];
 
@@ -45,22 +42,12 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         .or_else(|| env("ES_SERVER"))
         .unwrap_or_else(|| "http://127.0.0.1:9200".to_owned());
     let endpoint = endpoint.trim_end_matches('/');
-    let commands = [
-        "setup-schema",
-        "create-index",
-        "update-schema",
-        "drop-index",
-        "ping",
-    ];
-    let command = arguments
-        .iter()
-        .find(|argument| commands.contains(&argument.as_str()));
-    let command =
-        command.with_context(|| format!("no command; there are {}", commands.join(", ")))?;
+    let commands = ["setup-schema", "create-index", "update-schema", "drop-index", "ping"];
+    let command = arguments.iter().find(|argument| commands.contains(&argument.as_str()));
+    let command = command.with_context(|| format!("no command; there are {}", commands.join(", ")))?;
 
     let outcome = match command.as_str() {
-        "setup-schema" => put(endpoint, "_cluster/settings", &cluster_settings())
-            .and_then(|()| put_template(endpoint)),
+        "setup-schema" => put(endpoint, "_cluster/settings", &cluster_settings()).and_then(|()| put_template(endpoint)),
         "create-index" => create_index(endpoint, &index_name(arguments)?),
         "update-schema" => update_schema(endpoint, arguments),
         "drop-index" => send("DELETE", endpoint, &index_name(arguments)?, None),
@@ -115,11 +102,7 @@ fn put_template(endpoint: &str) -> anyhow::Result<()> {
         "settings": {"index": settings},
         "mappings": mappings(),
     });
-    put(
-        endpoint,
-        "_template/temporal_visibility_v1_template",
-        &template,
-    )
+    put(endpoint, "_template/temporal_visibility_v1_template", &template)
 }
 
 fn cluster_settings() -> Value {
@@ -133,11 +116,7 @@ fn mappings() -> Value {
             "scaled_float" => json!({"type": kind, "scaling_factor": 10_000}),
             _ => json!({"type": kind}),
         };
-        properties.extend(
-            names
-                .split_whitespace()
-                .map(|name| (name.to_owned(), mapping.clone())),
-        );
+        properties.extend(names.split_whitespace().map(|name| (name.to_owned(), mapping.clone())));
     }
     json!({"dynamic": "false", "properties": properties})
 }

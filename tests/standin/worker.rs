@@ -42,10 +42,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         if let Err(error) = poll(&namespace) {
             eprintln!("stand-in: {error:#}");
         }
-        let Some(database) = database
-            .as_ref()
-            .filter(|_| Instant::now() >= next_snapshot)
-        else {
+        let Some(database) = database.as_ref().filter(|_| Instant::now() >= next_snapshot) else {
             continue;
         };
         next_snapshot = Instant::now() + SNAPSHOT_EVERY;
@@ -58,11 +55,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 fn poll(namespace: &str) -> anyhow::Result<()> {
     let identity = format!("1@{}", env("HOSTNAME").unwrap_or_else(ports::hostname));
-    let answer = health::ask(
-        &temporal_address(),
-        &format!("poll {namespace} {} {identity}", task_queue()),
-    )
-    .context("no connection to Temporal")?;
+    let answer = health::ask(&temporal_address(), &format!("poll {namespace} {} {identity}", task_queue()))
+        .context("no connection to Temporal")?;
     if answer != "ok" {
         bail!("Temporal refuses to be polled: {answer}");
     }
@@ -71,11 +65,8 @@ fn poll(namespace: &str) -> anyhow::Result<()> {
 
 /// Where the workflows write; without a database or a metrics store the real worker starts none and polls all the same.
 fn workflow_database() -> anyhow::Result<Option<Database>> {
-    let (Some(host), Some(metrics)) = (env("COPILOT_DSQL_ENDPOINT"), env("PROMETHEUS_ENDPOINT"))
-    else {
-        eprintln!(
-            "stand-in: COPILOT_DSQL_ENDPOINT or PROMETHEUS_ENDPOINT is not set: no workflows"
-        );
+    let (Some(host), Some(metrics)) = (env("COPILOT_DSQL_ENDPOINT"), env("PROMETHEUS_ENDPOINT")) else {
+        eprintln!("stand-in: COPILOT_DSQL_ENDPOINT or PROMETHEUS_ENDPOINT is not set: no workflows");
         return Ok(None);
     };
     match http::request("GET", &format!("{metrics}/api/v1/query?query=up"), "") {
@@ -91,11 +82,7 @@ pub(crate) fn copilot_database(host: &str) -> anyhow::Result<Database> {
     if !is_dsql_host(host) {
         bail!("COPILOT_DSQL_ENDPOINT: `{host}` is not of the form NAME.dsql.REGION.on.aws");
     }
-    Ok(Database {
-        host: host.to_owned(),
-        port: "5432".to_owned(),
-        sslmode: "require".to_owned(),
-    })
+    Ok(Database { host: host.to_owned(), port: "5432".to_owned(), sslmode: "require".to_owned() })
 }
 
 fn is_dsql_host(host: &str) -> bool {
@@ -113,13 +100,7 @@ mod tests {
     #[test]
     fn only_hosts_of_dsql_s_own_form_are_taken() {
         assert!(is_dsql_host("copilot-local.dsql.eu-west-1.on.aws"));
-        for host in [
-            "localhost",
-            "dsql-copilot",
-            "copilot.dsql.local",
-            "a.dsql..on.aws",
-            ".dsql.eu-west-1.on.aws",
-        ] {
+        for host in ["localhost", "dsql-copilot", "copilot.dsql.local", "a.dsql..on.aws", ".dsql.eu-west-1.on.aws"] {
             assert!(!is_dsql_host(host), "{host}");
         }
     }
