@@ -4,14 +4,13 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::{
-    database::{self, Database},
+    database::{self, Database, requires_schema},
     env, flag,
     http::{self, Request, Response},
     serve_for_ever, worker,
 };
 
-const NOW: &str = "SELECT to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"') FROM
-(SELECT count(*) FROM health_assessments) AS a, (SELECT count(*) FROM metrics_snapshots) AS b;";
+const NOW: &str = "SELECT to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"');";
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     ensure!(arguments.iter().any(|word| word == "copilot.api:app"), "the stand-in serves copilot.api:app only");
@@ -49,7 +48,8 @@ fn answer(request: &Request, pool: Option<&Database>) -> Response {
         let detail = json!({"error": "no connection pool", "health_state": "unknown", "degraded": true});
         return Response::json(503, &json!({"detail": detail}));
     };
-    match database.query(NOW, &[]) {
+    let table = if requires_schema() { "health_assessments" } else { "pg_tables" };
+    match database.query(&format!("SELECT count(*) FROM {table};"), &[]).and_then(|_| database.query(NOW, &[])) {
         Ok(now) => Response::json(200, &body_of(&request.path, &now).unwrap_or_default()),
         Err(error) => Response::text(500, format!("Internal Server Error (stand-in): {error:#}\n")),
     }

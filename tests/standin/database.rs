@@ -41,6 +41,11 @@ impl Database {
     }
 }
 
+/// Whether a database without its schema is refused: yes, unless STANDIN_REQUIRE_SCHEMA is 0.
+pub(crate) fn requires_schema() -> bool {
+    env("STANDIN_REQUIRE_SCHEMA").is_none_or(|value| value != "0")
+}
+
 fn quoted(value: &str) -> String {
     value.replace('\\', "\\\\").replace('\'', "\\'")
 }

@@ -110,7 +110,7 @@ fn open_namespaces(config: &Config) -> anyhow::Result<Namespaces> {
     database::check_credentials(&["REGION", "AWS_REGION"])?;
     let database = database_of(sql)?;
     database.query("SELECT 1;", &[]).context("sql schema version compatibility check failed: no connection")?;
-    if env("STANDIN_REQUIRE_SCHEMA").is_some_and(|value| value == "0") {
+    if !database::requires_schema() {
         return Ok(Namespaces::InMemory(Mutex::default()));
     }
     let version = database
