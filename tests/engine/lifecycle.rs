@@ -13,6 +13,7 @@ fn a_checkout_comes_up_keeps_what_is_unchanged_heals_and_goes_down() {
     let bystander = Bystander::start();
 
     let up = checkout.dev_up(&[]).expect(0);
+    the_order_cannot_deadlock(&up.err);
     every_service_is_ready(&checkout);
     the_printed_addresses_answer(&checkout, &up.out);
     nothing_is_published_beyond_the_loopback(&checkout);
@@ -38,6 +39,13 @@ fn a_checkout_comes_up_keeps_what_is_unchanged_heals_and_goes_down() {
     assert_eq!(engine::volumes(&checkout.project), [""; 0]);
     assert_eq!(engine::networks(&checkout.project), [""; 0]);
     bystander.is_untouched();
+}
+
+fn the_order_cannot_deadlock(narration: &str) {
+    let at = |words: &str| narration.find(words).unwrap_or_else(|| panic!("`{words}` is not in\n{narration}"));
+    let order =
+        ["dsql-monitored", "schema:", "temporal-history", "temporal-matching", "temporal-frontend", "copilot-api"];
+    assert!(order.map(at).is_sorted(), "{narration}");
 }
 
 fn every_service_is_ready(checkout: &Checkout) {

@@ -3,3 +3,4 @@
 mod failures;
 mod lifecycle;
 mod neighbours;
+mod schema;

@@ -69,8 +69,9 @@ impl Checkout {
 
     /// The real `xtask` on this copy, with no more to do.
     ///
-    /// The home folder is new and empty, and no AWS or stack variable of the caller gets through, but for the images:
-    /// stand-ins by default, others where `TEMPORAL_IMAGE` and `COPILOT_IMAGE` say so.
+    /// The home folder is new and empty, and no AWS or stack variable of the caller gets through, but for four: images
+    /// and checkouts are stand-ins by default, others where `TEMPORAL_IMAGE`, `COPILOT_IMAGE`, `TEMPORAL_DSQL_PATH` and
+    /// `TEMPORAL_SRE_COPILOT_PATH` say so.
     pub fn command(&self) -> Command {
         let mut command = Command::new(xtask());
         let prefixes = ["AWS_", "TEMPORAL_", "COPILOT_", "DSQL_", "COMPOSE_", "GRAFANA_"];
@@ -78,14 +79,17 @@ impl Checkout {
             command.env_remove(name);
         }
         let docker = env::var("DOCKER_CONFIG").ok().or_else(|| Some(format!("{}/.docker", env::var("HOME").ok()?)));
-        let image = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+        let choice = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+        let fixture = |name: &str| self.root.join("tests/fixtures").join(name).display().to_string();
         command
             .current_dir(&self.root)
             .env("CARGO_MANIFEST_DIR", self.root.join("xtask"))
             .env("DOCKER_CONFIG", docker.unwrap_or_default())
             .env("HOME", self.home())
-            .env("TEMPORAL_IMAGE", image("TEMPORAL_IMAGE", "standin/temporal-dsql-runtime:test"))
-            .env("COPILOT_IMAGE", image("COPILOT_IMAGE", "standin/temporal-sre-copilot:dev"))
+            .env("TEMPORAL_IMAGE", choice("TEMPORAL_IMAGE", "standin/temporal-dsql-runtime:test"))
+            .env("COPILOT_IMAGE", choice("COPILOT_IMAGE", "standin/temporal-sre-copilot:dev"))
+            .env("TEMPORAL_DSQL_PATH", choice("TEMPORAL_DSQL_PATH", &fixture("temporal-dsql")))
+            .env("TEMPORAL_SRE_COPILOT_PATH", choice("TEMPORAL_SRE_COPILOT_PATH", &fixture("temporal-sre-copilot")))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         command

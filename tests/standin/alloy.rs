@@ -5,7 +5,7 @@ use anyhow::{Context, bail, ensure};
 use crate::{
     flag,
     http::{self, Response},
-    serve_for_ever,
+    mimir, serve_for_ever,
 };
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
@@ -13,6 +13,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let path = config_path(&arguments[1..]).context("the configuration file is missing")?;
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     check_brackets(&text).with_context(|| path.to_owned())?;
+    let storage = flag(arguments, "storage.path").unwrap_or("data-alloy");
+    mimir::check_writable(storage)?;
     let address = flag(arguments, "server.http.listen-addr").unwrap_or("127.0.0.1:12345");
     http::serve(address, |request| match request.path.as_str() {
         "/-/ready" => Response::text(200, "Alloy is ready. (stand-in)\n"),

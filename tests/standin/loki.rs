@@ -30,6 +30,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         println!("config is valid (stand-in)");
         return Ok(());
     }
+    if let Some(data) = config["common"]["path_prefix"].as_str() {
+        mimir::check_writable(data)?;
+    }
     http::serve(&format!("0.0.0.0:{}", mimir::http_port(&config, 3100)), answer)?;
     serve_for_ever();
 }

@@ -18,6 +18,9 @@ const SECTIONS: &str = "target multitenancy_enabled no_auth_tenant shutdown_dela
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let path = flag(arguments, "config.file").context("-config.file is missing")?;
     let config = read_config(path, SECTIONS)?;
+    if let Some(data) = config["blocks_storage"]["tsdb"]["dir"].as_str() {
+        check_writable(data)?;
+    }
     let port = http_port(&config, 8080);
     http::serve(&format!("0.0.0.0:{port}"), answer)?;
     serve_for_ever();
@@ -35,6 +38,12 @@ pub(crate) fn read_config(path: &str, sections: &str) -> anyhow::Result<Value> {
         }
     }
     Ok(config)
+}
+
+/// Makes a data folder and a file in it, as a server does at its start.
+pub(crate) fn check_writable(folder: &str) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("mkdir {folder}"))?;
+    std::fs::write(format!("{folder}/stand-in"), "").with_context(|| format!("cannot write to {folder}"))
 }
 
 /// `server.http_listen_port`, or the default.
