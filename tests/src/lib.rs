@@ -1,5 +1,7 @@
 //! What the contract and engine tests share.
 
+pub mod checkout;
+pub mod engine;
 pub mod terraform;
 
 use std::path::PathBuf;
