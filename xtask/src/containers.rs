@@ -1,6 +1,6 @@
 //! What the engine says about the project's containers.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 use crate::{
     engine::{self, Image},
     process,
-    stack::{Service, Stack},
+    stack::{DIGESTS_LABEL, Stack, digests},
 };
 
 /// One container of the project.
@@ -34,6 +34,8 @@ pub struct Container {
     pub started_at: String,
     /// Compose's hash of the configuration that it was made from.
     pub config_hash: String,
+    /// What it mounted from the repository when it was made, as [`crate::stack::digests`] spells it.
+    pub digests: String,
     /// The folder of the compose file that it was made from.
     pub working_dir: String,
 }
@@ -80,6 +82,7 @@ fn container(node: &Value) -> Container {
         image_id: text(&node["Image"]),
         started_at: text(&state["StartedAt"]),
         config_hash: label(node, "config-hash"),
+        digests: text(&node["Config"]["Labels"][DIGESTS_LABEL]),
         working_dir: label(node, "project.working_dir"),
     }
 }
@@ -102,23 +105,48 @@ pub fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
 }
 
 /// Services whose container was not made from today's configuration or image, with the reason.
+///
+/// # Errors
+/// A mounted file cannot be read.
 pub fn drift(
+    root: &Path,
     stack: &Stack,
     containers: &[Container],
     hashes: &[(String, String)],
     images: &[Image],
-) -> Vec<(String, &'static str)> {
-    let reason = |service: &Service| {
-        let container = containers.iter().find(|it| it.service == service.name)?;
+) -> Result<Vec<(String, String)>> {
+    let mut drift = Vec::new();
+    for service in &stack.services {
+        let Some(container) = containers.iter().find(|it| it.service == service.name) else { continue };
         let hash = hashes.iter().find(|(it, _)| *it == service.name);
         let image = engine::find_image(images, &service.image);
         if hash.is_some_and(|(_, it)| *it != container.config_hash) {
-            Some("configuration changed")
+            drift.push((service.name.clone(), what_changed(&container.digests, &digests(root, service)?)));
         } else if image.is_some_and(|it| it.id != container.image_id) {
-            Some("image rebuilt")
-        } else {
-            None
+            drift.push((service.name.clone(), format!("the image {} was rebuilt", service.image)));
         }
-    };
-    stack.services.iter().filter_map(|it| Some((it.name.clone(), reason(it)?))).collect()
+    }
+    Ok(drift)
+}
+
+fn what_changed(before: &str, now: &str) -> String {
+    let before: Vec<&str> = before.split(' ').collect();
+    let changed: Vec<&str> =
+        now.split(' ').filter(|it| !before.contains(it)).filter_map(|it| it.split('=').next()).collect();
+    match changed.concat().is_empty() {
+        true => "its settings changed, in dev/.env or a compose file".to_owned(),
+        false => format!("{} changed", changed.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drift_names_the_file_that_changed() {
+        assert_eq!(what_changed("a=1 b=2", "a=1 b=3"), "b changed");
+        assert_eq!(what_changed("a=1", "a=1"), "its settings changed, in dev/.env or a compose file");
+        assert_eq!(what_changed("", ""), "its settings changed, in dev/.env or a compose file");
+    }
 }

@@ -7,31 +7,35 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    containers, engine,
+    containers::{self, Container},
+    dev_up,
+    engine::{self, Image},
     exit::{NOT_READY, exit},
-    flags,
+    flags::{self, Cluster},
+    mode::Mode,
     readiness::{State, assess, probe},
+    render, schema,
+    settings::Settings,
     stack::{Service, Stack},
     term,
 };
 
 impl flags::DevStatus {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let mode = Mode::last(sh)?;
+        let settings = Settings::load(sh, mode.local);
+        let stack = Stack::of(sh, &settings, mode)?;
         let containers = containers::list(sh, &stack.project)?;
         let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
         let images = engine::images(sh, &names)?;
-        // Only what is generated is brought up to date; no container is touched.
-        let drift = if containers.is_empty() {
-            Vec::new()
-        } else {
-            stack.write(sh)?;
-            containers::drift(&stack, &containers, &containers::config_hashes(stack.compose(sh))?, &images)
-        };
+        let drift =
+            if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
+        let schema_is_current = schema::is_current(sh, &stack, &settings);
         let find = |service: &Service| containers.iter().find(|it| it.service == service.name);
         let states: Vec<(&Service, State)> =
             stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
-        let drift_of = |service: &Service| drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| *why);
+        let drift_of =
+            |service: &Service| drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
 
         if self.json {
             let services: Vec<_> = states
@@ -49,8 +53,13 @@ impl flags::DevStatus {
                     })
                 })
                 .collect();
-            let mode = if stack.mode.local { "local" } else { "dsql" };
-            let document = json!({ "schemaVersion": 1, "project": stack.project, "mode": mode, "services": services });
+            let document = json!({
+                "schemaVersion": 1,
+                "project": stack.project,
+                "mode": if mode.local { "local" } else { "dsql" },
+                "schemaIsCurrent": schema_is_current,
+                "services": services,
+            });
             term::out(&format!("{document:#}\n"));
         } else {
             term::out(&table(&states, &|it| find(it).is_some(), &drift_of));
@@ -66,11 +75,32 @@ impl flags::DevStatus {
                 ),
             ));
         }
-        if !drift.is_empty() {
+        if !schema_is_current {
+            term::say("a checkout holds another schema than the one that was applied");
+        }
+        if !drift.is_empty() || !schema_is_current {
             term::say("`cargo xtask dev-up` brings what has changed up to date.");
         }
         Ok(())
     }
+}
+
+/// What has changed since the containers were made. Only generated files are brought up to date; no container is touched.
+fn drift(
+    sh: &Shell,
+    stack: &Stack,
+    settings: &Settings,
+    containers: &[Container],
+    images: &[Image],
+) -> Result<Vec<(String, String)>> {
+    match render::render(sh, settings, Cluster::ALL) {
+        Ok(rendered) if settings.problems.is_empty() => dev_up::write(sh, stack, &rendered)?,
+        _ => {
+            term::say("dev/.env has problems, so what it would change is not shown; `cargo xtask render` lists them");
+            return Ok(Vec::new());
+        }
+    }
+    containers::drift(&sh.current_dir(), stack, containers, &containers::config_hashes(stack.compose(sh))?, images)
 }
 
 fn word(state: &State, exists: bool) -> &str {
@@ -81,10 +111,10 @@ fn word(state: &State, exists: bool) -> &str {
     }
 }
 
-fn table(
+fn table<'a>(
     states: &[(&Service, State)],
     exists: &dyn Fn(&Service) -> bool,
-    drift: &dyn Fn(&Service) -> Option<&'static str>,
+    drift: &dyn Fn(&Service) -> Option<&'a str>,
 ) -> String {
     let mut out = format!("{:<20} {:<9} {:<14} {}\n", "SERVICE", "STATE", "HOST PORTS", "NOTE");
     for (service, state) in states {

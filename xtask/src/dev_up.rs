@@ -10,7 +10,9 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    containers, dev_build, engine, flags, interrupt, lock,
+    containers, dev_build, engine,
+    flags::{self, Cluster},
+    interrupt, lock,
     mode::Mode,
     namespaces,
     preflight::{Preflight, preflight},
@@ -48,7 +50,7 @@ impl flags::DevUp {
             term::out(&plan(sh, &found, &services, self.no_schema));
             return Ok(());
         }
-        write(sh, &found)?;
+        write(sh, &found.stack, &found.rendered)?;
         mode.save(sh)?;
         let stack = &found.stack;
         let stale = stale(sh, &found, &services)?;
@@ -110,11 +112,15 @@ fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
     command
 }
 
-fn write(sh: &Shell, found: &Preflight) -> Result<()> {
-    for (cluster, text) in &found.rendered {
+/// Writes everything that containers are made from and that is not committed.
+///
+/// # Errors
+/// A file cannot be written; the old one is then kept.
+pub fn write(sh: &Shell, stack: &Stack, rendered: &[(Cluster, String)]) -> Result<()> {
+    for (cluster, text) in rendered {
         render::write(sh, *cluster, text)?;
     }
-    found.stack.write(sh)
+    stack.write(sh)
 }
 
 /// Services that are not ready, or not what the files and the images say now. A container that belongs to no service
@@ -130,7 +136,7 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
         let hashes = containers::config_hashes(found.stack.compose(sh))?;
-        let drift = containers::drift(&found.stack, &found.containers, &hashes, &found.images);
+        let drift = containers::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images)?;
         stale.extend(drift.into_iter().map(|(name, _)| name));
     }
     Ok(stale)

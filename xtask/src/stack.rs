@@ -33,8 +33,8 @@ const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
 const ENV: &str = "dev/.rendered/compose.env";
 /// The throw-away AWS directory of `--local`.
 const FAKE_AWS: &str = "dev/.rendered/aws";
-/// The label that makes what a service reads a part of its identity.
-const DIGEST_LABEL: &str = "temporal-sre-copilot.config-digest";
+/// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount.
+pub const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
 /// One service of the compose files.
 #[derive(Clone, Debug)]
@@ -222,12 +222,7 @@ impl Stack {
     fn overrides(&self, root: &Path) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
         for service in &self.services {
-            _ = writeln!(
-                out,
-                "  {}:\n    labels: {{ {DIGEST_LABEL}: \"{:016x}\" }}",
-                service.name,
-                digest(root, &service.mounts)?
-            );
+            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{}' }}", service.name, digests(root, service)?);
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -331,18 +326,28 @@ fn mount(source: &str) -> PathBuf {
     }
 }
 
-/// FNV-1a over the names and contents of files and folders. Not for security: it tells an edit from none.
-fn digest(root: &Path, mounts: &[PathBuf]) -> Result<u64> {
+/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces.
+///
+/// # Errors
+/// A mounted file cannot be read.
+pub fn digests(root: &Path, service: &Service) -> Result<String> {
+    let one = |mount: &PathBuf| Ok(format!("{}={:016x}", mount.display(), digest(root, mount)?));
+    service.mounts.iter().map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
+}
+
+/// FNV-1a over the names and contents of a file or of a folder's files. Not for security: it tells an edit from none.
+fn digest(root: &Path, mount: &Path) -> Result<u64> {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add =
-        |bytes: &[u8]| bytes.iter().for_each(|it| hash = (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3));
-    for mount in mounts {
-        for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
-            let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
-            if entry.file_type().is_file() {
-                add(entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
-                add(&fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?);
-            }
+    let mut add = |bytes: &[u8]| {
+        for it in bytes {
+            hash = (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
+        let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
+        if entry.file_type().is_file() {
+            add(entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
+            add(&fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?);
         }
     }
     Ok(hash)
@@ -426,7 +431,7 @@ mod tests {
         let of = |names: &[(&str, &str)]| {
             sh.remove_path(folder.path().join("m")).unwrap();
             names.iter().for_each(|(name, text)| sh.write_file(folder.path().join("m").join(name), text).unwrap());
-            digest(folder.path(), &["m".into()]).unwrap()
+            digest(folder.path(), Path::new("m")).unwrap()
         };
         let digests = [of(&[("a", "1")]), of(&[("a", "2")]), of(&[("b", "1")]), of(&[("a", "1"), ("b", "")])];
         assert_eq!(digests.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
