@@ -177,7 +177,7 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
 /// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
     let password = &stack.environment["GRAFANA_ADMIN_PASSWORD"];
-    let rows: [(&str, &str, u16, String); 7] = [
+    let rows: [(&str, &str, u16, String); 10] = [
         ("Temporal UI, monitored", "temporal-ui", 8080, String::new()),
         ("Temporal UI, copilot", "copilot-ui", 8080, String::new()),
         ("Grafana", "grafana", 3000, format!("admin / {password}")),
@@ -185,6 +185,9 @@ fn urls(stack: &Stack, services: &[&Service]) -> String {
         ("Temporal gRPC, monitored", "temporal-frontend", 7233, "namespace default".to_owned()),
         ("Temporal gRPC, copilot", "copilot-temporal", 7233, "namespace default".to_owned()),
         ("Elasticsearch", "elasticsearch", 9200, String::new()),
+        ("Mimir", "mimir", 9009, "PromQL under /prometheus".to_owned()),
+        ("Loki", "loki", 3100, String::new()),
+        ("Alloy", "alloy", 12345, String::new()),
     ];
     let mut out = String::new();
     for (title, name, port, note) in rows {
@@ -200,6 +203,9 @@ fn urls(stack: &Stack, services: &[&Service]) -> String {
 
 /// Follows the logs until Ctrl-C, then stops the stack.
 fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
-    _ = stack.compose(sh).args(["logs", "--follow", "--tail", "0"]).status();
-    process::run(stack.compose(sh).args(["stop"]))
+    let mut stop = stack.compose(sh);
+    stop.arg("stop");
+    interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
+    interrupt::then_run(stop);
+    process::run(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

@@ -20,6 +20,7 @@ use crate::term;
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
 static HINT: Mutex<&str> = Mutex::new("");
+static LAST_COMMAND: Mutex<Option<Command>> = Mutex::new(None);
 
 /// How long a child may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -38,6 +39,10 @@ pub fn watch() -> std::io::Result<()> {
             if !hint.is_empty() {
                 term::say(&format!("\ninterrupted: {hint}"));
             }
+            if let Some(mut command) = LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()).take() {
+                term::say(&format!("\n$ {}", crate::process::line(&command)));
+                _ = command.status();
+            }
             // As a shell reports a program that a signal has ended.
             process::exit(128 + signal);
         }
@@ -48,6 +53,11 @@ pub fn watch() -> std::io::Result<()> {
 /// What to say when a signal ends us from now on.
 pub fn on_interrupt(hint: &'static str) {
     *HINT.lock().unwrap_or_else(|e| e.into_inner()) = hint;
+}
+
+/// What to run before a signal ends us from now on.
+pub fn then_run(command: Command) {
+    *LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()) = Some(command);
 }
 
 /// Remembers a child for as long as the value lives.
