@@ -116,6 +116,8 @@ xflags::xflags! {
             /// Print what would run; change nothing.
             optional --dry-run
         }
+        /// Measure the everyday commands.
+        cmd bench {}
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.
         cmd test {
             /// Passed to the test runner, after `--`.
@@ -128,7 +130,7 @@ xflags::xflags! {
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
     ("Look inside", &["dev-ps", "dev-exec", "render", "schema"]),
-    ("Build and test", &["dev-build", "test"]),
+    ("Build and test", &["dev-build", "test", "bench"]),
 ];
 
 /// The generated help of every command, which [`crate::help`] cuts up.

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
 
+mod bench;
 mod checkouts;
 mod confirm;
 mod containers;
@@ -78,6 +79,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::DevBuild(it) => it.run(&sh),
         XtaskCmd::Render(it) => it.run(&sh),
         XtaskCmd::Schema(it) => it.run(&sh),
+        XtaskCmd::Bench(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
     }
 }
