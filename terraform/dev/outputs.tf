@@ -32,6 +32,11 @@ output "kb_vector_bucket" {
   value       = aws_s3vectors_vector_bucket.documents.vector_bucket_name
 }
 
+output "project_name" {
+  description = "Name that everything was made under; the state then says itself whose it is."
+  value       = var.project_name
+}
+
 output "region" {
   description = "Region that everything is in: AWS_REGION and its kin."
   value       = var.region

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, str::FromStr};
 
+use crate::project::{ProjectName, Region};
+
 xflags::xflags! {
     /// Develop the Temporal SRE Copilot: the stack, its images, its schemas.
     cmd xtask {
@@ -116,6 +118,119 @@ xflags::xflags! {
             /// Print what would run; change nothing.
             optional --dry-run
         }
+        /// Create `dev/.env` from the example; one that is there is kept.
+        cmd env-init {}
+        /// Fill `dev/.env` from Terraform's outputs. Your own keys, order and comments stay.
+        cmd env-sync {
+            /// Show what would change; write nothing.
+            optional --dry-run
+        }
+        /// Report everything that is missing or wrong in `dev/.env`.
+        cmd env-check {
+            /// Check for the local PostgreSQL instead of Aurora DSQL.
+            optional --local
+        }
+        /// Make the AWS environment: two Aurora DSQL clusters and a knowledge base. Shows its plan and asks.
+        cmd infra-apply {
+            /// Start every name with this. Needed once; remembered.
+            optional --project-name name: ProjectName
+            /// Make everything in this region (default eu-west-1). Remembered.
+            optional --region region: Region
+            /// Do not ask.
+            optional -y, --yes
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Destroy the AWS environment with all its data. Asks for its name.
+        cmd infra-destroy {
+            /// The project's name (default: the remembered one).
+            optional --project-name name: ProjectName
+            /// The project's region (default: the remembered one).
+            optional --region region: Region
+            /// Do not ask.
+            optional -y, --yes
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Show what exists in AWS, and whether `dev/.env` agrees.
+        cmd infra-status {
+            /// Print JSON (`schemaVersion` 1) instead of tables.
+            optional --json
+        }
+        /// Show the AWS environment's endpoints and ids.
+        cmd infra-output {
+            /// Print JSON (`schemaVersion` 1) instead of a table.
+            optional --json
+        }
+        /// Fill the knowledge base: upload the documents, ingest them, wait.
+        cmd kb-populate {
+            /// The folder of documents (default: `docs/rag` of the Copilot checkout).
+            optional --source dir: PathBuf
+            /// Also remove uploaded documents that are no longer in the folder.
+            optional --delete
+            /// Upload to this bucket (default: Terraform's output).
+            optional --bucket bucket: String
+            /// The knowledge base's id (default: Terraform's output).
+            optional --kb-id id: String
+            /// The data source's id (default: Terraform's output).
+            optional --ds-id id: String
+            /// Their region (default: Terraform's output, else AWS_REGION).
+            optional --region region: Region
+            /// Stop waiting after this many seconds (default 900); the ingestion goes on.
+            optional --timeout secs: u64
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Upload the documents (`*.md`) to the knowledge base's bucket.
+        cmd kb-sync {
+            /// The folder of documents (default: `docs/rag` of the Copilot checkout).
+            optional --source dir: PathBuf
+            /// Also remove uploaded documents that are no longer in the folder.
+            optional --delete
+            /// Upload to this bucket (default: Terraform's output).
+            optional --bucket bucket: String
+            /// Its region (default: Terraform's output, else AWS_REGION).
+            optional --region region: Region
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Have the knowledge base read its bucket, and wait. Joins an ingestion that runs already.
+        cmd kb-ingest {
+            /// The knowledge base's id (default: Terraform's output).
+            optional --kb-id id: String
+            /// The data source's id (default: Terraform's output).
+            optional --ds-id id: String
+            /// Their region (default: Terraform's output, else AWS_REGION).
+            optional --region region: Region
+            /// Stop waiting after this many seconds (default 900); the ingestion goes on.
+            optional --timeout secs: u64
+            /// Print what would run; change nothing.
+            optional --dry-run
+        }
+        /// Show the knowledge base and its last ingestion.
+        cmd kb-status {
+            /// The knowledge base's id (default: Terraform's output).
+            optional --kb-id id: String
+            /// The data source's id (default: Terraform's output).
+            optional --ds-id id: String
+            /// Their region (default: Terraform's output, else AWS_REGION).
+            optional --region region: Region
+            /// Print JSON (`schemaVersion` 1) instead of a table.
+            optional --json
+        }
+        /// List the knowledge base's ingestions, the newest first.
+        cmd kb-jobs {
+            /// The knowledge base's id (default: Terraform's output).
+            optional --kb-id id: String
+            /// The data source's id (default: Terraform's output).
+            optional --ds-id id: String
+            /// Their region (default: Terraform's output, else AWS_REGION).
+            optional --region region: Region
+            /// List at most this many (default 10).
+            optional --limit n: u32
+            /// Print JSON (`schemaVersion` 1) instead of a table.
+            optional --json
+        }
         /// Measure the everyday commands.
         cmd bench {}
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.
@@ -130,6 +245,9 @@ xflags::xflags! {
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
     ("Look inside", &["dev-ps", "dev-exec", "render", "schema"]),
+    ("Configuration", &["env-init", "env-sync", "env-check"]),
+    ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
+    ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
     ("Build and test", &["dev-build", "test", "bench"]),
 ];
 

@@ -22,6 +22,8 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 static HINT: Mutex<&str> = Mutex::new("");
 static LAST_COMMAND: Mutex<Option<Command>> = Mutex::new(None);
 
+static PATIENT: AtomicBool = AtomicBool::new(false);
+
 /// How long a child may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -34,7 +36,7 @@ pub fn watch() -> std::io::Result<()> {
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
-            end_children();
+            end_children(&mut signals);
             let hint = *HINT.lock().unwrap_or_else(|e| e.into_inner());
             if !hint.is_empty() {
                 term::say(&format!("\ninterrupted: {hint}"));
@@ -53,6 +55,11 @@ pub fn watch() -> std::io::Result<()> {
 /// What to say when a signal ends us from now on.
 pub fn on_interrupt(hint: &'static str) {
     *HINT.lock().unwrap_or_else(|e| e.into_inner()) = hint;
+}
+
+/// Gives children from now on all the time they need to end after a signal. Each further one is passed on to them.
+pub fn let_children_finish() {
+    PATIENT.store(true, Ordering::SeqCst);
 }
 
 /// What to run before a signal ends us from now on.
@@ -85,7 +92,7 @@ pub fn stay_if_ending() {
 }
 
 /// Asks the children to end and gives them time; whoever waits for one takes it off the list.
-fn end_children() {
+fn end_children(signals: &mut Signals) {
     let alive = || CHILDREN.lock().unwrap_or_else(|e| e.into_inner()).clone();
     let send = |signal: &str| {
         let ids: Vec<String> = alive().iter().map(u32::to_string).collect();
@@ -96,7 +103,11 @@ fn end_children() {
     };
     send("TERM");
     let deadline = Instant::now() + GRACE;
-    while !alive().is_empty() && Instant::now() < deadline {
+    let patient = PATIENT.load(Ordering::SeqCst);
+    while !alive().is_empty() && (patient || Instant::now() < deadline) {
+        if patient && signals.pending().next().is_some() {
+            send("TERM");
+        }
         thread::sleep(Duration::from_millis(20));
     }
     send("KILL");

@@ -1,5 +1,7 @@
 //! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
 
+mod aws;
+mod aws_errors;
 mod bench;
 mod checkouts;
 mod confirm;
@@ -14,24 +16,42 @@ mod dev_status;
 mod dev_up;
 mod dotenv;
 mod engine;
+mod env_check;
+mod env_init;
+mod env_merge;
+mod env_sync;
 mod exit;
 mod failure;
 mod files;
 mod flags;
 mod help;
+mod infra_apply;
+mod infra_destroy;
+mod infra_output;
+mod infra_status;
 mod interrupt;
+mod kb;
+mod kb_ingest;
+mod kb_jobs;
+mod kb_populate;
+mod kb_status;
+mod kb_sync;
 mod lock;
 mod mode;
 mod namespaces;
 mod ports;
 mod preflight;
 mod process;
+mod project;
 mod readiness;
 mod render;
 mod schema;
 mod settings;
 mod stack;
+mod supervise;
+mod table;
 mod term;
+mod terraform;
 mod test;
 mod variables;
 mod wait;
@@ -80,6 +100,18 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Render(it) => it.run(&sh),
         XtaskCmd::Schema(it) => it.run(&sh),
         XtaskCmd::Bench(it) => it.run(&sh),
+        XtaskCmd::EnvCheck(it) => it.run(&sh),
+        XtaskCmd::EnvInit(it) => it.run(&sh),
+        XtaskCmd::EnvSync(it) => it.run(&sh),
+        XtaskCmd::InfraApply(it) => it.run(&sh),
+        XtaskCmd::InfraDestroy(it) => it.run(&sh),
+        XtaskCmd::InfraOutput(it) => it.run(&sh),
+        XtaskCmd::InfraStatus(it) => it.run(&sh),
+        XtaskCmd::KbIngest(it) => it.run(&sh),
+        XtaskCmd::KbJobs(it) => it.run(&sh),
+        XtaskCmd::KbPopulate(it) => it.run(&sh),
+        XtaskCmd::KbStatus(it) => it.run(&sh),
+        XtaskCmd::KbSync(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
     }
 }

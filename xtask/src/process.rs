@@ -102,7 +102,7 @@ pub fn line(command: &Command) -> String {
     words.map(|it| quote(&it.to_string_lossy()).into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-fn quote(word: &str) -> Cow<'_, str> {
+pub(crate) fn quote(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.into()

@@ -137,12 +137,33 @@ impl Settings {
                 "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema".to_owned(),
             ));
         }
+        found.extend(self.check_regions());
         for (name, expected) in found {
             if !self.problems.iter().any(|it| it.name == Some(name)) {
-                let text = wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), &expected);
-                self.problems.push(Problem { name: Some(name), text });
+                self.problems.push(Problem { name: Some(name), text: self.wrong(name, &expected) });
             }
         }
+    }
+
+    /// A DSQL host names its region; a token for another one is refused there.
+    fn check_regions(&self) -> Vec<(&'static str, String)> {
+        let region = self.get("AWS_REGION");
+        let mut found = Vec::new();
+        for name in ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"] {
+            if variables::dsql_region(self.get(name)).is_some_and(|it| it != region) {
+                found.push((name, format!("a host in AWS_REGION, `{region}`")));
+            }
+        }
+        let signing = "TEMPORAL_SQL_AWS_REGION";
+        if self.get(signing) != region && self.origin(signing) != Some(Origin::Default) {
+            found.push((signing, format!("AWS_REGION's `{region}`: tokens are signed for one region")));
+        }
+        found
+    }
+
+    /// The text of a problem with a variable's value; `expected` says what is allowed.
+    pub fn wrong(&self, name: &str, expected: &str) -> String {
+        wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), expected)
     }
 }
 
@@ -181,11 +202,16 @@ fn expected(kind: Kind) -> String {
 }
 
 fn wrong(name: &str, value: &str, origin: Origin, expected: &str) -> String {
+    format!("`{name}` is `{}` ({origin}): expected {expected}", shorten(value))
+}
+
+/// A value as a message shows it: at most 60 characters, escaped.
+pub fn shorten(value: &str) -> String {
     let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
     if value.chars().nth(60).is_some() {
         shown.push('…');
     }
-    format!("`{name}` is `{shown}` ({origin}): expected {expected}")
+    shown
 }
 
 #[cfg(test)]

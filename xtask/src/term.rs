@@ -25,6 +25,11 @@ pub fn is_live() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|it| it != "dumb")
 }
 
+/// Whether colour is wanted: `stream` is a terminal and `NO_COLOR` is not set.
+pub fn wants_colour(stream: &dyn IsTerminal) -> bool {
+    stream.is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
+}
+
 /// A colour of the basic palette.
 #[derive(Clone, Copy)]
 pub enum Colour {
@@ -36,9 +41,5 @@ pub enum Colour {
 
 /// `text` in this colour, or as it is where `stream` is no terminal or `NO_COLOR` is set.
 pub fn paint(stream: &dyn IsTerminal, colour: Colour, text: &str) -> String {
-    if stream.is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()) {
-        format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8)
-    } else {
-        text.to_owned()
-    }
+    if wants_colour(stream) { format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8) } else { text.to_owned() }
 }

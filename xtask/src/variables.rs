@@ -50,6 +50,9 @@ pub const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
 /// The Copilot's database under `--local`.
 pub const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
 
+/// The region that the Copilot's worker signs its database tokens for, and asks the knowledge base in.
+pub const COPILOT_REGION: &str = "eu-west-1";
+
 const ADMIN: Kind = Kind::Word(&["admin"], "the DSQL plugin always logs in as `admin`");
 const POSTGRES: Kind = Kind::Word(
     &["postgres"],
@@ -108,6 +111,26 @@ pub const ALL: &[Variable] = &[
 /// The variable of this name.
 pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
+}
+
+/// The region that an Aurora DSQL endpoint names; `None` where the host is no such endpoint.
+pub fn dsql_region(host: &str) -> Option<&str> {
+    let mut labels = host.strip_suffix(".on.aws")?.rsplit('.');
+    let region = labels.next().filter(|it| is_region(it))?;
+    labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
+}
+
+/// Checks that the Copilot can work in a region: parts of its own are fixed in its source.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check_copilot_region(region: &str) -> Result<(), String> {
+    let reason = match region {
+        COPILOT_REGION => return Ok(()),
+        it if it.starts_with("eu-") => "signs its database tokens for it and asks the knowledge base there",
+        _ => "signs its database tokens for it, and its Bedrock models are EU inference profiles",
+    };
+    Err(format!("`{COPILOT_REGION}`: the Copilot's worker {reason}, whatever is set"))
 }
 
 impl Kind {

@@ -65,7 +65,7 @@ fn it_applies_gives_its_outputs_stays_unchanged_and_is_destroyed() {
     }
     assert_eq!(output("kb_source_bucket"), "demo-kb-123456789012-eu-west-1");
     assert_eq!(output("kb_vector_bucket"), "demo-vectors");
-    assert_eq!(output("region"), "eu-west-1");
+    assert_eq!((output("project_name"), output("region")), ("demo".to_owned(), "eu-west-1".to_owned()));
 
     assert!(succeed(dir, &APPLY).contains("No changes."));
     assert!(succeed(dir, &DESTROY).contains("6 destroyed"));

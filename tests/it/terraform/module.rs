@@ -111,6 +111,7 @@ fn the_outputs_are_there_and_described_and_the_stand_in_has_the_same() {
             "data_source_id",
             "kb_source_bucket",
             "kb_vector_bucket",
+            "project_name",
             "region"
         ]
     );
@@ -130,6 +131,7 @@ fn the_outputs_are_what_the_copilot_and_the_aws_cli_take() {
         ("data_source_id", "aws_bedrockagent_data_source.documents.data_source_id"),
         ("kb_source_bucket", "aws_s3_bucket.documents.bucket"),
         ("kb_vector_bucket", "aws_s3vectors_vector_bucket.documents.vector_bucket_name"),
+        ("project_name", "var.project_name"),
         ("region", "var.region"),
     ] {
         let (_, output) = of_kind(&blocks, "output").find(|(labels, _)| labels[0] == name).unwrap();

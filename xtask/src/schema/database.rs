@@ -10,7 +10,7 @@ use super::{
     plan::{Catalogue, objects, plan},
     source::{Manifest, Schema},
 };
-use crate::{files, process, settings::Settings, stack::Stack, term};
+use crate::{aws, files, process, settings::Settings, stack::Stack, term};
 
 /// The image that holds `psql` where there is no container to run it in.
 const POSTGRES: &str = "postgres:17.11";
@@ -102,14 +102,8 @@ impl Database<'_> {
     /// A password for Aurora DSQL, valid for 15 minutes; signed on this machine.
     fn token(&self, sh: &Shell) -> Result<String> {
         let (host, region) = (self.host, self.settings.get("TEMPORAL_SQL_AWS_REGION"));
-        let mut command = Command::from(cmd!(
-            sh,
-            "aws dsql generate-db-connect-admin-auth-token --hostname {host} --region {region}"
-        ));
-        command.env("AWS_PROFILE", self.settings.get("AWS_PROFILE"));
-        let token = process::read(&mut command)
-            .context("cannot sign in to Aurora DSQL: `aws sso login`, or `aws configure`, mends missing credentials")?;
-        Ok(token.trim().to_owned())
+        aws::text(sh, region, &["dsql", "generate-db-connect-admin-auth-token", "--hostname", host])
+            .context("cannot sign in to Aurora DSQL")
     }
 
     fn remedy(&self, complaint: &str) -> String {

@@ -1,0 +1,231 @@
+//! What AWS's tools say when they fail, and the command that mends it.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What a failure is about, by the words that the AWS CLI (both major versions) and Terraform's provider use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    ProfileMissing,
+    SessionExpired,
+    KeysExpired,
+    KeysWrong,
+    NoCredentials,
+    Denied,
+    NotFound,
+    Unreachable,
+}
+
+/// The first that fits counts: a missing profile also has no credentials.
+const SIGNS: &[(Kind, &[&str])] = &[
+    (Kind::ProfileMissing, &["The config profile (", "failed to get shared config profile"]),
+    (
+        Kind::SessionExpired,
+        &[
+            "Error loading SSO Token",
+            "Error when retrieving token from sso",
+            "The SSO session associated with this profile",
+            "the SSO session has expired",
+            "SSO Token has expired",
+            "cached SSO token",
+            "UnauthorizedSSOTokenError",
+        ],
+    ),
+    (
+        Kind::KeysExpired,
+        &["ExpiredToken", "RequestExpired", "credentials are expired", "token included in the request is expired"],
+    ),
+    (
+        Kind::KeysWrong,
+        &[
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AuthFailure",
+        ],
+    ),
+    (
+        Kind::NoCredentials,
+        &[
+            "Unable to locate credentials",
+            "No valid credential sources found",
+            "no EC2 IMDS role found",
+            "Partial credentials found",
+        ],
+    ),
+    (Kind::Denied, &["AccessDenied", "UnauthorizedOperation", "is not authorized to perform", "(403)"]),
+    (Kind::NotFound, &["ResourceNotFoundException", "NoSuchBucket"]),
+    (
+        Kind::Unreachable,
+        &[
+            "Could not connect to the endpoint URL",
+            "Connect timeout on endpoint URL",
+            "Could not resolve host",
+            "no such host",
+        ],
+    ),
+];
+
+/// Permissions that an operation needs under another name than its own.
+const PERMISSIONS: &[(&str, &str)] = &[
+    ("ListObjectsV2", "s3:ListBucket"),
+    ("PutObject", "s3:PutObject"),
+    ("CreateMultipartUpload", "s3:PutObject"),
+    ("UploadPart", "s3:PutObject"),
+    ("DeleteObject", "s3:DeleteObject"),
+    ("StartIngestionJob", "bedrock:StartIngestionJob"),
+    ("GetIngestionJob", "bedrock:GetIngestionJob"),
+    ("ListIngestionJobs", "bedrock:ListIngestionJobs"),
+    ("GetKnowledgeBase", "bedrock:GetKnowledgeBase"),
+];
+
+fn kind(stderr: &str) -> Option<Kind> {
+    SIGNS.iter().find(|(_, signs)| signs.iter().any(|it| stderr.contains(it))).map(|(kind, _)| *kind)
+}
+
+/// Whether the credentials are what is wrong, so that nothing was even tried.
+pub fn is_about_credentials(stderr: &str) -> bool {
+    use Kind::{KeysExpired, KeysWrong, NoCredentials, ProfileMissing, SessionExpired};
+    matches!(kind(stderr), Some(ProfileMissing | SessionExpired | KeysExpired | KeysWrong | NoCredentials))
+}
+
+/// What to do about a failure of somebody with this profile; `None` where its text has to speak for itself.
+pub fn remedy(stderr: &str, profile: &str) -> Option<String> {
+    Some(match kind(stderr)? {
+        Kind::ProfileMissing => format!(
+            "there is no AWS profile `{profile}`: `aws configure sso --profile {profile}` makes it, or name another \
+             as AWS_PROFILE in dev/.env (`aws configure list-profiles` lists those there are)"
+        ),
+        Kind::SessionExpired => {
+            format!("the SSO session of profile `{profile}` is over: `aws sso login --profile {profile}`")
+        }
+        Kind::KeysExpired => format!(
+            "the temporary credentials have expired: `aws sso login --profile {profile}`, or renew AWS_SESSION_TOKEN \
+             and its keys where they come from"
+        ),
+        Kind::KeysWrong => {
+            format!("AWS does not know these keys: `aws configure list --profile {profile}` shows where they come from")
+        }
+        Kind::NoCredentials => format!(
+            "there are no AWS credentials: `aws configure sso --profile {profile}` (or `aws configure`, for keys) \
+             stores some; name the profile as AWS_PROFILE in dev/.env"
+        ),
+        Kind::Denied => denied(stderr, profile),
+        Kind::NotFound => "no such thing in this account and region: compare the ids with `cargo xtask infra-output`, \
+                           and `--region`"
+            .to_owned(),
+        Kind::Unreachable => {
+            "a server cannot be reached: look at the network, and whether the region exists".to_owned()
+        }
+    })
+}
+
+fn denied(stderr: &str, profile: &str) -> String {
+    static NAMED: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"not authorized to perform: ([A-Za-z0-9-]+:[A-Za-z]+)(?: on resource: ([^ \r\n]+))?"));
+    let named = NAMED.captures(stderr);
+    let action = named.as_ref().map(|it| it[1].to_owned()).or_else(|| {
+        let operation = operation(stderr)?;
+        let known = PERMISSIONS.iter().find(|(name, _)| *name == operation).map(|(_, action)| (*action).to_owned());
+        known.or(Some(operation))
+    });
+    let resource = named
+        .as_ref()
+        .and_then(|it| it.get(2))
+        .map_or(String::new(), |it| format!(" on {}", it.as_str().trim_end_matches(['.', ','])));
+    match action {
+        Some(it) => format!(
+            "profile `{profile}` lacks the permission `{it}`{resource}: have it added to the role, or use another \
+             profile (AWS_PROFILE)"
+        ),
+        None => format!("profile `{profile}` lacks a permission for this: use another profile (AWS_PROFILE)"),
+    }
+}
+
+/// The operation that the AWS CLI says it was calling.
+fn operation(stderr: &str) -> Option<String> {
+    static CALLING: LazyLock<Regex> = LazyLock::new(|| regex(r"when calling the ([A-Za-z0-9]+) operation"));
+    CALLING.captures(stderr).map(|it| it[1].to_owned())
+}
+
+/// What a tool said, on one line, without anything secret.
+pub fn message(stderr: &str) -> String {
+    static SECRET: LazyLock<Regex> = LazyLock::new(|| regex(r"(AKIA|ASIA)[A-Z0-9]{12,}|[A-Za-z0-9+/=]{100,}"));
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+    let shown: String = SECRET.replace_all(&lines.join(" "), "$1…").chars().take(1000).collect();
+    if shown.is_empty() { "it said nothing".to_owned() } else { shown }
+}
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is a constant")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_lack_credentials_gets_the_command_that_mends_it() {
+        for (stderr, expected) in [
+            ("\nThe config profile (dev) could not be found\n", "`aws configure sso --profile dev`"),
+            ("Error: failed to get shared config profile, dev", "`aws configure sso --profile dev`"),
+            (
+                "Error loading SSO Token: Token for https://x.awsapps.com/start does not exist",
+                "`aws sso login --profile dev`",
+            ),
+            (
+                "Error when retrieving token from sso: Token has expired and refresh failed",
+                "`aws sso login --profile dev`",
+            ),
+            (
+                "The SSO session associated with this profile has expired or is otherwise invalid.",
+                "`aws sso login --profile dev`",
+            ),
+            (
+                "failed to refresh cached credentials, the SSO session has expired or is invalid",
+                "`aws sso login --profile dev`",
+            ),
+            (
+                "An error occurred (ExpiredTokenException) when calling the GetKnowledgeBase operation: x",
+                "have expired",
+            ),
+            ("An error occurred (ExpiredToken) when calling the PutObject operation: x", "have expired"),
+            ("An error occurred (UnrecognizedClientException) when calling the X operation: x", "aws configure list"),
+            (
+                "Unable to locate credentials. You can configure credentials by running \"aws configure\".",
+                "`aws configure sso --profile dev`",
+            ),
+            ("Error: No valid credential sources found", "`aws configure sso --profile dev`"),
+        ] {
+            assert!(is_about_credentials(stderr), "{stderr}");
+            let remedy = remedy(stderr, "dev").unwrap();
+            assert!(remedy.contains(expected), "{stderr}: {remedy}");
+        }
+        assert_eq!(remedy("ValidationException", "dev"), None);
+    }
+
+    #[test]
+    fn a_denied_action_is_named_with_its_permission() {
+        let named = "An error occurred (AccessDeniedException) when calling the StartIngestionJob operation: User: \
+                     arn:aws:sts::1:assumed-role/r/me is not authorized to perform: bedrock:StartIngestionJob on \
+                     resource: arn:aws:bedrock:eu-west-1:1:knowledge-base/X because no policy allows it";
+        let remedy_of = |it: &str| remedy(it, "dev").unwrap();
+        assert!(
+            remedy_of(named).contains("`bedrock:StartIngestionJob` on arn:aws:bedrock:eu-west-1:1:knowledge-base/X:")
+        );
+        let bare = "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied";
+        assert!(remedy_of(bare).contains("`s3:ListBucket`"), "{}", remedy_of(bare));
+        let unknown = "An error occurred (AccessDenied) when calling the Odd operation: Access Denied";
+        assert!(remedy_of(unknown).contains("`Odd`"), "{}", remedy_of(unknown));
+        assert!(!is_about_credentials(named));
+    }
+
+    #[test]
+    fn nothing_secret_is_repeated() {
+        let text = message(&format!("\n key AKIAIOSFODNN7EXAMPLE\n token {}", "a".repeat(200)));
+        assert_eq!(text, "key AKIA… token …");
+        assert_eq!(message(" \n"), "it said nothing");
+    }
+}
