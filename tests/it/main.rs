@@ -1,4 +1,8 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
 mod dashboards;
+mod env;
+mod infra;
+mod kb;
+mod support;
 mod terraform;

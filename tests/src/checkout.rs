@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -37,6 +37,32 @@ impl Outcome {
     pub fn expect(self, code: i32) -> Outcome {
         assert_eq!(self.code, code, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
         self
+    }
+
+    /// Fails the test unless all of these were printed, whether as a result or as narration.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Outcome {
+        for part in parts {
+            let printed = self.out.contains(part) || self.err.contains(part);
+            assert!(printed, "`{part}` is not in\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
+        }
+        self
+    }
+
+    /// What was printed to stdout, as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Outcome {
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 
@@ -124,12 +150,7 @@ impl Drop for Checkout {
 
 /// Runs a command to its end and captures what it prints.
 pub fn run(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    Outcome {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}")).into()
 }
 
 fn tracked_files() -> Vec<String> {
@@ -141,7 +162,7 @@ fn tracked_files() -> Vec<String> {
 }
 
 /// The binary, built once and beside the one that runs this.
-fn xtask() -> &'static Path {
+pub fn xtask() -> &'static Path {
     static XTASK: OnceLock<PathBuf> = OnceLock::new();
     XTASK.get_or_init(|| {
         let mut build = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));

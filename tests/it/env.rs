@@ -1,0 +1,124 @@
+//! `env-init`, `env-sync` and `env-check` on the real files.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use crate::support::{TERRAFORM, are_there, workspace::Workspace};
+
+fn mode(workspace: &Workspace, file: &str) -> u32 {
+    fs::metadata(workspace.path(file)).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn env_init_copies_the_example_once_for_its_owner_only() {
+    let workspace = Workspace::new();
+    workspace.xtask(&["env-init"]).expect(0);
+    assert_eq!(workspace.read("dev/.env"), workspace.read("dev/.env.example"));
+    assert_eq!(mode(&workspace, "dev/.env"), 0o600);
+    workspace.write("dev/.env", "MINE=1\n");
+    workspace.xtask(&["env-init"]).expect(0).says(&["stays as it is"]);
+    assert_eq!(workspace.read("dev/.env"), "MINE=1\n");
+}
+
+#[test]
+fn env_check_names_each_placeholder_of_the_copied_example() {
+    let workspace = Workspace::new();
+    workspace.xtask(&["env-check"]).expect(3).says(&["`cargo xtask env-init` makes it"]);
+    workspace.xtask(&["env-init"]).expect(0);
+    let checked = workspace.xtask(&["env-check"]).expect(3);
+    for name in ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"] {
+        let finding = format!("`{name}` is still the example's");
+        assert_eq!(checked.err.matches(&finding).count(), 1, "{}", checked.err);
+    }
+    workspace.xtask(&["env-check", "--local"]).expect(0).says(&["complete and consistent"]);
+}
+
+#[test]
+fn env_check_reports_everything_at_once() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "dev/.env",
+        "TEMPORAL_SQL_HOST=a.dsql.us-east-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-2.on.aws\n\
+         AWS_REGION=eu-west-2\nTEMPORAL_SQL_MAX_IDLE_CONNS=10\nTEMPORAL_SQL_PROT=5432\nTEMPORAL_LOG_LEVEL=loud\n",
+    );
+    let checked = workspace.xtask(&["env-check"]).expect(3);
+    let expected = [
+        "TEMPORAL_SQL_HOST` is `a.dsql.us-east-1.on.aws` (dev/.env, line 1): expected a host in AWS_REGION",
+        "AWS_REGION` is `eu-west-2`",
+        "TEMPORAL_SQL_MAX_IDLE_CONNS` is `10`",
+        "did you mean `TEMPORAL_SQL_PORT`",
+        "TEMPORAL_LOG_LEVEL` is `loud`",
+    ];
+    assert_eq!(checked.err.matches("\n  - ").count(), expected.len(), "{}", checked.err);
+    checked.says(&expected);
+
+    workspace.write("dev/.env", "A B=1\nTEMPORAL_SQL_HOST='open\n");
+    let broken = workspace.xtask(&["env-check"]).expect(3);
+    assert!(broken.err.contains("line 1") && broken.err.contains("line 2"), "{}", broken.err);
+    assert!(!broken.err.contains("is not set"), "a file that cannot be read is not missing: {}", broken.err);
+}
+
+#[test]
+fn env_sync_without_outputs_says_what_makes_them() {
+    let workspace = Workspace::new();
+    workspace.xtask(&["env-sync"]).expect(3).says(&["cargo xtask infra-apply"]);
+}
+
+#[test]
+fn env_sync_changes_values_and_nothing_else() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.xtask(&["infra-apply", "--project-name", "demo", "--yes"]).expect(0);
+    assert_eq!(mode(&workspace, "dev/.env"), 0o600);
+    assert!(workspace.read("dev/.env").starts_with("# Copy to dev/.env"), "made from the example");
+
+    let mine = "# mine\r\nexport TEMPORAL_SQL_HOST = 'old' # why\r\n#COPILOT_DSQL_HOST=x\r\nAWS_REGION=us-east-1\r\n\
+                AWS_REGION=\"us-east-1\"\r\nMY_KEY=\u{e9}\r\nTEMPORAL_SQL_AWS_REGION=eu-west-1";
+    workspace.write("dev/.env", mine);
+    fs::set_permissions(workspace.path("dev/.env"), PermissionsExt::from_mode(0o644)).unwrap();
+    workspace.xtask(&["env-sync", "--dry-run"]).expect(0).says(&["would become", "old → "]);
+    assert_eq!(workspace.read("dev/.env"), mine);
+
+    workspace.xtask(&["env-sync"]).expect(0).says(&["TEMPORAL_SQL_HOST", "old → ", "us-east-1 → eu-west-1"]);
+    let synced = workspace.read("dev/.env");
+    let output =
+        |name: &str| workspace.xtask(&["infra-output", "--json"]).json()["outputs"][name].as_str().unwrap().to_owned();
+    let expected = format!(
+        "# mine\r\nexport TEMPORAL_SQL_HOST = '{}' # why\r\n#COPILOT_DSQL_HOST=x\r\nAWS_REGION=us-east-1\r\n\
+         AWS_REGION=\"eu-west-1\"\r\nMY_KEY=\u{e9}\r\nTEMPORAL_SQL_AWS_REGION=eu-west-1\r\nCOPILOT_DSQL_HOST={}\r\n\
+         COPILOT_KNOWLEDGE_BASE_ID={}\r\n",
+        output("monitored_dsql_endpoint"),
+        output("copilot_dsql_endpoint"),
+        output("knowledge_base_id"),
+    );
+    assert_eq!(synced, expected);
+    assert_eq!(mode(&workspace, "dev/.env"), 0o600);
+
+    workspace.xtask(&["env-sync"]).expect(0).says(&["nothing to change"]);
+    assert_eq!(workspace.read("dev/.env"), expected);
+    workspace.xtask(&["env-check"]).expect(0);
+    let overridden = workspace.command().arg("env-sync").env("TEMPORAL_SQL_HOST", "elsewhere").output().unwrap();
+    assert!(String::from_utf8_lossy(&overridden.stderr).contains("TEMPORAL_SQL_HOST is also set"), "{overridden:?}");
+}
+
+#[test]
+fn env_sync_refuses_what_it_cannot_read_and_follows_a_link() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.xtask(&["infra-apply", "--project-name", "demo", "--yes"]).expect(0);
+    let broken = "GOOD=1\nA B=2\nQUOTE='open\n";
+    workspace.write("dev/.env", broken);
+    workspace.xtask(&["env-sync"]).expect(3).says(&["line 2", "line 3", "nothing was changed"]);
+    assert_eq!(workspace.read("dev/.env"), broken);
+
+    fs::remove_file(workspace.path("dev/.env")).unwrap();
+    workspace.write("elsewhere/env", "MINE=1\n");
+    std::os::unix::fs::symlink("../elsewhere/env", workspace.path("dev/.env")).unwrap();
+    workspace.xtask(&["env-sync"]).expect(0);
+    assert!(workspace.path("dev/.env").is_symlink());
+    let target = workspace.read("elsewhere/env");
+    assert!(target.starts_with("MINE=1\n") && target.contains("TEMPORAL_SQL_HOST="), "{target}");
+}
