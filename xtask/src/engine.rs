@@ -1,6 +1,6 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::{process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -21,13 +21,11 @@ const GREETING: Duration = Duration::from_secs(10);
 pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// An image that the engine has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Image {
     pub id: String,
     pub arch: String,
     pub tags: Vec<String>,
-    /// When it was built or pulled last, in RFC 3339; a build that found everything in its cache counts as well.
-    pub tagged_at: String,
 }
 
 /// The engine's architecture in Docker's spelling.
@@ -114,6 +112,39 @@ fn install_compose() -> String {
     )
 }
 
+/// The machine that an engine runs on.
+#[derive(Clone, Debug)]
+pub struct Info {
+    pub version: String,
+    /// The operating system, as it names itself; Docker Desktop and OrbStack give their own name.
+    pub system: String,
+    pub rootless: bool,
+    pub cpus: u64,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Where it keeps images and volumes, on its own machine.
+    pub folder: PathBuf,
+}
+
+/// What the engine says about its machine.
+///
+/// # Errors
+/// It does not answer.
+pub fn info(sh: &Shell) -> Result<Info> {
+    let printed = process::read_within(&mut cmd!(sh, "docker info --format '{{json .}}'").into(), ANSWER)?;
+    let parsed: Value = serde_json::from_str(&printed).context("`docker info` printed no JSON")?;
+    let text = |name: &str| parsed[name].as_str().unwrap_or_default().to_owned();
+    let options = parsed["SecurityOptions"].as_array();
+    Ok(Info {
+        version: text("ServerVersion"),
+        system: text("OperatingSystem"),
+        rootless: options.into_iter().flatten().any(|it| it.as_str().is_some_and(|it| it.contains("rootless"))),
+        cpus: parsed["NCPU"].as_u64().unwrap_or(0),
+        memory: parsed["MemTotal"].as_u64().unwrap_or(0),
+        folder: text("DockerRootDir").into(),
+    })
+}
+
 /// Whether Docker builds with BuildKit: it does with its `buildx` plugin. Without, the old builder knows no
 /// `RUN --mount`.
 pub fn has_buildkit(sh: &Shell) -> bool {
@@ -131,24 +162,18 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 /// # Errors
 /// Docker cannot be started, or the engine does not answer.
 pub fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
-    let mut command = Command::from(cmd!(sh, "docker image inspect"));
+    let format = "{{.Id}} {{.Architecture}}{{range .RepoTags}} {{.}}{{end}}";
+    let mut command = Command::from(cmd!(sh, "docker image inspect --format {format}"));
     // It fails where one is missing, and prints the others all the same.
     let output = process::capture_within(command.args(names), ANSWER)?;
     let output = output.ok_or_else(|| exit(PREREQUISITE, "the engine has not said in time which images it has"))?;
-    let parsed: Value = serde_json::from_slice(&output.stdout).context("`docker image inspect` printed no JSON")?;
-    Ok(parsed.as_array().into_iter().flatten().map(image).collect())
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(printed.lines().filter_map(image).collect())
 }
 
-fn image(node: &Value) -> Image {
-    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
-    // Podman does not say when it tagged an image, and a fresh import may say year 1.
-    let times = [&node["Metadata"]["LastTagTime"], &node["Created"]];
-    Image {
-        id: text(&node["Id"]),
-        arch: text(&node["Architecture"]),
-        tags: node["RepoTags"].as_array().into_iter().flatten().map(text).collect(),
-        tagged_at: times.map(text).into_iter().find(|it| !it.is_empty() && !it.starts_with("0001")).unwrap_or_default(),
-    }
+fn image(line: &str) -> Option<Image> {
+    let mut words = line.split(' ').map(str::to_owned);
+    Some(Image { id: words.next()?, arch: words.next()?, tags: words.collect() })
 }
 
 /// The image of this name, among these.
@@ -176,25 +201,9 @@ mod tests {
 
     #[test]
     fn an_image_without_a_tag_is_found_under_latest() {
-        let node = serde_json::json!({ "Id": "sha256:1", "Architecture": "arm64", "RepoTags": ["a/b:latest", "c:1"] });
-        let images = [image(&node)];
+        let images = [image("sha256:1 arm64 a/b:latest c:1").unwrap()];
         assert_eq!(find_image(&images, "a/b").unwrap().id, "sha256:1");
         assert!(find_image(&images, "c:2").is_none());
         assert!(find_image(&images, "host:5000/a/b").is_none());
-    }
-
-    #[test]
-    fn an_image_is_as_old_as_its_last_build_even_where_that_found_everything_in_its_cache() {
-        let at = |json: &str| image(&serde_json::from_str(json).unwrap()).tagged_at;
-        assert_eq!(
-            at(r#"{"Created":"2026-01-01T00:00:00Z","Metadata":{"LastTagTime":"2026-02-01T00:00:00Z"}}"#),
-            "2026-02-01T00:00:00Z"
-        );
-        assert_eq!(
-            at(r#"{"Created":"2026-01-01T00:00:00Z","Metadata":{"LastTagTime":"0001-01-01T00:00:00Z"}}"#),
-            "2026-01-01T00:00:00Z"
-        );
-        assert_eq!(at(r#"{"Created":"2026-01-01T00:00:00Z"}"#), "2026-01-01T00:00:00Z");
-        assert_eq!(at("{}"), "");
     }
 }

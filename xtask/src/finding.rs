@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub what: String,
-    /// A line for a shell; what follows a `#` is only to be read.
+    /// A line for a shell; what follows a `#` is only to be read. Empty where `what` says it all.
     pub fix: String,
 }
 
@@ -17,6 +17,7 @@ pub fn finding(what: impl Into<String>, fix: impl Into<String>) -> Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.what, self.fix)
+        f.write_str(&self.what)?;
+        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n{}", self.fix) }
     }
 }

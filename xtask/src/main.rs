@@ -14,6 +14,7 @@ mod dev_ps;
 mod dev_restart;
 mod dev_status;
 mod dev_up;
+mod doctor;
 mod dotenv;
 mod engine;
 mod env_check;
@@ -55,6 +56,7 @@ mod table;
 mod term;
 mod terraform;
 mod test;
+mod time;
 mod variables;
 mod wait;
 
@@ -99,6 +101,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::DevRestart(it) => it.run(&sh),
         XtaskCmd::DevExec(it) => it.run(&sh),
         XtaskCmd::DevBuild(it) => it.run(&sh),
+        XtaskCmd::Doctor(it) => it.run(&sh),
         XtaskCmd::Render(it) => it.run(&sh),
         XtaskCmd::Schema(it) => it.run(&sh),
         XtaskCmd::Bench(it) => it.run(&sh),

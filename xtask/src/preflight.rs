@@ -33,8 +33,8 @@ pub struct Preflight {
 /// All findings in one error with exit code 3.
 pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
-    let mut findings = variables(sh, &settings);
     let text = |it: Finding| it.to_string();
+    let mut findings: Vec<String> = variables(sh, &settings).into_iter().map(text).collect();
     let rendered = render::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
@@ -79,19 +79,22 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Prefligh
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
-fn variables(sh: &Shell, settings: &Settings) -> Vec<String> {
+/// What is missing or wrong among the variables.
+pub fn variables(sh: &Shell, settings: &Settings) -> Vec<Finding> {
     let hosts = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
     let mut problems: Vec<_> = settings.problems.iter().collect();
     let mut findings = Vec::new();
     if !sh.path_exists(ENV_FILE) && hosts.iter().all(|it| settings.origin(it).is_none()) {
         problems.retain(|it| it.name.is_none_or(|name| !hosts.contains(&name)));
-        findings.push(format!(
-            "there is no {ENV_FILE}, so no Aurora DSQL cluster is known\n\
-             without AWS: `cargo xtask dev-up --local`\n\
-             with AWS: `cp dev/.env.example {ENV_FILE}`, then fill in the endpoints of your two clusters"
+        findings.push(finding(
+            format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
+            format!(
+                "cp dev/.env.example {ENV_FILE}  # and fill in the endpoints of your two clusters; \
+                 `cargo xtask dev-up --local` needs no AWS"
+            ),
         ));
     }
-    findings.extend(problems.into_iter().map(|it| it.text.clone()));
+    findings.extend(problems.into_iter().map(|it| finding(&it.text, "")));
     findings
 }
 
