@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use xshell::Shell;
 
-use crate::settings::Settings;
+use crate::{
+    finding::{Finding, finding},
+    settings::Settings,
+};
 
 /// A source checkout.
 #[derive(Debug)]
@@ -41,24 +44,20 @@ impl Checkout {
     ///
     /// # Errors
     /// It is not there, or something else is; the text names what would fix that.
-    pub fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, String> {
+    pub fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, Finding> {
         let path = self.path(sh, settings, flag);
         let missing: Vec<&str> = self.marks.iter().copied().filter(|it| !path.join(it).exists()).collect();
         if missing.is_empty() {
             return Ok(path);
         }
         let shown = path.display();
-        let (found, fix) = if path.exists() {
-            (format!("{shown} is no {} checkout: it has no {}", self.name, missing.join(", no ")), "elsewhere")
+        let (what, folder) = if path.exists() {
+            (format!("{shown} is no {} checkout: it has no {}", self.name, missing.join(", no ")), "FOLDER".to_owned())
         } else {
-            (format!("there is no {} checkout at {shown}", self.name), "there")
+            (format!("there is no {} checkout at {shown}", self.name), shown.to_string())
         };
-        let clone =
-            format!("git clone {} {}", self.url, if fix == "there" { shown.to_string() } else { "FOLDER".to_owned() });
-        Err(format!(
-            "{found}\n{clone}\nor name one that you have with {} in dev/.env, or with {} PATH",
-            self.variable, self.flag
-        ))
+        let own = format!("or name one that you have with {} in dev/.env, or with {} PATH", self.variable, self.flag);
+        Err(finding(what, format!("git clone {} {folder}  # {own}", self.url)))
     }
 
     /// Where the checkout is looked for.
@@ -72,6 +71,7 @@ impl Checkout {
             None => root.join("..").join(self.name),
         };
         // Without the `..` where it is there: this path is printed to be read and pasted.
-        path.canonicalize().unwrap_or(path)
+        let parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(parent).unwrap_or(path)
     }
 }

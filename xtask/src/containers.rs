@@ -7,7 +7,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    engine::{self, Image},
+    engine::{self, ANSWER, Image},
     process,
     stack::{DIGESTS_LABEL, Stack, digests},
 };
@@ -46,13 +46,15 @@ pub struct Container {
 /// The engine does not answer.
 pub fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     let filter = format!("label=com.docker.compose.project={project}");
-    let ids = process::read(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into())?;
+    let ids =
+        process::read_within(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into(), ANSWER)?;
     if ids.trim().is_empty() {
         return Ok(Vec::new());
     }
     let ids = ids.split_whitespace();
     // A container that goes away in between is reported on stderr, the others on stdout.
-    let output = process::capture(&mut cmd!(sh, "docker container inspect {ids...}").into())?;
+    let output = process::capture_within(&mut cmd!(sh, "docker container inspect {ids...}").into(), ANSWER)?;
+    let output = output.context("the engine has not said in time how its containers are")?;
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 

@@ -7,13 +7,14 @@ use xshell::{Shell, cmd};
 
 use crate::{
     checkouts::{COPILOT, TEMPORAL},
+    engine,
     exit::prerequisites,
     files,
     flags::{self, BuildTarget},
     mode::Mode,
     process,
     settings::Settings,
-    term,
+    term, variables,
 };
 
 const DOCKERFILE: &str = "dev/docker/Dockerfile";
@@ -26,13 +27,13 @@ impl flags::DevBuild {
         let mut wanted = |target, checkout: &crate::checkouts::Checkout, flag| {
             let wanted = what == BuildTarget::All || what == target;
             let found = wanted.then(|| checkout.find(sh, &settings, flag))?;
-            found.map_err(|it| problems.push(it)).ok()
+            found.map_err(|it| problems.push(it.to_string())).ok()
         };
         let temporal = wanted(BuildTarget::Temporal, &TEMPORAL, self.temporal_dsql.as_ref());
         let copilot = wanted(BuildTarget::Copilot, &COPILOT, self.copilot.as_ref());
         prerequisites("cannot build", &problems)?;
 
-        let buildkit = has_buildkit(sh);
+        let buildkit = engine::has_buildkit(sh);
         let mut options = Vec::new();
         options.extend(self.arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]));
         options.extend(self.no_cache.then(|| "--no-cache".to_owned()));
@@ -90,6 +91,17 @@ pub fn target_of(service: &str) -> Option<BuildTarget> {
     }
 }
 
+/// The variable that names a target's image.
+pub fn image_variable(target: BuildTarget) -> &'static str {
+    if target == BuildTarget::Copilot { "COPILOT_IMAGE" } else { "TEMPORAL_IMAGE" }
+}
+
+/// Whether the image that a target's services run is the one that a build of it makes.
+pub fn makes(target: BuildTarget, settings: &Settings) -> bool {
+    let name = image_variable(target);
+    variables::find(name).and_then(|it| it.default) == Some(settings.get(name))
+}
+
 /// Builds the images of these services, or all where none is named.
 ///
 /// # Errors
@@ -124,11 +136,6 @@ fn go_version(checkout: &Path) -> Result<String> {
     let text = files::read(&path)?.unwrap_or_default();
     let version = text.lines().find_map(|it| it.strip_prefix("go ")).map(str::trim);
     version.map(str::to_owned).with_context(|| format!("{} has no `go 1.N` line", path.display()))
-}
-
-/// Docker with its `buildx` plugin builds with BuildKit; without it, the old builder knows no `RUN --mount`.
-fn has_buildkit(sh: &Shell) -> bool {
-    process::capture(&mut cmd!(sh, "docker buildx version").into()).is_ok_and(|it| it.status.success())
 }
 
 fn engine_arch(sh: &Shell, dry_run: bool) -> Result<String> {

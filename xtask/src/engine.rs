@@ -1,14 +1,24 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::process;
+use crate::{
+    exit::{PREREQUISITE, exit},
+    finding::{Finding, finding},
+    process, route,
+};
 
 /// The oldest Compose that replaces a list with `!override`, as the generated file does for shifted ports.
 pub const COMPOSE_FLOOR: (u32, u32) = (2, 24);
+
+/// How long an engine may take to say that it is there: one that was put to sleep needs seconds to wake up.
+const GREETING: Duration = Duration::from_secs(10);
+/// How long it may take for any other answer, under load.
+pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// An image that the engine has.
 #[derive(Clone, Debug)]
@@ -21,49 +31,125 @@ pub struct Image {
 /// The engine's architecture in Docker's spelling.
 ///
 /// # Errors
-/// Docker is not installed, or no engine answers; the text says which endpoint was tried.
-pub fn arch(sh: &Shell) -> Result<String, String> {
-    let output = process::capture(&mut cmd!(sh, "docker version --format '{{.Server.Arch}}'").into())
-        .map_err(|e| format!("{e:#}"))?;
+/// Docker is not installed, or no engine answers; the text says which address was tried.
+pub fn arch(sh: &Shell) -> Result<String, Finding> {
+    let mut command = Command::from(cmd!(sh, "docker version --format '{{.Server.Arch}}'"));
+    let output = process::capture_within(&mut command, GREETING).map_err(|e| missing_docker(&e))?;
+    let route = route::find();
+    let Some(output) = output else {
+        let seconds = GREETING.as_secs();
+        return Err(finding(
+            format!("{} at {route} takes connections and has not answered within {seconds} s", route.kind()),
+            route.restart(),
+        ));
+    };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let reason = String::from_utf8_lossy(&output.stderr);
-    let reason = reason.trim().lines().last().unwrap_or("no reason given").to_owned();
-    let remedy = if reason.contains("permission denied") {
-        "add yourself to the group that owns the socket (`sudo usermod -aG docker $USER`, then log in again), or use a rootless engine"
+    let reason = reason.trim().lines().last().unwrap_or("no reason given");
+    let is_down = ["Cannot connect", "daemon running", "connection refused", "no such host", "context", "dial "];
+    let fix = if reason.contains("permission denied") {
+        route.admit()
+    } else if is_down.iter().any(|it| reason.contains(it)) {
+        route.start()
     } else {
-        "start Docker Desktop, Colima or the service (`sudo systemctl start docker`), or choose another engine with `docker context use`"
+        "docker version  # says more".to_owned()
     };
-    Err(format!("no Docker engine answers at {}: {reason}\n{remedy}", endpoint(sh)))
+    Err(finding(format!("no Docker engine answers at {route}: {reason}"), fix))
 }
 
-/// The engine's address and what chose it.
-pub fn endpoint(sh: &Shell) -> String {
-    if let Some(host) = std::env::var("DOCKER_HOST").ok().filter(|it| !it.is_empty()) {
-        return format!("{host} (DOCKER_HOST)");
-    }
-    let format = "{{.Endpoints.docker.Host}} (context {{.Name}})";
-    process::read(&mut cmd!(sh, "docker context inspect --format {format}").into())
-        .map_or("the default socket".to_owned(), |it| it.trim().to_owned())
+/// The finding for a Docker CLI that cannot be started.
+pub fn missing_docker(error: &anyhow::Error) -> Finding {
+    let what = format!("{error:#}");
+    let fix = if cfg!(target_os = "macos") {
+        "brew install --cask docker  # or another engine: https://docs.docker.com/get-docker/"
+    } else {
+        "curl -fsSL https://get.docker.com | sh  # or another way: https://docs.docker.com/get-docker/"
+    };
+    finding(what.split(';').next().unwrap_or_default(), fix)
 }
 
-/// Checks that Compose is there and new enough.
+/// Checks that Compose is there and new enough, and returns its version.
 ///
 /// # Errors
 /// What is wrong and how to mend it.
-pub fn check_compose(sh: &Shell) -> Result<(), String> {
-    let install = "install the Compose plugin: https://docs.docker.com/compose/install/";
-    let version = process::read(&mut cmd!(sh, "docker compose version --short").into())
-        .map_err(|_| format!("Docker has no Compose v2\n{install}"))?;
+pub fn check_compose(sh: &Shell) -> Result<String, Finding> {
+    let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
+    let Ok(version) = printed else { return Err(missing_compose(sh)) };
     let version = version.trim();
     match parse_version(version) {
-        Some(it) if it >= COMPOSE_FLOOR => Ok(()),
-        _ => Err(format!(
-            "Compose {version} is too old: {}.{} or newer is needed\n{install}",
-            COMPOSE_FLOOR.0, COMPOSE_FLOOR.1
+        Some(it) if it >= COMPOSE_FLOOR => Ok(version.to_owned()),
+        _ => Err(finding(
+            format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
+            install_compose(),
         )),
     }
+}
+
+fn missing_compose(sh: &Shell) -> Finding {
+    let standalone = process::read_within(&mut cmd!(sh, "docker-compose version --short").into(), ANSWER);
+    match standalone.as_deref().map(str::trim) {
+        Ok(version) if parse_version(version).is_some_and(|it| it >= COMPOSE_FLOOR) => finding(
+            format!("`docker compose` is missing, though `docker-compose` is there, {version}: Docker has to find it"),
+            "mkdir -p ~/.docker/cli-plugins && ln -sf \"$(command -v docker-compose)\" ~/.docker/cli-plugins/docker-compose",
+        ),
+        Ok(version) => finding(
+            format!("`docker compose` is missing; the `docker-compose` that is there, {version}, is too old"),
+            install_compose(),
+        ),
+        Err(_) => finding("Docker has no Compose: `docker compose version` fails", install_compose()),
+    }
+}
+
+/// Its makers' way by hand, which is the same everywhere.
+fn install_compose() -> String {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    let file = format!("docker-compose-{system}-{}", std::env::consts::ARCH);
+    format!(
+        "mkdir -p ~/.docker/cli-plugins && curl -fsSL -o ~/.docker/cli-plugins/docker-compose \
+         https://github.com/docker/compose/releases/latest/download/{file} && chmod +x ~/.docker/cli-plugins/docker-compose"
+    )
+}
+
+/// The machine that an engine runs on.
+#[derive(Clone, Debug)]
+pub struct Info {
+    pub version: String,
+    /// The operating system, as it names itself; Docker Desktop and OrbStack give their own name.
+    pub system: String,
+    pub rootless: bool,
+    pub cpus: u64,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Where it keeps images and volumes, on its own machine.
+    pub folder: PathBuf,
+}
+
+/// What the engine says about its machine.
+///
+/// # Errors
+/// It does not answer.
+pub fn info(sh: &Shell) -> Result<Info> {
+    let printed = process::read_within(&mut cmd!(sh, "docker info --format '{{json .}}'").into(), ANSWER)?;
+    let parsed: Value = serde_json::from_str(&printed).context("`docker info` printed no JSON")?;
+    let text = |name: &str| parsed[name].as_str().unwrap_or_default().to_owned();
+    let options = parsed["SecurityOptions"].as_array();
+    Ok(Info {
+        version: text("ServerVersion"),
+        system: text("OperatingSystem"),
+        rootless: options.into_iter().flatten().any(|it| it.as_str().is_some_and(|it| it.contains("rootless"))),
+        cpus: parsed["NCPU"].as_u64().unwrap_or(0),
+        memory: parsed["MemTotal"].as_u64().unwrap_or(0),
+        folder: text("DockerRootDir").into(),
+    })
+}
+
+/// Whether Docker builds with BuildKit: it does with its `buildx` plugin. Without, the old builder knows no
+/// `RUN --mount`.
+pub fn has_buildkit(sh: &Shell) -> bool {
+    let output = process::capture_within(&mut cmd!(sh, "docker buildx version").into(), ANSWER);
+    output.is_ok_and(|it| it.is_some_and(|it| it.status.success()))
 }
 
 fn parse_version(text: &str) -> Option<(u32, u32)> {
@@ -74,11 +160,13 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 /// Those of these images that the engine has.
 ///
 /// # Errors
-/// Docker cannot be started.
+/// Docker cannot be started, or the engine does not answer.
 pub fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
     let format = "{{.Id}} {{.Architecture}}{{range .RepoTags}} {{.}}{{end}}";
     let mut command = Command::from(cmd!(sh, "docker image inspect --format {format}"));
-    let output = process::capture(command.args(names))?;
+    // It fails where one is missing, and prints the others all the same.
+    let output = process::capture_within(command.args(names), ANSWER)?;
+    let output = output.ok_or_else(|| exit(PREREQUISITE, "the engine has not said in time which images it has"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(printed.lines().filter_map(image).collect())
 }

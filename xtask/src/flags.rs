@@ -86,6 +86,15 @@ xflags::xflags! {
             /// Print what would run; change nothing.
             optional --dry-run
         }
+        /// Check everything that the stack needs, each with its fix. Changes nothing.
+        cmd doctor {
+            /// Print JSON (`schemaVersion` 1) instead of lines.
+            optional --json
+            /// What `--local` needs.
+            optional --local
+            /// What Aurora DSQL needs.
+            optional --dsql
+        }
         /// Render the persistence template for both clusters into `dev/.rendered/`.
         cmd render {
             /// Only this cluster: `monitored` or `copilot`.
@@ -244,7 +253,7 @@ xflags::xflags! {
 /// The overview's groups; every command stands in exactly one.
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
-    ("Look inside", &["dev-ps", "dev-exec", "render", "schema"]),
+    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema"]),
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
@@ -258,7 +267,7 @@ pub const HELP: &str = Xtask::HELP_;
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name { $($variant),+ }
 
         impl $name {

@@ -14,6 +14,7 @@ mod dev_ps;
 mod dev_restart;
 mod dev_status;
 mod dev_up;
+mod doctor;
 mod dotenv;
 mod engine;
 mod env_check;
@@ -23,6 +24,7 @@ mod env_sync;
 mod exit;
 mod failure;
 mod files;
+mod finding;
 mod flags;
 mod help;
 mod infra_apply;
@@ -45,6 +47,7 @@ mod process;
 mod project;
 mod readiness;
 mod render;
+mod route;
 mod schema;
 mod settings;
 mod stack;
@@ -53,6 +56,7 @@ mod table;
 mod term;
 mod terraform;
 mod test;
+mod time;
 mod variables;
 mod wait;
 
@@ -97,6 +101,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::DevRestart(it) => it.run(&sh),
         XtaskCmd::DevExec(it) => it.run(&sh),
         XtaskCmd::DevBuild(it) => it.run(&sh),
+        XtaskCmd::Doctor(it) => it.run(&sh),
         XtaskCmd::Render(it) => it.run(&sh),
         XtaskCmd::Schema(it) => it.run(&sh),
         XtaskCmd::Bench(it) => it.run(&sh),

@@ -6,7 +6,8 @@ use xshell::Shell;
 
 use crate::{files, flags::Platform};
 
-const PATH: &str = "dev/.rendered/mode.json";
+/// Where the mode is kept, from the workspace root.
+pub const PATH: &str = "dev/.rendered/mode.json";
 
 /// What `dev-up` was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +26,19 @@ impl Mode {
     /// # Errors
     /// The file is there and cannot be read.
     pub fn last(sh: &Shell) -> Result<Mode> {
-        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(Mode::default()) };
+        Ok(Mode::saved(sh)?.unwrap_or_default())
+    }
+
+    /// The mode of the last `dev-up`; `None` before the first.
+    ///
+    /// # Errors
+    /// As [`Mode::last`].
+    pub fn saved(sh: &Shell) -> Result<Option<Mode>> {
+        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(None) };
         let parsed = serde_json::from_str(&text).ok().and_then(|it| Mode::from_json(&it));
-        parsed.with_context(|| format!("{PATH} is damaged: delete it, and give `--local` or `--dsql` once more"))
+        parsed
+            .map(Some)
+            .with_context(|| format!("{PATH} is damaged: delete it, and give `--local` or `--dsql` once more"))
     }
 
     /// The same mode, with the database that a flag names.

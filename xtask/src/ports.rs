@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
+    process::Command,
     time::Duration,
 };
 
@@ -17,32 +18,50 @@ pub fn is_taken(port: u16) -> bool {
         || TcpStream::connect_timeout(&address.into(), Duration::from_millis(200)).is_ok()
 }
 
+/// Who has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// To be read after "taken by".
+    pub name: String,
+    /// The command that ends it.
+    pub stop: String,
+}
+
 /// Who listens there, as far as this machine tells: a container, or a process with its id.
-pub fn owner(sh: &Shell, port: u16) -> Option<String> {
+pub fn owner(sh: &Shell, port: u16) -> Option<Owner> {
     container(sh, port).or_else(|| process_by_ss(sh, port)).or_else(|| process_by_lsof(sh, port))
 }
 
-fn container(sh: &Shell, port: u16) -> Option<String> {
-    let filter = format!("publish={port}");
-    let names = process::read(&mut cmd!(sh, "docker ps --filter {filter} --format '{{.Names}}'").into()).ok()?;
-    names.lines().next().map(|it| format!("the container {it} (`docker stop {it}`)"))
+fn read(command: Command) -> Option<String> {
+    let mut command = command;
+    process::read_within(&mut command, Duration::from_secs(5)).ok()
 }
 
-fn process_by_ss(sh: &Shell, port: u16) -> Option<String> {
+fn container(sh: &Shell, port: u16) -> Option<Owner> {
+    let filter = format!("publish={port}");
+    let names = read(cmd!(sh, "docker ps --filter {filter} --format '{{.Names}}'").into())?;
+    let name = names.lines().next()?;
+    Some(Owner { name: format!("the container {name}"), stop: format!("docker stop {name}") })
+}
+
+fn process_by_ss(sh: &Shell, port: u16) -> Option<Owner> {
     let filter = format!("sport = :{port}");
-    let printed = process::read(&mut cmd!(sh, "ss -Hltnp {filter}").into()).ok()?;
+    let printed = read(cmd!(sh, "ss -Hltnp {filter}").into())?;
     // users:(("python3",pid=4711,fd=3))
     let (name, rest) = printed.split_once("((\"")?.1.split_once('"')?;
     let pid: String = rest.strip_prefix(",pid=")?.chars().take_while(char::is_ascii_digit).collect();
-    Some(format!("{name}, process {pid} (`kill {pid}`)"))
+    Some(of_process(name, &pid))
 }
 
-fn process_by_lsof(sh: &Shell, port: u16) -> Option<String> {
+fn process_by_lsof(sh: &Shell, port: u16) -> Option<Owner> {
     let address = format!("-iTCP:{port}");
-    let printed = process::read(&mut cmd!(sh, "lsof -nP {address} -sTCP:LISTEN -Fpc").into()).ok()?;
+    let printed = read(cmd!(sh, "lsof -nP {address} -sTCP:LISTEN -Fpc").into())?;
     let field = |tag: char| printed.lines().find_map(|it| it.strip_prefix(tag));
-    let (pid, name) = (field('p')?, field('c')?);
-    Some(format!("{name}, process {pid} (`kill {pid}`)"))
+    Some(of_process(field('c')?, field('p')?))
+}
+
+fn of_process(name: &str, pid: &str) -> Owner {
+    Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}") }
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::{
     dev_build,
     engine::{self, Image},
     exit::prerequisites,
-    flags::Cluster,
+    finding::{Finding, finding},
+    flags::{BuildTarget, Cluster},
     mode::Mode,
     ports, render,
     settings::{ENV_FILE, Settings},
@@ -32,7 +33,8 @@ pub struct Preflight {
 /// All findings in one error with exit code 3.
 pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
-    let mut findings = variables(sh, &settings);
+    let text = |it: Finding| it.to_string();
+    let mut findings: Vec<String> = variables(sh, &settings).into_iter().map(text).collect();
     let rendered = render::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
@@ -58,113 +60,151 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Prefligh
     let (arch, containers, images) = match arch {
         Ok(arch) => (arch, containers?, images?),
         Err(finding) => {
-            findings.push(finding);
-            findings.extend(mounts(sh, &settings, &wanted));
+            findings.push(finding.to_string());
+            findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
             prerequisites("cannot start", &findings)?;
             unreachable!("there is at least the engine's finding");
         }
     };
-    findings.extend(compose.err());
+    findings.extend(compose.err().map(text));
     let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &arch))?;
     stack.generated = true;
-    findings.extend(missing_images(&images, &wanted));
-    findings.extend(foreign_images(&images, &wanted, mode.platform.map_or(&*arch, |it| it.arch())));
-    findings.extend(mounts(sh, &settings, &wanted));
-    findings.extend(foreign_containers(sh, &stack, &containers));
-    findings.extend(taken_ports(sh, &wanted, &containers));
+    let arch = wanted_arch(mode, &arch);
+    findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
+    findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
+    findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
+    findings.extend(foreign_containers(sh, &stack, &containers).map(text));
+    findings.extend(taken_ports(sh, &wanted, &containers, mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
-fn variables(sh: &Shell, settings: &Settings) -> Vec<String> {
+/// What is missing or wrong among the variables.
+pub fn variables(sh: &Shell, settings: &Settings) -> Vec<Finding> {
     let hosts = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
     let mut problems: Vec<_> = settings.problems.iter().collect();
     let mut findings = Vec::new();
     if !sh.path_exists(ENV_FILE) && hosts.iter().all(|it| settings.origin(it).is_none()) {
         problems.retain(|it| it.name.is_none_or(|name| !hosts.contains(&name)));
-        findings.push(format!(
-            "there is no {ENV_FILE}, so no Aurora DSQL cluster is known\n\
-             without AWS: `cargo xtask dev-up --local`\n\
-             with AWS: `cp dev/.env.example {ENV_FILE}`, then fill in the endpoints of your two clusters"
+        findings.push(finding(
+            format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
+            format!(
+                "cp dev/.env.example {ENV_FILE}  # and fill in the endpoints of your two clusters; \
+                 `cargo xtask dev-up --local` needs no AWS"
+            ),
         ));
     }
-    findings.extend(problems.into_iter().map(|it| it.text.clone()));
+    findings.extend(problems.into_iter().map(|it| finding(&it.text, "")));
     findings
 }
 
-/// Images that only a build brings. All others are pulled.
-fn missing_images(images: &[Image], services: &[Service]) -> Vec<String> {
-    let own: BTreeSet<(&str, &str)> =
-        services.iter().filter_map(|it| Some((it.image.as_str(), dev_build::target_of(&it.name)?.as_str()))).collect();
+/// The architecture that images have to be for: the user's choice, else the engine's.
+pub fn wanted_arch(mode: Mode, engine: &str) -> &str {
+    mode.platform.map_or(engine, |it| it.arch())
+}
+
+/// Images that are missing and that only a build brings. All others are pulled.
+pub fn missing_images(images: &[Image], services: &[Service], settings: &Settings) -> Vec<Finding> {
+    let own: BTreeSet<(&str, BuildTarget)> =
+        services.iter().filter_map(|it| Some((it.image.as_str(), dev_build::target_of(&it.name)?))).collect();
     let missing = own.into_iter().filter(|(image, _)| engine::find_image(images, image).is_none());
     missing
-        .map(|(image, what)| {
-            format!(
-                "the image {image} is not there\n`cargo xtask dev-build {what}` builds it (`dev-up --build` does both)"
-            )
+        .map(|(image, target)| {
+            let variable = dev_build::image_variable(target);
+            let fix = if dev_build::makes(target, settings) {
+                format!("cargo xtask dev-build {}  # `dev-up --build` does both", target.as_str())
+            } else {
+                format!("docker pull {image}  # or leave {variable} out, and build with `cargo xtask dev-build`")
+            };
+            finding(format!("the image {image} is not there"), fix)
         })
         .collect()
 }
 
 /// Images that are there, but for another processor than the one wanted.
-fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<String> {
-    let names: BTreeSet<(&str, &str)> = services.iter().map(|it| (it.image.as_str(), it.name.as_str())).collect();
-    let foreign = names.into_iter().filter_map(|(image, service)| {
+pub fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<Finding> {
+    let names: BTreeSet<(&str, Option<BuildTarget>)> =
+        services.iter().map(|it| (it.image.as_str(), dev_build::target_of(&it.name))).collect();
+    let foreign = names.into_iter().filter_map(|(image, target)| {
         let it = engine::find_image(images, image).filter(|it| it.arch != arch)?;
-        let remedy = match dev_build::target_of(service) {
-            Some(what) => format!("`cargo xtask dev-build {} --arch {arch}` builds the right one", what.as_str()),
-            None => format!("`docker pull --platform linux/{arch} {image}` brings the right one"),
+        let fix = match target {
+            Some(what) => format!("cargo xtask dev-build {} --arch {arch}", what.as_str()),
+            None => format!("docker pull --platform linux/{arch} {image}"),
         };
-        Some(format!("the image {image} is for {}, and {arch} is wanted\n{remedy}", it.arch))
+        Some(finding(format!("the image {image} is for {}, and {arch} is wanted", it.arch), fix))
     });
-    let mut findings: Vec<String> = foreign.collect();
-    findings.dedup();
-    findings
+    foreign.collect()
 }
 
-fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<String> {
+/// What services mount from the repository, or from the user's home, and is not there.
+pub fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it)) {
             let shown = mount.display();
-            findings.push(format!(
-                "{shown}, which {} mounts, is missing\n`git checkout -- {shown}` brings it back",
-                service.name
-            ));
+            let what = format!("{shown}, which {} mounts, is missing", service.name);
+            findings.push(finding(what, format!("git checkout -- {shown}")));
         }
     }
     let aws = settings.path(&sh.current_dir(), "AWS_CONFIG_DIR");
     if !settings.local && !aws.is_dir() {
-        let shown = aws.display();
-        findings.push(format!("{shown} is no folder: it holds the AWS credentials\n`aws configure sso` makes it, AWS_CONFIG_DIR names another"));
+        let what = format!("{} is no folder: it holds the AWS credentials", aws.display());
+        findings.push(finding(what, "aws configure sso  # makes it; AWS_CONFIG_DIR names another"));
     }
-    findings.sort();
-    findings.dedup();
     findings
 }
 
-fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<String> {
+/// A container of our project's name that belongs to another checkout.
+pub fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<Finding> {
     let ours = sh.current_dir().join("dev");
     let same = |it: &&Container| std::fs::canonicalize(&it.working_dir).ok() != std::fs::canonicalize(&ours).ok();
     let foreign = containers.iter().find(same)?;
     let project = &stack.project;
-    Some(format!(
-        "the project {project} is that of another checkout, {}\nset COMPOSE_PROJECT_NAME to another name in {ENV_FILE}, or stop that one first",
-        foreign.working_dir
+    Some(finding(
+        format!("the project {project} is that of another checkout, {}", foreign.working_dir),
+        format!("echo COMPOSE_PROJECT_NAME={project}-2 >> {ENV_FILE}  # or stop that one first"),
     ))
 }
 
-fn taken_ports(sh: &Shell, services: &[Service], containers: &[Container]) -> Vec<String> {
-    let runs = |it: &&Service| containers.iter().any(|c| c.service == it.name && c.status == "running");
+/// Host ports, which have this offset already, of services that do not run, and that somebody else has.
+pub fn taken_ports(sh: &Shell, services: &[Service], containers: &[Container], offset: u16) -> Vec<Finding> {
+    let holds = |it: &Container| matches!(it.status.as_str(), "running" | "paused" | "restarting");
+    let runs = |it: &&Service| containers.iter().any(|c| c.service == it.name && holds(c));
     let ports = services.iter().filter(|it| !runs(it)).flat_map(|it| it.ports.iter().map(move |port| (it, port.host)));
-    let taken = ports.filter(|(_, port)| ports::is_taken(*port));
-    taken
-        .map(|(service, port)| {
-            let owner = ports::owner(sh, port).map_or(String::new(), |it| format!(" by {it}"));
-            format!(
-                "port {port}, which {} needs, is taken{owner}\n`--port-offset 1000` moves all ports of this stack",
-                service.name
-            )
-        })
-        .collect()
+    let taken: Vec<(&Service, u16)> = ports.filter(|(_, port)| ports::is_taken(*port)).collect();
+    if taken.is_empty() {
+        return Vec::new();
+    }
+    let all: Vec<u16> = services.iter().flat_map(|it| it.ports.iter().map(|it| it.host - offset)).collect();
+    let moved = free_offset(&all, &ports::is_taken).map(|it| format!("cargo xtask dev-up --port-offset {it}"));
+    let describe = |(service, port): (&Service, u16)| {
+        let owner = ports::owner(sh, port);
+        let by = owner.as_ref().map_or(String::new(), |it| format!(" by {}", it.name));
+        let fix = match (owner, &moved) {
+            (Some(it), Some(moved)) => format!("{}  # or: {moved}", it.stop),
+            (Some(it), None) => it.stop,
+            (None, Some(moved)) => moved.clone(),
+            (None, None) => format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN  # shows who has it"),
+        };
+        finding(format!("port {port}, which {} needs, is taken{by}", service.name), fix)
+    };
+    taken.into_iter().map(describe).collect()
+}
+
+/// How far all these ports would have to be moved, in thousands, to be free.
+fn free_offset(ports: &[u16], is_taken: &dyn Fn(u16) -> bool) -> Option<u16> {
+    let is_free = |port: u16, offset: u16| port.checked_add(offset).is_some_and(|it| !is_taken(it));
+    (1..50).map(|it| it * 1000).find(|offset| ports.iter().all(|port| is_free(*port, *offset)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_move_to_where_all_of_them_are_free() {
+        assert_eq!(free_offset(&[3000, 8080], &|it| it == 4000 || it == 10_080), Some(3000));
+        assert_eq!(free_offset(&[65_000], &|_| false), None);
+        assert_eq!(free_offset(&[3000], &|_| true), None);
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::{
     borrow::Cow,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -46,6 +48,50 @@ pub fn capture(command: &mut Command) -> Result<Output> {
     capture_with_input(command, "")
 }
 
+/// As [`capture`], for at most this long; `None` where the command had not ended by then and was killed. What it has
+/// started itself is not waited for.
+///
+/// # Errors
+/// As [`capture`].
+pub fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
+    let deadline = Instant::now() + limit;
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let rest = || deadline.saturating_duration_since(Instant::now());
+    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(rest()), stderr.recv_timeout(rest())) else {
+        return kill(child);
+    };
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(Output { status, stdout, stderr }));
+        }
+        // Its pipes are closed, so it is about to end, unless it closed them itself.
+        if rest().is_zero() {
+            return kill(child);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(mut child: Child) -> Result<Option<Output>> {
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// Reads a pipe to its end on a thread of its own, which a grandchild that keeps the pipe open may outlive.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            _ = pipe.read_to_end(&mut bytes);
+        }
+        _ = send.send(bytes);
+    });
+    receive
+}
+
 /// As [`capture`], with a text on the command's stdin.
 ///
 /// # Errors
@@ -62,6 +108,20 @@ pub fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> 
 /// As [`run`]; the text holds what the command wrote to stderr.
 pub fn read(command: &mut Command) -> Result<String> {
     let output = capture(command)?;
+    text(command, output)
+}
+
+/// As [`read`], for at most this long.
+///
+/// # Errors
+/// As [`read`]; also when the time is over.
+pub fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
+    let output = capture_within(command, limit)?;
+    let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
+    text(command, output)
+}
+
+fn text(command: &Command, output: Output) -> Result<String> {
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         bail!("`{}` ended with {}: {}", line(command), output.status, stderr.trim());
@@ -143,6 +203,23 @@ mod tests {
     fn a_failing_child_is_reported_with_its_code_and_its_words() {
         let error = read(Command::new("sh").args(["-c", "echo no luck >&2; exit 7"])).unwrap_err().to_string();
         assert!(error.contains("exit status: 7") && error.contains("no luck"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended_in_time_even_if_something_else_holds_its_output() {
+        for script in ["exec sleep 60", "sleep 60 & sleep 60", "exec >&- 2>&-; exec sleep 60"] {
+            let began = Instant::now();
+            let ended = capture_within(Command::new("sh").args(["-c", script]), Duration::from_millis(100)).unwrap();
+            assert!(ended.is_none() && began.elapsed() < Duration::from_secs(5), "{script}: {:?}", began.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_command_that_ends_in_time_is_captured_whole() {
+        let script = "i=0; while [ $i -lt 9000 ]; do echo 0123456789; echo 0123456789 >&2; i=$((i+1)); done; exit 3";
+        let output = capture_within(Command::new("sh").args(["-c", script]), Duration::from_secs(60)).unwrap().unwrap();
+        let lengths = (output.stdout.len(), output.stderr.len());
+        assert_eq!((output.status.code(), lengths), (Some(3), (99_000, 99_000)));
     }
 
     #[test]

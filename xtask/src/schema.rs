@@ -290,7 +290,7 @@ fn index(context: &Context<'_>, step: Step) -> Option<String> {
 fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
     let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
     let find = |checkout: &crate::checkouts::Checkout, flag| {
-        checkout.find(context.sh, context.settings, flag).map_err(anyhow::Error::msg)
+        checkout.find(context.sh, context.settings, flag).map_err(|it| anyhow::anyhow!("{it}"))
     };
     if step == Step::CopilotApp {
         source::copilot(&find(&COPILOT, context.copilot.as_ref())?, dialect)

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     fmt::Write,
     fs,
     os::unix::fs::MetadataExt,
@@ -22,6 +21,7 @@ use crate::{
     flags::Platform,
     help,
     mode::Mode,
+    route,
     settings::Settings,
     variables,
 };
@@ -123,7 +123,7 @@ impl Stack {
     /// # Errors
     /// As [`Stack::last`].
     pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
-        let arch = engine::arch(sh).map_err(|it| exit(PREREQUISITE, it))?;
+        let arch = engine::arch(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
         Stack::load(sh, settings, mode, is_amd64(mode.platform, &arch))
     }
 
@@ -255,20 +255,13 @@ fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
     }
     let derived = [
         ("AWS_CONFIG_DIR", aws.display().to_string()),
-        ("DOCKER_SOCKET", docker_socket()),
+        ("DOCKER_SOCKET", route::find().socket_for_containers()),
         ("HOST_UID", owner.0.to_string()),
         ("HOST_GID", owner.1.to_string()),
         ("PGCONNECT_TIMEOUT", timeout.to_string()),
     ];
     all.extend(derived.map(|(name, value)| (name.to_owned(), value)));
     all
-}
-
-/// The engine's socket as containers see it. Engines in a virtual machine have it at the usual place in there; a
-/// rootless one has it in the user's runtime folder.
-fn docker_socket() -> String {
-    let rootless = env::var("DOCKER_HOST").ok().and_then(|it| it.strip_prefix("unix://").map(str::to_owned));
-    rootless.filter(|it| it.starts_with("/run/user/")).unwrap_or_else(|| "/var/run/docker.sock".to_owned())
 }
 
 fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
