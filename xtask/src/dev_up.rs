@@ -35,7 +35,7 @@ impl flags::DevUp {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
         let last = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let mode = Mode {
-            port_offset: self.port_offset.unwrap_or(last.port_offset),
+            port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
             ..last
         };

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e:#}");
+            term::say(&format!("error: {e:#}"));
             ExitCode::from(exit::code(&e))
         }
     }
@@ -94,10 +94,11 @@ fn workspace_root() -> PathBuf {
 fn usage_error(args: &[OsString], error: &xflags::Error) -> ExitCode {
     let name = args[0].to_string_lossy();
     if help::command(&name).is_some() {
-        eprintln!("error: {error}\n\nTry `cargo xtask {name} --help`.");
+        let error = help::explain(&error.to_string());
+        term::say(&format!("error: {error}\n\nTry `cargo xtask {name} --help`."));
     } else {
         let hint = help::suggest(&name, help::names()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
-        eprintln!("error: unknown command `{name}`.{hint}\n\nTry `cargo xtask` for the list of commands.");
+        term::say(&format!("error: unknown command `{name}`.{hint}\n\nTry `cargo xtask` for the list of commands."));
     }
     ExitCode::from(exit::USAGE)
 }
