@@ -1,5 +1,6 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
 mod dashboards;
+mod paths;
 mod terraform;
 mod usage;

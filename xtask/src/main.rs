@@ -84,11 +84,13 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     }
 }
 
-/// The checkout that cargo runs us in; where the binary is started without cargo, the one that it was built in.
+/// The checkout that cargo runs us in; where the binary is started without cargo, the one that it was built in. By its
+/// real name: under a symlink's it would be another compose project with other mounts.
 fn workspace_root() -> PathBuf {
     let by_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).filter(|it| it.ends_with("xtask"));
     let xtask = by_cargo.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    xtask.parent().expect("the xtask folder has a parent").to_path_buf()
+    let root = xtask.parent().expect("the xtask folder has a parent");
+    root.canonicalize().unwrap_or_else(|_| root.to_path_buf())
 }
 
 fn usage_error(args: &[OsString], error: &xflags::Error) -> ExitCode {
