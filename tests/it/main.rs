@@ -2,5 +2,6 @@
 
 mod dashboards;
 mod paths;
+mod preflight;
 mod terraform;
 mod usage;

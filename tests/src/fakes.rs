@@ -46,6 +46,16 @@ impl Fakes {
         Fakes::of(Checkout::without_engine("contract"))
     }
 
+    /// The same with the two source checkouts beside it, as far as `tests/fixtures` has them.
+    pub fn with_checkouts() -> Fakes {
+        let fakes = Fakes::new();
+        let root = &fakes.checkout.root;
+        for name in ["temporal-dsql", "temporal-sre-copilot"] {
+            symlink(root.join("tests/fixtures").join(name), root.with_file_name(name)).expect("cannot make a link");
+        }
+        fakes
+    }
+
     /// The fakes beside a checkout.
     pub fn of(checkout: Checkout) -> Fakes {
         let folder = checkout.home().with_file_name("fakes");
@@ -140,7 +150,8 @@ impl Default for Fakes {
     }
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// Where the caller's PATH has a program.
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|it: PathBuf| it.join(program)).find(|it: &PathBuf| Path::is_file(it))
 }

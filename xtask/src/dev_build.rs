@@ -7,12 +7,14 @@ use xshell::{Shell, cmd};
 
 use crate::{
     checkouts::{COPILOT, TEMPORAL},
+    engine,
     exit::prerequisites,
     files,
     flags::{self, BuildTarget},
     mode::Mode,
     process,
     settings::Settings,
+    stack::Service,
     term,
 };
 
@@ -30,6 +32,10 @@ impl flags::DevBuild {
         };
         let temporal = wanted(BuildTarget::Temporal, &TEMPORAL, self.temporal_dsql.as_ref());
         let copilot = wanted(BuildTarget::Copilot, &COPILOT, self.copilot.as_ref());
+        let engine = engine::arch(sh).unwrap_or_else(|problem| {
+            problems.extend((!self.dry_run).then_some(problem));
+            "ENGINE_ARCH".to_owned()
+        });
         prerequisites("cannot build", &problems)?;
 
         let buildkit = has_buildkit(sh);
@@ -45,7 +51,6 @@ impl flags::DevBuild {
             let (dockerfile, platform) = if buildkit {
                 (text, vec![])
             } else {
-                let engine = engine_arch(sh, self.dry_run)?;
                 let target = self.arch.map_or(engine.clone(), |it| it.as_str().to_owned());
                 let arguments = [format!("BUILDPLATFORM=linux/{engine}"), format!("TARGETARCH={target}")];
                 (
@@ -90,14 +95,21 @@ pub fn target_of(service: &str) -> Option<BuildTarget> {
     }
 }
 
-/// Builds the images of these services, or all where none is named.
+/// Builds the images of these services, as far as they are built here.
 ///
 /// # Errors
 /// As `dev-build`.
-pub fn build_for(sh: &Shell, services: &[String], dry_run: bool) -> Result<()> {
-    let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
-    targets.dedup();
-    let what = if targets.len() == 1 { targets[0] } else { BuildTarget::All };
+pub fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
+    let any = |target| services.iter().any(|it| target_of(&it.name) == Some(target));
+    let what = match (any(BuildTarget::Temporal), any(BuildTarget::Copilot)) {
+        (true, true) => BuildTarget::All,
+        (true, false) => BuildTarget::Temporal,
+        (false, true) => BuildTarget::Copilot,
+        (false, false) => {
+            term::say("there is nothing to build: these services' images are pulled");
+            return Ok(());
+        }
+    };
     flags::DevBuild { what: Some(what), temporal_dsql: None, copilot: None, arch: None, no_cache: false, dry_run }
         .run(sh)
 }
@@ -129,13 +141,6 @@ fn go_version(checkout: &Path) -> Result<String> {
 /// Docker with its `buildx` plugin builds with BuildKit; without it, the old builder knows no `RUN --mount`.
 fn has_buildkit(sh: &Shell) -> bool {
     process::capture(&mut cmd!(sh, "docker buildx version").into()).is_ok_and(|it| it.status.success())
-}
-
-fn engine_arch(sh: &Shell, dry_run: bool) -> Result<String> {
-    match process::read(&mut cmd!(sh, "docker version --format '{{.Server.Arch}}'").into()) {
-        Err(_) if dry_run => Ok("ENGINE_ARCH".to_owned()),
-        arch => arch.map(|it| it.trim().to_owned()).context("no Docker engine answers: start Docker, then try again"),
-    }
 }
 
 fn without_cache_mounts(dockerfile: &str) -> String {

@@ -19,6 +19,7 @@ use crate::{
     process,
     readiness::{assess, probe},
     render, schema,
+    settings::Settings,
     stack::{Service, Stack},
     term,
     wait::up_and_wait,
@@ -42,9 +43,11 @@ impl flags::DevUp {
         let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         if self.build {
-            dev_build::build_for(sh, &self.service, self.dry_run)?;
+            let draft = Stack::load(sh, &Settings::load(sh, mode.local), mode, false)?;
+            draft.check_names(&self.service)?;
+            dev_build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
         }
-        let found = preflight(sh, mode, &self.service)?;
+        let found = preflight(sh, mode, &self.service, !self.no_schema)?;
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::process;
+use crate::{exit, process};
 
 /// The oldest Compose that replaces a list with `!override`, as the generated file does for shifted ports.
 pub const COMPOSE_FLOOR: (u32, u32) = (2, 24);
@@ -48,14 +48,18 @@ pub fn endpoint(sh: &Shell) -> String {
         .map_or("the default socket".to_owned(), |it| it.trim().to_owned())
 }
 
-/// Checks that Compose is there and new enough.
+/// Checks that Compose is there and new enough. That Docker itself is missing is found by [`arch`].
 ///
 /// # Errors
 /// What is wrong and how to mend it.
 pub fn check_compose(sh: &Shell) -> Result<(), String> {
     let install = "install the Compose plugin: https://docs.docker.com/compose/install/";
-    let version = process::read(&mut cmd!(sh, "docker compose version --short").into())
-        .map_err(|_| format!("Docker has no Compose v2\n{install}"))?;
+    let version = match process::read(&mut cmd!(sh, "docker compose version --short").into()) {
+        Ok(version) => version,
+        // Without Docker there is no Compose to speak of.
+        Err(e) if exit::code(&e) == exit::PREREQUISITE => return Ok(()),
+        Err(_) => return Err(format!("Docker has no Compose v2\n{install}")),
+    };
     let version = version.trim();
     match parse_version(version) {
         Some(it) if it >= COMPOSE_FLOOR => Ok(()),

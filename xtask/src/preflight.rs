@@ -12,10 +12,12 @@ use crate::{
     exit::prerequisites,
     flags::Cluster,
     mode::Mode,
-    ports, render,
+    ports, render, schema,
     settings::{ENV_FILE, Settings},
     stack::{Service, Stack, is_amd64},
 };
+
+const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 
 /// What preflight found, all of it in order.
 pub struct Preflight {
@@ -26,22 +28,29 @@ pub struct Preflight {
     pub rendered: Vec<(Cluster, String)>,
 }
 
-/// Checks everything that `dev-up` of these services needs, and changes nothing.
+/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing.
 ///
 /// # Errors
 /// All findings in one error with exit code 3.
-pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Preflight> {
+pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
-    let mut findings = variables(sh, &settings);
+    let mut findings = variables(sh, &settings, "dev-up", true);
     let rendered = render::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
     });
 
     // The engine's architecture decides on one file only, and every other answer can be had beside it.
-    let draft = Stack::load(sh, &settings, mode, false)?;
+    let draft = Stack::load(sh, &settings, mode, false).map_err(|e| {
+        findings.push(format!("{e:#}"));
+        prerequisites("cannot start", &findings).expect_err("there is at least this finding")
+    })?;
     draft.check_names(services)?;
-    let wanted: Vec<Service> = draft.closure(services).into_iter().cloned().collect();
+    let closure = draft.closure(services);
+    if with_schema {
+        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &closure));
+    }
+    let wanted: Vec<Service> = closure.into_iter().cloned().collect();
     let names: BTreeSet<&str> = wanted.iter().map(|it| it.image.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let shells = [sh.clone(), sh.clone(), sh.clone()];
@@ -55,36 +64,37 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Prefligh
         let join = "a question to the engine does not panic";
         (arch, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
     });
-    let (arch, containers, images) = match arch {
-        Ok(arch) => (arch, containers?, images?),
-        Err(finding) => {
-            findings.push(finding);
-            findings.extend(mounts(sh, &settings, &wanted));
-            prerequisites("cannot start", &findings)?;
-            unreachable!("there is at least the engine's finding");
-        }
-    };
+    findings.extend(arch.as_ref().err().cloned());
     findings.extend(compose.err());
+    findings.extend(mounts(sh, &settings, &wanted));
+    let Ok(arch) = arch else {
+        findings.extend(taken_ports(sh, &wanted, &[]));
+        prerequisites("cannot start", &findings)?;
+        unreachable!("there is at least the engine's finding");
+    };
+    let (containers, images) = (containers?, images?);
     let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &arch))?;
     stack.generated = true;
     findings.extend(missing_images(&images, &wanted));
     findings.extend(foreign_images(&images, &wanted, mode.platform.map_or(&*arch, |it| it.arch())));
-    findings.extend(mounts(sh, &settings, &wanted));
     findings.extend(foreign_containers(sh, &stack, &containers));
     findings.extend(taken_ports(sh, &wanted, &containers));
     prerequisites("cannot start", &findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
-fn variables(sh: &Shell, settings: &Settings) -> Vec<String> {
-    let hosts = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
+/// Everything that is missing or wrong with the variables that `command` needs, with the databases' hosts or without.
+pub fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) -> Vec<String> {
     let mut problems: Vec<_> = settings.problems.iter().collect();
     let mut findings = Vec::new();
-    if !sh.path_exists(ENV_FILE) && hosts.iter().all(|it| settings.origin(it).is_none()) {
-        problems.retain(|it| it.name.is_none_or(|name| !hosts.contains(&name)));
+    let unknown = !sh.path_exists(ENV_FILE) && HOSTS.iter().all(|it| settings.origin(it).is_none());
+    if unknown || !hosts {
+        problems.retain(|it| it.name.is_none_or(|name| !HOSTS.contains(&name)));
+    }
+    if unknown && hosts {
         findings.push(format!(
             "there is no {ENV_FILE}, so no Aurora DSQL cluster is known\n\
-             without AWS: `cargo xtask dev-up --local`\n\
+             without AWS: `cargo xtask {command} --local`\n\
              with AWS: `cp dev/.env.example {ENV_FILE}`, then fill in the endpoints of your two clusters"
         ));
     }
