@@ -4,5 +4,8 @@ mod dashboards;
 mod env;
 mod infra;
 mod kb;
+mod paths;
+mod preflight;
 mod support;
 mod terraform;
+mod usage;

@@ -21,6 +21,7 @@ pub struct Checkout {
     pub project: String,
     /// Added to every host port, by way of `--port-offset`.
     pub offset: u16,
+    on_engine: bool,
 }
 
 /// What a command left behind.
@@ -69,17 +70,26 @@ impl From<Output> for Outcome {
 impl Checkout {
     /// Copies the files that a commit of the working tree would hold. `name` says in the project's name whose it is.
     pub fn copy(name: &str) -> Checkout {
+        Checkout::new(name, true)
+    }
+
+    /// The same for a test that starts nothing on the engine, and may run where there is none.
+    pub fn without_engine(name: &str) -> Checkout {
+        Checkout::new(name, false)
+    }
+
+    fn new(name: &str, on_engine: bool) -> Checkout {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let project = format!("test-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(format!("{project}.d"));
         let root = folder.join(&project);
         for file in tracked_files() {
-            let (from, to) = (repo_root().join(&file), root.join(&file));
+            let (from, to) = (repo_root().join(file), root.join(file));
             fs::create_dir_all(to.parent().expect("a file has a folder")).expect("cannot make a folder");
             fs::copy(&from, &to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
         }
         fs::create_dir_all(folder.join("home")).expect("cannot make a home folder");
-        Checkout { folder, root, project, offset: engine::free_port_offset() }
+        Checkout { folder, root, project, offset: engine::free_port_offset(), on_engine }
     }
 
     /// Runs the real `xtask` on this copy, in its root, without a terminal.
@@ -143,7 +153,9 @@ impl Checkout {
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        engine::remove_project(&self.project);
+        if self.on_engine {
+            engine::remove_project(&self.project);
+        }
         fs::remove_dir_all(&self.folder).ok();
     }
 }
@@ -153,7 +165,12 @@ pub fn run(command: &mut Command) -> Outcome {
     command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}")).into()
 }
 
-fn tracked_files() -> Vec<String> {
+fn tracked_files() -> &'static [String] {
+    static FILES: OnceLock<Vec<String>> = OnceLock::new();
+    FILES.get_or_init(list_files)
+}
+
+fn list_files() -> Vec<String> {
     let mut git = Command::new("git");
     git.current_dir(repo_root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = run(&mut git).expect(0).out;

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod engine;
+pub mod fakes;
 pub mod terraform;
 
 use std::path::PathBuf;

@@ -70,8 +70,8 @@ impl Checkout {
             None if self.marks.iter().all(|it| root.join(it).exists()) => root,
             None => root.join("..").join(self.name),
         };
-        // Without the `..` where it is there: this path is printed to be read and pasted.
-        let parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
-        path.canonicalize().ok().or_else(parent).unwrap_or(path)
+        // Without `..`, also where it is not there yet: this path is printed to be read and pasted.
+        let beside = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(beside).unwrap_or(path)
     }
 }

@@ -1,6 +1,6 @@
 //! Nothing is destroyed without being asked for.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
 
@@ -21,7 +21,7 @@ pub fn confirm(what: &str, yes: bool) -> Result<()> {
     if !io::stdin().is_terminal() {
         return Err(exit(REFUSED, format!("{what}; without a terminal to ask on, `--yes` confirms it")));
     }
-    eprint!("{what}. Go on? [y/N] ");
+    _ = write!(io::stderr(), "{what}. Go on? [y/N] ");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     match answer.trim() {

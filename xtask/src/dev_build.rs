@@ -14,6 +14,7 @@ use crate::{
     mode::Mode,
     process,
     settings::Settings,
+    stack::Service,
     term, variables,
 };
 
@@ -31,6 +32,10 @@ impl flags::DevBuild {
         };
         let temporal = wanted(BuildTarget::Temporal, &TEMPORAL, self.temporal_dsql.as_ref());
         let copilot = wanted(BuildTarget::Copilot, &COPILOT, self.copilot.as_ref());
+        let engine = engine::arch(sh).unwrap_or_else(|problem| {
+            problems.extend((!self.dry_run).then(|| problem.to_string()));
+            "ENGINE_ARCH".to_owned()
+        });
         prerequisites("cannot build", &problems)?;
 
         let buildkit = engine::has_buildkit(sh);
@@ -46,7 +51,6 @@ impl flags::DevBuild {
             let (dockerfile, platform) = if buildkit {
                 (text, vec![])
             } else {
-                let engine = engine_arch(sh, self.dry_run)?;
                 let target = self.arch.map_or(engine.clone(), |it| it.as_str().to_owned());
                 let arguments = [format!("BUILDPLATFORM=linux/{engine}"), format!("TARGETARCH={target}")];
                 (
@@ -102,14 +106,21 @@ pub fn makes(target: BuildTarget, settings: &Settings) -> bool {
     variables::find(name).and_then(|it| it.default) == Some(settings.get(name))
 }
 
-/// Builds the images of these services, or all where none is named.
+/// Builds the images of these services, as far as they are built here.
 ///
 /// # Errors
 /// As `dev-build`.
-pub fn build_for(sh: &Shell, services: &[String], dry_run: bool) -> Result<()> {
-    let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
-    targets.dedup();
-    let what = if targets.len() == 1 { targets[0] } else { BuildTarget::All };
+pub fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
+    let any = |target| services.iter().any(|it| target_of(&it.name) == Some(target));
+    let what = match (any(BuildTarget::Temporal), any(BuildTarget::Copilot)) {
+        (true, true) => BuildTarget::All,
+        (true, false) => BuildTarget::Temporal,
+        (false, true) => BuildTarget::Copilot,
+        (false, false) => {
+            term::say("there is nothing to build: these services' images are pulled");
+            return Ok(());
+        }
+    };
     flags::DevBuild { what: Some(what), temporal_dsql: None, copilot: None, arch: None, no_cache: false, dry_run }
         .run(sh)
 }
@@ -136,13 +147,6 @@ fn go_version(checkout: &Path) -> Result<String> {
     let text = files::read(&path)?.unwrap_or_default();
     let version = text.lines().find_map(|it| it.strip_prefix("go ")).map(str::trim);
     version.map(str::to_owned).with_context(|| format!("{} has no `go 1.N` line", path.display()))
-}
-
-fn engine_arch(sh: &Shell, dry_run: bool) -> Result<String> {
-    match process::read(&mut cmd!(sh, "docker version --format '{{.Server.Arch}}'").into()) {
-        Err(_) if dry_run => Ok("ENGINE_ARCH".to_owned()),
-        arch => arch.map(|it| it.trim().to_owned()).context("no Docker engine answers: start Docker, then try again"),
-    }
 }
 
 fn without_cache_mounts(dockerfile: &str) -> String {

@@ -3,7 +3,10 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{dev_build, flags, lock, process, stack::Stack};
+use crate::{
+    dev_build, flags, lock, process,
+    stack::{Service, Stack},
+};
 
 impl flags::DevRestart {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
@@ -12,7 +15,8 @@ impl flags::DevRestart {
         let _lock = lock::take(sh, "dev-restart")?;
         let mut command = stack.compose(sh);
         if self.build {
-            dev_build::build_for(sh, &self.service, false)?;
+            let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
+            dev_build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
             // `restart` would start the old container again.
             command.args(["up", "--detach", "--no-deps"]);
         } else {

@@ -19,6 +19,7 @@ use crate::{
     process,
     readiness::{assess, probe},
     render, schema,
+    settings::Settings,
     stack::{Service, Stack},
     term,
     wait::up_and_wait,
@@ -35,16 +36,18 @@ impl flags::DevUp {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
         let last = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let mode = Mode {
-            port_offset: self.port_offset.unwrap_or(last.port_offset),
+            port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
             ..last
         };
         let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         if self.build {
-            dev_build::build_for(sh, &self.service, self.dry_run)?;
+            let draft = Stack::load(sh, &Settings::load(sh, mode.local), mode, false)?;
+            draft.check_names(&self.service)?;
+            dev_build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
         }
-        let found = preflight(sh, mode, &self.service)?;
+        let found = preflight(sh, mode, &self.service, !self.no_schema)?;
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));

@@ -1,5 +1,5 @@
 //! Reads `.env` files as Docker Compose does: comments, `export`, quotes, escapes, CRLF, references.
-//! Stricter in one point: text after a closing quote is refused, where Compose drops it.
+//! Stricter in two points: text after a closing quote and a value without a name are refused, where Compose drops them.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -91,7 +91,8 @@ impl<'a> Reader<'a> {
 
     fn skip_spaces(&mut self) {
         let rest = self.rest();
-        self.advance(rest.len() - rest.trim_start_matches([' ', '\t']).len());
+        let is_space = |c: char| c != '\n' && c.is_whitespace();
+        self.advance(rest.len() - rest.trim_start_matches(is_space).len());
     }
 
     fn assignment(&mut self, lookup: &Lookup<'_>) -> Result<Option<(String, String, Range<usize>)>, String> {
@@ -120,9 +121,7 @@ impl<'a> Reader<'a> {
 
     fn unquoted(&mut self, lookup: &Lookup<'_>) -> Result<(String, usize), String> {
         let line = self.rest().lines().next().unwrap_or("");
-        let comment = (0..line.len())
-            .find(|&i| line.as_bytes()[i] == b'#' && (i == 0 || line.as_bytes()[i - 1].is_ascii_whitespace()));
-        let raw = line[..comment.unwrap_or(line.len())].trim_end();
+        let raw = line.find(" #").map_or(line, |comment| &line[..comment]).trim_end();
         let value = expand(raw, lookup)?;
         let end = self.at + raw.len();
         self.skip_line();
@@ -144,8 +143,7 @@ impl<'a> Reader<'a> {
         if !after.trim().is_empty() && !after.trim_start().starts_with('#') {
             return Err(format!("`{}` follows the closing {quote}", shorten(after.trim())));
         }
-        let raw = raw.replace("\r\n", "\n");
-        let value = if quote == '\'' { raw.replace("\\'", "'") } else { expand(&unescape(&raw), lookup)? };
+        let value = if quote == '\'' { raw.replace("\\'", "'") } else { expand(&unescape(raw), lookup)? };
         self.advance(close + 2);
         self.skip_line();
         Ok((value, end))
@@ -156,7 +154,7 @@ fn check_key(key: &str) -> Result<(), String> {
     if key.is_empty() {
         return Err("there is no variable name before the value".to_owned());
     }
-    match key.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))) {
+    match key.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'))) {
         None => Ok(()),
         Some(c) if c.is_whitespace() => Err(format!("`{}` is not `NAME=value`: a name holds no space", shorten(key))),
         Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", shorten(key))),
@@ -166,23 +164,37 @@ fn check_key(key: &str) -> Result<(), String> {
 /// Resolves backslash escapes, but keeps `\$` as `$$`, which [`expand`] reads as one dollar.
 fn unescape(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('n') => out.push('\n'),
-            Some('r') => out.push('\r'),
-            Some('t') => out.push('\t'),
-            Some('"') => out.push('"'),
-            Some('\\') => out.push('\\'),
-            Some('$') => out.push_str("$$"),
-            Some(other) => out.extend(['\\', other]),
-            None => out.push('\\'),
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let Some(c) = rest.chars().next() else {
+            out.push('\\');
+            break;
+        };
+        rest = &rest[c.len_utf8()..];
+        match c {
+            'a' => out.push('\u{7}'),
+            'b' => out.push('\u{8}'),
+            'f' => out.push('\u{c}'),
+            'n' => out.push('\n'),
+            'r' => out.push('\r'),
+            't' => out.push('\t'),
+            'v' => out.push('\u{b}'),
+            '"' | '\\' => out.push(c),
+            '$' => out.push_str("$$"),
+            '0' => {
+                let digits = &rest[..rest.bytes().take(3).take_while(u8::is_ascii_digit).count()];
+                rest = &rest[digits.len()..];
+                match u8::from_str_radix(digits, 8) {
+                    Ok(byte) if digits.len() == 3 => out.push(byte.into()),
+                    _ => out.extend(["\\", digits]),
+                }
+            }
+            other => out.extend(['\\', other]),
         }
     }
+    out.push_str(rest);
     out
 }
 
@@ -276,6 +288,9 @@ fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod against_compose;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -301,13 +316,15 @@ mod tests {
             ("export A=x", "x"),
             ("export\tA=x", "x"),
             ("A=", ""),
-            ("A=#x", ""),
+            ("A=#x", "#x"),
             ("A=foo#bar # comment", "foo#bar"),
             ("A: yaml", "yaml"),
             ("A='it $HOME \\n # x'", "it $HOME \\n # x"),
             ("A='o\\'x'", "o'x"),
             ("A=\"a\\tb\\\"q\\$HOME \\x\"", "a\tb\"q$HOME \\x"),
             ("A=\"two\nlines\" # c", "two\nlines"),
+            ("A=x\t# y", "x\t# y"),
+            ("A=\"\\0101\\012\\a\"", "A\\12\u{7}"),
             ("A=x\r\n", "x"),
             ("A=\"x\"\r\nB=y\r\n", "y"),
             ("\u{feff}A=x", "x"),
@@ -329,7 +346,7 @@ mod tests {
 
     #[test]
     fn every_bad_line_is_reported_with_its_number() {
-        assert_eq!(problems("A=1\nA B=2\n\n=3\nC=\"x\" y\nD=4\nE=${\nÄ=1\n"), [2, 4, 5, 7, 8]);
+        assert_eq!(problems("A=1\nA B=2\n\n=3\nC=\"x\" y\nD=4\nE=${\n%=1\n"), [2, 4, 5, 7, 8]);
         assert_eq!(problems("A=1\nB='open\nC=1\n"), [2]);
         assert_eq!(problems("A=${B:?say why}"), [1]);
         assert_eq!(problems("A=${}"), [1]);

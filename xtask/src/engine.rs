@@ -7,7 +7,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    exit::{PREREQUISITE, exit},
+    exit::{self, PREREQUISITE, exit},
     finding::{Finding, finding},
     process, route,
 };
@@ -70,13 +70,18 @@ pub fn missing_docker(error: &anyhow::Error) -> Finding {
     finding(what.split(';').next().unwrap_or_default(), fix)
 }
 
-/// Checks that Compose is there and new enough, and returns its version.
+/// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
+/// [`arch`]: without it there is no Compose to speak of, and no version.
 ///
 /// # Errors
 /// What is wrong and how to mend it.
 pub fn check_compose(sh: &Shell) -> Result<String, Finding> {
     let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
-    let Ok(version) = printed else { return Err(missing_compose(sh)) };
+    let version = match printed {
+        Ok(version) => version,
+        Err(e) if exit::code(&e) == PREREQUISITE => return Ok(String::new()),
+        Err(_) => return Err(missing_compose(sh)),
+    };
     let version = version.trim();
     match parse_version(version) {
         Some(it) if it >= COMPOSE_FLOOR => Ok(version.to_owned()),

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use crate::project::{ProjectName, Region};
+use crate::{
+    exit::{USAGE, exit},
+    project::{ProjectName, Region},
+};
 
 xflags::xflags! {
     /// Develop the Temporal SRE Copilot: the stack, its images, its schemas.
@@ -20,7 +23,7 @@ xflags::xflags! {
             /// Give up waiting after this many seconds (default 300).
             optional --timeout secs: u64
             /// Move every host port up by this much, for a second checkout on one machine.
-            optional --port-offset n: u16
+            optional --port-offset n: PortOffset
             /// Run images of this platform: `linux/arm64` or `linux/amd64` (default: the engine's own).
             optional --platform p: Platform
             /// Stay in the foreground with the logs; Ctrl-C stops the stack and keeps its data.
@@ -330,13 +333,30 @@ impl Platform {
     }
 }
 
+/// What is added to every host port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortOffset(pub u16);
+
+/// The highest host port of the compose file, Alloy's: an offset must not move it beyond the last one that there is.
+pub const HIGHEST_PORT: u16 = 12_345;
+
+impl FromStr for PortOffset {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let most = u16::MAX - HIGHEST_PORT;
+        let offset = word.parse().ok().filter(|it| *it <= most);
+        offset.map(PortOffset).ok_or_else(|| format!("expected a number from 0 to {most}, got `{word}`"))
+    }
+}
+
 /// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.
 ///
 /// # Errors
 /// Both at once.
-pub fn mode_flag(local: bool, dsql: bool) -> xflags::Result<Option<bool>> {
+pub fn mode_flag(local: bool, dsql: bool) -> anyhow::Result<Option<bool>> {
     match (local, dsql) {
-        (true, true) => Err(xflags::Error::new("`--local` and `--dsql` exclude each other")),
+        (true, true) => Err(exit(USAGE, "`--local` and `--dsql` exclude each other")),
         (true, false) => Ok(Some(true)),
         (false, true) => Ok(Some(false)),
         (false, false) => Ok(None),

@@ -46,6 +46,22 @@ pub fn overview() -> String {
     text
 }
 
+/// The argument parser's error, with what is allowed in place of what Rust's parser of numbers says.
+pub fn explain(error: &str) -> String {
+    if let Some(name) = error.strip_prefix("flag is required: `").and_then(|it| it.strip_suffix('`')) {
+        return format!("{} is missing", name.to_uppercase());
+    }
+    let numbers = [
+        "invalid digit found in string",
+        "number too large to fit in target type",
+        "cannot parse integer from empty string",
+    ];
+    match numbers.iter().find_map(|it| error.strip_suffix(it)) {
+        Some(flag) => format!("{flag}expected a whole number"),
+        None => error.to_owned(),
+    }
+}
+
 /// The names of all commands.
 pub fn names() -> impl Iterator<Item = &'static str> {
     blocks().map(|(name, _)| name)

@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e:#}");
+            term::say(&format!("error: {e:#}"));
             ExitCode::from(exit::code(&e))
         }
     }
@@ -121,20 +121,23 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     }
 }
 
-/// The checkout that cargo runs us in; where the binary is started without cargo, the one that it was built in.
+/// The checkout that cargo runs us in; where the binary is started without cargo, the one that it was built in. By its
+/// real name: under a symlink's it would be another compose project with other mounts.
 fn workspace_root() -> PathBuf {
     let by_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).filter(|it| it.ends_with("xtask"));
     let xtask = by_cargo.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    xtask.parent().expect("the xtask folder has a parent").to_path_buf()
+    let root = xtask.parent().expect("the xtask folder has a parent");
+    root.canonicalize().unwrap_or_else(|_| root.to_path_buf())
 }
 
 fn usage_error(args: &[OsString], error: &xflags::Error) -> ExitCode {
     let name = args[0].to_string_lossy();
     if help::command(&name).is_some() {
-        eprintln!("error: {error}\n\nTry `cargo xtask {name} --help`.");
+        let error = help::explain(&error.to_string());
+        term::say(&format!("error: {error}\n\nTry `cargo xtask {name} --help`."));
     } else {
         let hint = help::suggest(&name, help::names()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
-        eprintln!("error: unknown command `{name}`.{hint}\n\nTry `cargo xtask` for the list of commands.");
+        term::say(&format!("error: unknown command `{name}`.{hint}\n\nTry `cargo xtask` for the list of commands."));
     }
     ExitCode::from(exit::USAGE)
 }

@@ -13,10 +13,12 @@ use crate::{
     finding::{Finding, finding},
     flags::{BuildTarget, Cluster},
     mode::Mode,
-    ports, render,
+    ports, render, schema,
     settings::{ENV_FILE, Settings},
     stack::{Service, Stack, is_amd64},
 };
+
+const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 
 /// What preflight found, all of it in order.
 pub struct Preflight {
@@ -27,23 +29,30 @@ pub struct Preflight {
     pub rendered: Vec<(Cluster, String)>,
 }
 
-/// Checks everything that `dev-up` of these services needs, and changes nothing.
+/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing.
 ///
 /// # Errors
 /// All findings in one error with exit code 3.
-pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Preflight> {
+pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
     let text = |it: Finding| it.to_string();
-    let mut findings: Vec<String> = variables(sh, &settings).into_iter().map(text).collect();
+    let mut findings: Vec<String> = variables(sh, &settings, "dev-up", true).into_iter().map(text).collect();
     let rendered = render::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
     });
 
     // The engine's architecture decides on one file only, and every other answer can be had beside it.
-    let draft = Stack::load(sh, &settings, mode, false)?;
+    let draft = Stack::load(sh, &settings, mode, false).map_err(|e| {
+        findings.push(format!("{e:#}"));
+        prerequisites("cannot start", &findings).expect_err("there is at least this finding")
+    })?;
     draft.check_names(services)?;
-    let wanted: Vec<Service> = draft.closure(services).into_iter().cloned().collect();
+    let closure = draft.closure(services);
+    if with_schema {
+        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &closure));
+    }
+    let wanted: Vec<Service> = closure.into_iter().cloned().collect();
     let names: BTreeSet<&str> = wanted.iter().map(|it| it.image.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let shells = [sh.clone(), sh.clone(), sh.clone()];
@@ -57,40 +66,39 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String]) -> Result<Prefligh
         let join = "a question to the engine does not panic";
         (arch, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
     });
-    let (arch, containers, images) = match arch {
-        Ok(arch) => (arch, containers?, images?),
-        Err(finding) => {
-            findings.push(finding.to_string());
-            findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
-            prerequisites("cannot start", &findings)?;
-            unreachable!("there is at least the engine's finding");
-        }
-    };
+    findings.extend(arch.as_ref().err().cloned().map(text));
     findings.extend(compose.err().map(text));
+    findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
+    let Ok(arch) = arch else {
+        findings.extend(taken_ports(sh, &wanted, &[], mode.port_offset).into_iter().map(text));
+        prerequisites("cannot start", &findings)?;
+        unreachable!("there is at least the engine's finding");
+    };
+    let (containers, images) = (containers?, images?);
     let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &arch))?;
     stack.generated = true;
-    let arch = wanted_arch(mode, &arch);
     findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
-    findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
-    findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
+    findings.extend(foreign_images(&images, &wanted, wanted_arch(mode, &arch)).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));
     findings.extend(taken_ports(sh, &wanted, &containers, mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
-/// What is missing or wrong among the variables.
-pub fn variables(sh: &Shell, settings: &Settings) -> Vec<Finding> {
-    let hosts = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
+/// Everything that is missing or wrong with the variables that `command` needs, with the databases' hosts or without.
+pub fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) -> Vec<Finding> {
     let mut problems: Vec<_> = settings.problems.iter().collect();
     let mut findings = Vec::new();
-    if !sh.path_exists(ENV_FILE) && hosts.iter().all(|it| settings.origin(it).is_none()) {
-        problems.retain(|it| it.name.is_none_or(|name| !hosts.contains(&name)));
+    let unknown = !sh.path_exists(ENV_FILE) && HOSTS.iter().all(|it| settings.origin(it).is_none());
+    if unknown || !hosts {
+        problems.retain(|it| it.name.is_none_or(|name| !HOSTS.contains(&name)));
+    }
+    if unknown && hosts {
         findings.push(finding(
             format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
             format!(
-                "cp dev/.env.example {ENV_FILE}  # and fill in the endpoints of your two clusters; \
-                 `cargo xtask dev-up --local` needs no AWS"
+                "cargo xtask {command} --local  # needs no AWS\n\
+                 cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters"
             ),
         ));
     }

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{ErrorKind, Read, Write},
+    path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
     thread,
@@ -134,6 +135,10 @@ fn text(command: &Command, output: Output) -> Result<String> {
 /// # Errors
 /// The program is missing or cannot be started.
 pub fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
+    // Go programs trust PWD, and would see a symlinked checkout under the name by which the user came here.
+    if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
+        command.env("PWD", folder);
+    }
     let child = command.spawn().map_err(|e| cannot_start(command, e))?;
     let tracked = Tracked::new(&child);
     Ok((child, tracked))

@@ -20,12 +20,13 @@ use xshell::Shell;
 use crate::{
     checkouts::{COPILOT, TEMPORAL},
     confirm::confirm,
-    exit::{FAILED, exit},
+    exit::{FAILED, exit, prerequisites},
     files,
+    finding::Finding,
     flags::{self, Step},
     interrupt, lock,
     mode::Mode,
-    process,
+    preflight, process,
     settings::Settings,
     stack::{Service, Stack},
     term,
@@ -94,6 +95,14 @@ impl flags::Schema {
             copilot: self.copilot,
             overwrite: self.overwrite,
         };
+        let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
+        prerequisites(
+            "cannot apply the schemas",
+            &preflight::variables(sh, &settings, "schema", with_databases)
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+        )?;
         if self.dry_run {
             steps.iter().for_each(|it| term::out(&dry_run(&context, *it)));
             return Ok(());
@@ -117,6 +126,7 @@ impl flags::Schema {
                 }
             },
         );
+        remember(&context, &reports)?;
         if self.json {
             term::out(&format!("{:#}\n", to_json(&reports)));
         }
@@ -155,6 +165,21 @@ fn steps_of(services: &[&Service]) -> Vec<Step> {
         (Step::CopilotApp, any(&["copilot-worker", "copilot-api"])),
     ];
     wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(step, _)| step).collect()
+}
+
+/// The checkouts that [`bring_up`] would miss. One whose schema was applied before has nothing new where it is gone.
+pub fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
+    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    let applied = sh.read_file(APPLIED).unwrap_or_default();
+    let was_applied = |step: &Step| {
+        let start = format!("{} {} ", step.as_str(), database(&context, *step).host);
+        applied.lines().any(|it| it.starts_with(&start))
+    };
+    let pending = steps_of(services).into_iter().filter(|it| !was_applied(it));
+    let mut missing: Vec<String> =
+        pending.filter_map(|it| checkout(&context, it).err()).map(|it| it.to_string()).collect();
+    missing.dedup();
+    missing
 }
 
 /// Whether the checkouts hold what was applied last, to these databases. A checkout that is gone has nothing new.
@@ -289,13 +314,16 @@ fn index(context: &Context<'_>, step: Step) -> Option<String> {
 /// What a SQL step applies.
 fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
     let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
-    let find = |checkout: &crate::checkouts::Checkout, flag| {
-        checkout.find(context.sh, context.settings, flag).map_err(|it| anyhow::anyhow!("{it}"))
-    };
+    let checkout = checkout(context, step).map_err(|it| anyhow::anyhow!("{it}"))?;
+    if step == Step::CopilotApp { source::copilot(&checkout, dialect) } else { source::temporal(&checkout, dialect) }
+}
+
+/// The checkout that a SQL step reads.
+fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
     if step == Step::CopilotApp {
-        source::copilot(&find(&COPILOT, context.copilot.as_ref())?, dialect)
+        COPILOT.find(context.sh, context.settings, context.copilot.as_ref())
     } else {
-        source::temporal(&find(&TEMPORAL, context.temporal.as_ref())?, dialect)
+        TEMPORAL.find(context.sh, context.settings, context.temporal.as_ref())
     }
 }
 

@@ -399,6 +399,8 @@ mod tests {
                 assert_eq!((a.host + 1000, a.container), (b.host, b.container));
             }
         }
+        let highest = plain.services.iter().flat_map(|it| &it.ports).map(|it| it.host).max();
+        assert_eq!(highest, Some(crate::flags::HIGHEST_PORT));
     }
 
     #[test]

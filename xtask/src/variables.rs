@@ -18,6 +18,8 @@ pub enum Kind {
     Index,
     /// One of these words; the text says why there are no others.
     Word(&'static [&'static str], &'static str),
+    /// A name that Compose accepts for a project.
+    Project,
     /// Any text without line breaks.
     Text,
 }
@@ -105,7 +107,7 @@ pub const ALL: &[Variable] = &[
     var("TEMPORAL_SRE_COPILOT_PATH", Kind::Text, ""),
     var("TEMPORAL_IMAGE", Kind::Text, "temporal-dsql-runtime:test"),
     var("COPILOT_IMAGE", Kind::Text, "temporal-sre-copilot:dev"),
-    var("COMPOSE_PROJECT_NAME", Kind::Text, ""),
+    var("COMPOSE_PROJECT_NAME", Kind::Project, ""),
 ];
 
 /// The variable of this name.
@@ -154,6 +156,9 @@ impl Kind {
                 is_index(value),
                 "`temporal_visibility_v1` and then lower-case letters, digits, `_` or `-`: Temporal's index template matches no other name",
             ),
+            Kind::Project => {
+                (is_project(value), "lower-case letters, digits, `_` or `-`, and a letter or a digit to begin with")
+            }
             Kind::Text => (!value.contains(['\n', '\r', '\0']), "text on one line"),
             Kind::Word(words, why) => {
                 let reason = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -214,6 +219,11 @@ fn is_region(value: &str) -> bool {
     (2..=4).contains(&words.len()) && words.iter().all(word) && matches!(digits(number), Some(1..=99))
 }
 
+fn is_project(value: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    value.bytes().next().is_some_and(plain) && value.bytes().all(|it| plain(it) || it == b'_' || it == b'-')
+}
+
 fn is_index(value: &str) -> bool {
     // Elasticsearch allows at most 255 bytes in a name.
     let tail = value.strip_prefix("temporal_visibility_v1");
@@ -262,6 +272,7 @@ mod tests {
                 &["temporal_visibility_v1", "temporal_visibility_v1_dev"],
                 &["", "temporal", "temporal_visibility_v1_Dev", "temporal_visibility_v1 x"],
             ),
+            (Kind::Project, &["a", "0-a_b"], &["", "A", "-a", "_a", "a b", "a.b", "é"]),
             (Kind::Text, &["", "any $thing: \"goes\""], &["a\nb", "a\rb"]),
             (LEVEL, &["info"], &["", "INFO", "verbose"]),
         ];

@@ -26,7 +26,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, brok
 }
 
 fn env(sh: &Shell, settings: &Settings) -> Check {
-    let mut findings = preflight::variables(sh, settings);
+    let mut findings = preflight::variables(sh, settings, "dev-up", true);
     for it in findings.iter_mut().filter(|it| it.fix.is_empty()) {
         let problem = settings.problems.iter().find(|problem| problem.text == it.what);
         let name = problem.and_then(|it| it.name);

@@ -1,0 +1,255 @@
+//! What `dev-up` finds before it starts anything: each finding alone, with its remedy, and all of them at once.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+};
+
+use tests::{
+    checkout::Outcome,
+    fakes::{self, Fakes},
+};
+
+const NO_ENGINE: &str =
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+
+fn dev_up(fakes: &Fakes, arguments: &[&str]) -> Outcome {
+    let offset = fakes.checkout.offset.to_string();
+    fakes.xtask(&[&["dev-up", "--port-offset", &offset][..], arguments].concat())
+}
+
+/// Expects exactly these findings, by a part of each, and that nothing was written or started.
+#[track_caller]
+fn expect(fakes: &Fakes, refused: Outcome, findings: &[&str]) {
+    let refused = refused.expect(3);
+    assert_eq!(refused.out, "");
+    assert!(refused.err.starts_with("error: cannot start:\n  - "), "{}", refused.err);
+    for finding in findings {
+        assert!(refused.err.contains(finding), "`{finding}` is not in\n{}", refused.err);
+    }
+    assert_eq!(refused.err.matches("\n  - ").count(), findings.len(), "{}", refused.err);
+    assert_eq!(fakes.calls(), [""; 0]);
+    // The lock alone is taken first, so that two commands do not meet.
+    let written = fs::read_dir(fakes.checkout.root.join("dev/.rendered")).unwrap();
+    let written: Vec<String> = written.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(written, ["lock"]);
+}
+
+#[test]
+fn each_finding_alone_names_its_remedy() {
+    type Prepare = fn(&Fakes);
+    let table: [(&str, Prepare, &str); 16] = [
+        (
+            "no docker",
+            |it| it.remove("docker"),
+            "`docker` is not on PATH; install Docker Engine or Docker Desktop: https://",
+        ),
+        (
+            "no engine",
+            |it| it.tell("no-engine", NO_ENGINE),
+            "no Docker engine answers at unix:///var/run/docker.sock (context default): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n    start Docker Desktop, Colima or the service",
+        ),
+        (
+            "no permission",
+            |it| it.tell("no-engine", "permission denied while trying to connect to the Docker daemon socket"),
+            "add yourself to the group that owns the socket",
+        ),
+        (
+            "no compose",
+            |it| it.tell("no-compose", ""),
+            "Docker has no Compose v2\n    install the Compose plugin: https://",
+        ),
+        (
+            "an old compose",
+            |it| it.tell("compose-version", "2.23.3\n"),
+            "Compose 2.23.3 is too old: 2.24 or newer is needed",
+        ),
+        (
+            "no Temporal image",
+            |it| it.tell("missing-images", "temporal-dsql-runtime:test\n"),
+            "the image temporal-dsql-runtime:test is not there\n    `cargo xtask dev-build temporal` builds it",
+        ),
+        (
+            "no Copilot image",
+            |it| it.tell("missing-images", "temporal-sre-copilot:dev\n"),
+            "the image temporal-sre-copilot:dev is not there\n    `cargo xtask dev-build copilot` builds it",
+        ),
+        (
+            "an image for another processor",
+            |it| it.tell("foreign-images", "grafana/loki:3.7.6\n"),
+            "the image grafana/loki:3.7.6 is for s390x, and arm64 is wanted\n    `docker pull --platform linux/arm64 grafana/loki:3.7.6`",
+        ),
+        (
+            "an invalid variable",
+            |it| it.add_to_env("TEMPORAL_LOG_LEVEL=loud\n"),
+            "`TEMPORAL_LOG_LEVEL` is `loud` (dev/.env, line 1): expected `debug` or `info` or `warn` or `error`",
+        ),
+        (
+            "an impossible project name",
+            |it| it.add_to_env("COMPOSE_PROJECT_NAME=My Project\n"),
+            "`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters",
+        ),
+        ("a broken line", |it| it.add_to_env("# one\nA B\n"), "dev/.env, line 2: `A B` is not `NAME=value`"),
+        (
+            "a misspelt placeholder",
+            |it| {
+                it.checkout.edit(
+                    "dev/docker/persistence-dsql-elasticsearch.template.yaml",
+                    "$TEMPORAL_LOG_LEVEL",
+                    "$TEMPORAL_LOG_LEVL",
+                )
+            },
+            "`$TEMPORAL_LOG_LEVL` in dev/docker/persistence-dsql-elasticsearch.template.yaml is not a variable; did you mean `$TEMPORAL_LOG_LEVEL`?",
+        ),
+        (
+            "a deleted template",
+            |it| delete(it, "dev/docker/persistence-dsql-elasticsearch.template.yaml"),
+            "`git checkout -- dev/docker/persistence-dsql-elasticsearch.template.yaml` brings it back",
+        ),
+        (
+            "a deleted configuration",
+            |it| delete(it, "dev/config/loki.yaml"),
+            "dev/config/loki.yaml, which loki mounts, is missing\n    `git checkout -- dev/config/loki.yaml` brings it back",
+        ),
+        (
+            "a deleted compose file",
+            |it| delete(it, "dev/docker-compose.local.yml"),
+            "dev/docker-compose.local.yml is missing: `git checkout -- dev/docker-compose.local.yml` brings it back",
+        ),
+        (
+            "another checkout's project",
+            |it| {
+                it.tell("running", "loki\n");
+                it.tell("working-dir", "/elsewhere/dev\n");
+            },
+            "is that of another checkout, /elsewhere/dev\n    set COMPOSE_PROJECT_NAME to another name in dev/.env",
+        ),
+    ];
+    for (title, prepare, finding) in table {
+        println!("{title}");
+        let fakes = Fakes::with_checkouts();
+        prepare(&fakes);
+        expect(&fakes, dev_up(&fakes, &["--local"]), &[finding]);
+    }
+}
+
+#[test]
+fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_schema_is_wanted() {
+    let fakes = Fakes::new();
+    let beside = fakes.checkout.root.with_file_name("temporal-dsql");
+    let clone = format!("git clone https://github.com/iw/temporal {}\n", beside.display());
+    let refused = dev_up(&fakes, &["--local"]);
+    assert!(refused.err.contains("TEMPORAL_DSQL_PATH in dev/.env") && refused.err.contains("--temporal-dsql PATH"));
+    expect(&fakes, refused, &[&clone, "git clone https://github.com/iw/temporal-sre-copilot "]);
+    fs::create_dir(&beside).unwrap();
+    expect(
+        &fakes,
+        dev_up(&fakes, &["--local", "temporal-history"]),
+        &["is no temporal-dsql checkout: it has no go.mod, no cmd/tools/dsql, no schema/dsql/temporal/versioned"],
+    );
+    dev_up(&fakes, &["--local", "--no-schema", "--dry-run"]).expect(0);
+    dev_up(&fakes, &["--local", "--dry-run", "loki"]).expect(0);
+}
+
+#[test]
+fn without_an_env_file_both_ways_out_are_named() {
+    let fakes = Fakes::with_checkouts();
+    fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
+    let refused = dev_up(&fakes, &[]);
+    for way in ["without AWS: `cargo xtask dev-up --local`", "with AWS: "] {
+        assert!(refused.err.contains(way), "{}", refused.err);
+    }
+    expect(&fakes, refused, &["there is no dev/.env, so no Aurora DSQL cluster is known"]);
+    fakes.add_to_env("TEMPORAL_SQL_HOST=a.example\n");
+    expect(&fakes, dev_up(&fakes, &[]), &["`COPILOT_DSQL_HOST` is not set in the process environment or dev/.env"]);
+    fs::remove_dir(fakes.checkout.home().join(".aws")).unwrap();
+    expect(
+        &fakes,
+        dev_up(&fakes, &[]),
+        &[
+            "`COPILOT_DSQL_HOST` is not set",
+            ".aws is no folder: it holds the AWS credentials\n    `aws configure sso` makes it",
+        ],
+    );
+}
+
+#[test]
+fn a_taken_port_is_found_with_its_owner() {
+    let fakes = Fakes::new();
+    let port = fakes.checkout.port(3100);
+    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let refused = dev_up(&fakes, &["--local", "loki"]);
+    if fakes::find("ss").is_some() || fakes::find("lsof").is_some() {
+        let owner = format!("process {0} (`kill {0}`)", std::process::id());
+        assert!(refused.err.contains(&owner), "{owner} is not in\n{}", refused.err);
+    } else {
+        eprintln!("the owner is not looked at: there is neither ss nor lsof");
+    }
+    let taken = format!("port {port}, which loki needs, is taken");
+    assert!(refused.err.contains("`--port-offset 1000` moves all ports of this stack"), "{}", refused.err);
+    expect(&fakes, refused, &[&taken]);
+    dev_up(&fakes, &["--local", "mimir", "--dry-run"]).expect(0);
+}
+
+#[test]
+fn everything_that_is_wrong_is_found_at_once() {
+    let fakes = Fakes::new();
+    let port = fakes.checkout.port(9200);
+    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let taken = format!("port {port}, which elasticsearch needs, is taken");
+    fakes.tell("compose-version", "2.9.0\n");
+    fakes.tell("missing-images", "temporal-dsql-runtime:test\ntemporal-sre-copilot:dev\n");
+    fakes.add_to_env("TEMPORAL_LOG_LEVEL=loud\nTEMPORAL_HISTORY_SHARDS=0\nTEMPORAL_ELASTICSEARCH_VERSION=\n");
+    fakes.checkout.edit("dev/docker/persistence-dsql-elasticsearch.template.yaml", "$TEMPORAL_LOG_LEVEL", "$LEVEL");
+    delete(&fakes, "dev/config/loki.yaml");
+    let without_engine = [
+        "`TEMPORAL_ELASTICSEARCH_VERSION` is empty (dev/.env, line 3)",
+        "`TEMPORAL_LOG_LEVEL` is `loud` (dev/.env, line 1)",
+        "`TEMPORAL_HISTORY_SHARDS` is `0` (dev/.env, line 2)",
+        "`$LEVEL` in dev/docker/",
+        "there is no temporal-dsql checkout",
+        "there is no temporal-sre-copilot checkout",
+        "Compose 2.9.0 is too old",
+        "dev/config/loki.yaml, which loki mounts, is missing",
+        &taken,
+    ];
+    let with_engine =
+        ["the image temporal-dsql-runtime:test is not there", "the image temporal-sre-copilot:dev is not there"];
+    expect(&fakes, dev_up(&fakes, &["--local"]), &[&without_engine[..], &with_engine[..]].concat());
+    fakes.tell("no-engine", NO_ENGINE);
+    expect(&fakes, dev_up(&fakes, &["--local"]), &[&without_engine[..], &["no Docker engine answers"]].concat());
+}
+
+#[test]
+fn commands_that_need_an_engine_say_so_and_a_missing_docker_is_code_3_everywhere() {
+    let fakes = Fakes::with_checkouts();
+    let commands: [&[&str]; 10] = [
+        &["dev-up", "--local"],
+        &["dev-down"],
+        &["dev-ps"],
+        &["dev-status"],
+        &["dev-logs"],
+        &["dev-restart"],
+        &["dev-exec", "loki"],
+        &["dev-build"],
+        &["schema", "--local"],
+        &["test"],
+    ];
+    fakes.tell("no-engine", NO_ENGINE);
+    for command in commands {
+        let refused = fakes.xtask(command).expect(3);
+        assert!(refused.err.contains("no Docker engine answers at unix:///var/run/docker.sock"), "{}", refused.err);
+        assert!(refused.err.contains("start Docker Desktop, Colima or the service"), "{}", refused.err);
+    }
+    fakes.remove("docker");
+    for command in commands {
+        let refused = fakes.xtask(command).expect(3);
+        assert!(refused.err.contains("`docker` is not on PATH; install Docker Engine"), "{}", refused.err);
+    }
+    assert_eq!(fakes.calls(), [""; 0]);
+    fakes.xtask(&["render", "--local"]).expect(0);
+}
+
+fn delete(fakes: &Fakes, file: &str) {
+    fs::remove_file(fakes.checkout.root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+}

@@ -1,0 +1,157 @@
+//! Stand-ins for docker, aws, cargo and terraform that write down how they are called.
+
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    checkout::{Checkout, Outcome, run},
+    repo_root,
+};
+
+/// The programs that xtask drives.
+const PROGRAMS: [&str; 4] = ["docker", "aws", "cargo", "terraform"];
+/// Programs of the machine that the fakes, and xtask's look at ports, may use.
+const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
+/// What only asks: all that may be called before everything has been checked, or where nothing may change.
+const QUESTIONS: [&str; 11] = [
+    "docker version ",
+    "docker context inspect ",
+    "docker compose version",
+    "docker buildx version",
+    "docker image inspect ",
+    "docker container inspect ",
+    "docker ps ",
+    "docker volume ls ",
+    " config --hash ",
+    "/_mapping",
+    " ca-certificates.crt",
+];
+
+/// A checkout on whose PATH there is nothing but fakes.
+pub struct Fakes {
+    /// The checkout.
+    pub checkout: Checkout,
+    folder: PathBuf,
+}
+
+impl Fakes {
+    /// A copy of the checkout, with an engine that has every image and runs nothing.
+    pub fn new() -> Fakes {
+        Fakes::of(Checkout::without_engine("contract"))
+    }
+
+    /// The same with the two source checkouts beside it, as far as `tests/fixtures` has them.
+    pub fn with_checkouts() -> Fakes {
+        let fakes = Fakes::new();
+        let root = &fakes.checkout.root;
+        for name in ["temporal-dsql", "temporal-sre-copilot"] {
+            symlink(root.join("tests/fixtures").join(name), root.with_file_name(name)).expect("cannot make a link");
+        }
+        fakes
+    }
+
+    /// The fakes beside a checkout.
+    pub fn of(checkout: Checkout) -> Fakes {
+        let folder = checkout.home().with_file_name("fakes");
+        let fakes = Fakes { checkout, folder };
+        fs::create_dir_all(fakes.bin()).expect("cannot make a folder");
+        fakes.install(&PROGRAMS);
+        for (name, path) in REAL.iter().filter_map(|name| Some((name, find(name)?))) {
+            symlink(path, fakes.bin().join(name)).expect("cannot make a link");
+        }
+        fakes
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    fn install(&self, names: &[&str]) {
+        let program = repo_root().join("tests/fixtures/fakes/program");
+        names.iter().for_each(|it| symlink(&program, self.bin().join(it)).expect("cannot make a link"));
+    }
+
+    /// Takes a program off PATH.
+    pub fn remove(&self, program: &str) {
+        fs::remove_file(self.bin().join(program)).unwrap_or_else(|error| panic!("{program}: {error}"));
+    }
+
+    /// Tells the fakes how to answer: `tests/fixtures/fakes/program` says which files there are.
+    pub fn tell(&self, file: &str, text: &str) {
+        fs::write(self.folder.join(file), text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+
+    /// What the fakes wrote to a file.
+    pub fn told(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.join(file)).unwrap_or_default()
+    }
+
+    /// Runs the real `xtask` among the fakes, in the checkout's root, without a terminal.
+    pub fn xtask(&self, arguments: &[&str]) -> Outcome {
+        run(self.command().args(arguments))
+    }
+
+    /// The real `xtask` among the fakes, with no more to do. Images and checkouts are the defaults of `dev/.env`.
+    pub fn command(&self) -> Command {
+        let mut command = self.checkout.command();
+        for name in ["TEMPORAL_IMAGE", "COPILOT_IMAGE", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"] {
+            command.env_remove(name);
+        }
+        for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_BUILDKIT", "PGPASSWORD", "CARGO"] {
+            command.env_remove(name);
+        }
+        command.env("PATH", self.bin()).env("FAKES", &self.folder);
+        command
+    }
+
+    /// Forgets the calls so far.
+    pub fn forget(&self) {
+        self.tell("log", "");
+    }
+
+    /// Every call, in order, with the checkout's paths and project as `ROOT` and `PROJECT`.
+    pub fn log(&self) -> Vec<String> {
+        let root = self.checkout.root.display().to_string();
+        let readable = |it: &str| it.replace(&root, "ROOT").replace(&self.checkout.project, "PROJECT");
+        self.told("log").lines().map(readable).collect()
+    }
+
+    /// The calls that may change something.
+    pub fn calls(&self) -> Vec<String> {
+        let asks = |it: &String| QUESTIONS.iter().any(|question| it.contains(question));
+        self.log().into_iter().filter(|it| !asks(it)).collect()
+    }
+
+    /// The folders that the calls were made in, each once.
+    pub fn folders(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.told("folders").lines().map(str::to_owned).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Adds lines to the checkout's `dev/.env`.
+    pub fn add_to_env(&self, text: &str) {
+        let path = self.checkout.root.join("dev/.env");
+        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("cannot open dev/.env");
+        file.write_all(text.as_bytes()).expect("cannot write dev/.env");
+    }
+}
+
+impl Default for Fakes {
+    fn default() -> Fakes {
+        Fakes::new()
+    }
+}
+
+/// Where the caller's PATH has a program.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|it: PathBuf| it.join(program)).find(|it: &PathBuf| Path::is_file(it))
+}
