@@ -97,7 +97,7 @@ fn each_finding_alone_names_its_remedy() {
                     "dev/docker/persistence-dsql-elasticsearch.template.yaml",
                     "$TEMPORAL_LOG_LEVEL",
                     "$TEMPORAL_LOG_LEVL",
-                )
+                );
             },
             "`$TEMPORAL_LOG_LEVL` in dev/docker/persistence-dsql-elasticsearch.template.yaml is not a variable; did you mean `$TEMPORAL_LOG_LEVEL`?",
         ),

@@ -95,7 +95,7 @@ fn make_repeatable(dialect: Dialect, sql: &str, tokens: &[Token<'_>]) -> Result<
         let remedy = "only CREATE TABLE, INDEX and SCHEMA and INSERT INTO can; use them, or apply it by hand";
         return Err(refuse(tokens, "cannot be repeated safely", remedy));
     };
-    Ok((tokens[0].line, apply(sql, tokens, edit)))
+    Ok((tokens[0].line, apply(sql, tokens, &edit)))
 }
 
 /// What a statement lacks; the numbers are places in its tokens.
@@ -106,9 +106,9 @@ enum Edit {
     Remove(usize),
 }
 
-fn apply(sql: &str, tokens: &[Token<'_>], edit: Edit) -> String {
+fn apply(sql: &str, tokens: &[Token<'_>], edit: &Edit) -> String {
     let (start, end) = (tokens[0].start, tokens[tokens.len() - 1].end());
-    let (before, words, after) = match edit {
+    let (before, words, after) = match *edit {
         Edit::Keep => return sql[start..end].to_owned(),
         Edit::InsertAfter(at, words) => {
             let (before, after) = (&sql[start..tokens[at].end()], &sql[tokens[at].end()..end]);
@@ -183,6 +183,9 @@ fn edit_insert(tokens: &[Token<'_>]) -> Result<Edit, Fault> {
     if has_conflict_clause(tokens) {
         return Ok(Edit::Keep);
     }
+    if is_column(tokens, tokens.len()) {
+        return Err(refuse(tokens, "ends before a name that must follow", "finish it"));
+    }
     let returning = (3..tokens.len()).find(|&at| is_clause(tokens, at, "RETURNING"));
     Ok(Edit::InsertAfter(returning.unwrap_or(tokens.len()) - 1, "ON CONFLICT DO NOTHING"))
 }
@@ -196,10 +199,14 @@ fn has_conflict_clause(tokens: &[Token<'_>]) -> bool {
 }
 
 /// Whether the reserved word `keyword` at `at` (not 0) opens a clause of the statement itself: it is in no
-/// parentheses, and no column's name, which it can only be behind AS or a dot.
+/// parentheses, and no column's name.
 fn is_clause(tokens: &[Token<'_>], at: usize, keyword: &str) -> bool {
-    let is_column = is(tokens, at - 1, "AS") || tokens[at - 1].text == ".";
-    is(tokens, at, keyword) && tokens[at].depth == 0 && !is_column
+    is(tokens, at, keyword) && tokens[at].depth == 0 && !is_column(tokens, at)
+}
+
+/// Whether a reserved word at `at` (not 0) is a column's name, which it can only be behind AS or a dot.
+fn is_column(tokens: &[Token<'_>], at: usize) -> bool {
+    is(tokens, at - 1, "AS") || tokens[at - 1].text == "."
 }
 
 /// Whether IF NOT EXISTS stands at `at`, and the place after it. IF alone may be a name, IF NOT cannot.

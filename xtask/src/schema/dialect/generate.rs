@@ -58,7 +58,8 @@ fn words(text: &str) -> Vec<Atom> {
 
 fn separator() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        " ",
+        "",
+        "",
         " ",
         "\n",
         "\r\n",
@@ -180,7 +181,7 @@ fn statement(number: usize) -> impl Strategy<Value = (Vec<Atom>, Made)> {
 /// Up to 12 statements on a table `base`, which the first one makes, in any spelling and with anything between them.
 pub fn schema() -> impl Strategy<Value = Schema> {
     let statements: Vec<_> = (1..12).map(statement).collect();
-    let noise = prop::collection::vec((separator(), any::<u32>()), 400);
+    let noise = prop::collection::vec((separator(), any::<u32>()), 100);
     (statements, 0..12_usize, noise, any::<bool>()).prop_map(|(mut statements, count, noise, is_closed)| {
         statements.truncate(count);
         let mut base = words("CREATE TABLE");
@@ -204,7 +205,7 @@ fn write(statements: &[(Vec<Atom>, Made)], noise: &[(&str, u32)], is_closed: boo
         for (place, atom) in atoms.iter().enumerate() {
             let (separator, spelling) = noise.next().unwrap();
             if atom.in_source {
-                schema.sql.push_str(separator);
+                schema.sql.push_str(if touch(&schema.sql, separator, &atom.text) { separator } else { " " });
                 if place == 0 {
                     schema.lines.push(1 + schema.sql.matches('\n').count());
                 }
@@ -222,6 +223,18 @@ fn write(statements: &[(Vec<Atom>, Made)], noise: &[(&str, u32)], is_closed: boo
         }
     }
     schema
+}
+
+/// Whether `before`, `separator` and `after` may follow each other, and are still two tokens if it is empty.
+fn touch(before: &str, separator: &str, after: &str) -> bool {
+    let is_bracket = |c: char| "(),;".contains(c);
+    let is_letter = |c: char| c.is_ascii_alphabetic();
+    !separator.is_empty()
+        || before.is_empty()
+        || before.ends_with(is_bracket)
+        || after.starts_with(is_bracket)
+        || (before.ends_with(['\'', '"']) && after.starts_with(is_letter))
+        || (before.ends_with(is_letter) && after.starts_with('"'))
 }
 
 /// The keyword with those letters small whose bits in `spelling` are set.

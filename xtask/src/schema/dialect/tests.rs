@@ -205,6 +205,8 @@ fn what_cannot_be_repeated_is_refused() {
         ("CREATE TABLE IF NOT EXISTS", "`CREATE TABLE IF NOT` names no table"),
         ("CREATE TABLE IF NOT a ()", "`CREATE TABLE IF NOT` has IF NOT without EXISTS"),
         ("INSERT INTO", "`INSERT INTO` names no table"),
+        ("INSERT INTO a SELECT 1 AS", "`INSERT INTO a SELECT` ends before a name that must follow"),
+        ("INSERT INTO a.", "`INSERT INTO a` ends before a name that must follow"),
         ("INSERT a VALUES (1)", "`INSERT a VALUES` cannot be repeated safely"),
     ]);
 }
