@@ -128,4 +128,6 @@ fn the_dynamic_configuration_holds_known_keys_in_the_servers_form() {
     }
     assert_eq!(dynamic["system.enableNexus"][0]["value"], Value::Bool(false));
     assert_eq!(dynamic["history.enableChasm"][0]["value"], Value::Bool(true));
+    // With Nexus off, schedules of the newer kind are acknowledged and never start anything.
+    assert_eq!(dynamic["history.enableCHASMSchedulerCreation"][0]["value"], Value::Bool(false));
 }

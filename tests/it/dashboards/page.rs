@@ -27,10 +27,10 @@ fn series(family: &Family) -> Vec<(String, String, f64)> {
     let mut all = Vec::new();
     for service in &family.services {
         for variant in 0..2 {
-            if variant == 1 && family.labels.len() < 2 {
+            let labels = labels(family, service, variant);
+            if variant == 1 && labels == self::labels(family, service, 0) {
                 continue;
             }
-            let labels = labels(family, service, variant);
             let rate = 1.0 + (family.name.len() % 7) as f64 + variant as f64;
             if family.kind != Kind::Histogram {
                 all.push((family.name.clone(), labels, rate));
@@ -85,7 +85,7 @@ fn labels(family: &Family, service: &str, variant: usize) -> String {
             ("task_type", _) => ["TransferActiveTaskWorkflowTask", "TimerActiveTaskUserTimer"][variant],
             ("taskqueue" | "task_queue", _) => ["orders", "copilot-task-queue"][variant],
             ("workflowType" | "workflow_type", _) => ["Order", "Refund"][variant],
-            ("error_type", _) => ["serviceerror_NotFound", "serviceerror_Unavailable"][variant],
+            ("error_type", _) => ["persistence.ConditionFailedError", "serviceerror.Unavailable"][variant],
             ("resource_exhausted_cause", _) => ["RpsLimit", "BusyWorkflow"][variant],
             ("reason", _) => ["expired_on_checkout", "connection_open"][variant],
             ("cache_type", _) => ["mutablestate", "events"][variant],
