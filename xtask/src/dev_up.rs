@@ -162,7 +162,7 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
         _ = writeln!(out, "# {}\n{}", stage.title, process::line(&up(sh, &found.stack, &stage.services)));
         match stage.then {
             Then::Schema if !no_schema => {
-                out.push_str(&schema::dry_run_all(sh, &found.stack, &found.settings, services))
+                out.push_str(&schema::dry_run_all(sh, &found.stack, &found.settings, services));
             }
             Then::Namespaces => {
                 let commands = namespaces::commands(sh, &found.stack, &stage.services);

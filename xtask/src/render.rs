@@ -219,10 +219,10 @@ mod tests {
     fn leaves<'a>(node: &'a Value, path: &str, out: &mut Vec<(String, &'a Value)>) {
         match node {
             Value::Mapping(pairs) => {
-                pairs.iter().for_each(|(key, value)| leaves(value, &format!("{path}/{}", to_text(key)), out))
+                pairs.iter().for_each(|(key, value)| leaves(value, &format!("{path}/{}", to_text(key)), out));
             }
             Value::Sequence(items) => {
-                items.iter().enumerate().for_each(|(i, it)| leaves(it, &format!("{path}/{i}"), out))
+                items.iter().enumerate().for_each(|(i, it)| leaves(it, &format!("{path}/{i}"), out));
             }
             scalar => out.push((path.to_owned(), scalar)),
         }

@@ -113,7 +113,7 @@ impl flags::Schema {
             |step| apply(&context, step),
             |it| {
                 if !quiet {
-                    term::say(&line(it))
+                    term::say(&line(it));
                 }
             },
         );

@@ -220,7 +220,7 @@ fn send_retrying(sh: &Shell, database: &Database<'_>, script: &str) -> Result<()
     for attempt in 1.. {
         match database.send(sh, script) {
             Err(e) if attempt < CONFLICT_TRIES && is_conflict(&e.to_string()) => {
-                thread::sleep(Duration::from_millis(200 * u64::from(attempt)))
+                thread::sleep(Duration::from_millis(200 * u64::from(attempt)));
             }
             result => return result.map(|_| ()),
         }

@@ -146,7 +146,7 @@ mod tests {
             );
             sh.write_file(at.join("manifest.json"), manifest).unwrap();
             names.iter().for_each(|it| {
-                sh.write_file(at.join(it), format!("CREATE TABLE {}(a int);", it.replace('.', "_"))).unwrap()
+                sh.write_file(at.join(it), format!("CREATE TABLE {}(a int);", it.replace('.', "_"))).unwrap();
             });
         };
         put("1.10", r#"["x.sql"]"#, &["x.sql"]);

@@ -1,29 +1,81 @@
-//! The same made up schemas, tried on `psql` and a PostgreSQL server: `cargo test server -- --ignored`, with the
-//! server named by PGHOST, PGPORT, PGUSER and so on. Nothing stays behind there.
+//! The same made up schemas, tried on a PostgreSQL server and its `psql`, in a container of their own.
 
 use std::{
     io::Write,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use proptest::{prelude::*, sample::Index};
+use proptest::{
+    prelude::*,
+    sample::Index,
+    test_runner::{TestCaseResult, TestRunner},
+};
 
 use super::generate::{Made, join, schema};
 use super::tests::source;
 use super::*;
 
-/// What psql says, on stdout and stderr together, when it gets `script`.
-fn psql(options: &[&str], script: &str) -> String {
-    let mut child = Command::new("sh")
-        .args(["-c", "exec psql --no-psqlrc --quiet --file=- \"$@\" 2>&1", "psql"])
-        .args(options)
-        .env("PGCLIENTENCODING", "UTF8")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+const IMAGE: &str = "postgres:17.11";
+
+/// A server in a container, which is removed with it.
+struct Server {
+    container: String,
+}
+
+impl Server {
+    fn start() -> Server {
+        let run = ["run", "--detach", "--rm", "--env", "POSTGRES_HOST_AUTH_METHOD=trust", IMAGE];
+        let output = Command::new("docker").args(run).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let server = Server { container: String::from_utf8(output.stdout).unwrap().trim().to_owned() };
+        // Only the initialised server listens on TCP.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !server.docker_exec(&[], &["pg_isready", "--quiet", "--host=127.0.0.1"]).status().unwrap().success() {
+            assert!(Instant::now() < deadline, "{IMAGE} does not start");
+            thread::sleep(Duration::from_millis(200));
+        }
+        server
+    }
+
+    fn docker_exec(&self, options: &[&str], command: &[&str]) -> Command {
+        let mut docker = Command::new("docker");
+        docker.arg("exec").args(options).arg(&self.container).args(command);
+        docker
+    }
+
+    /// What psql says, on stdout and stderr together, when it gets `script`.
+    fn psql(&self, options: &[&str], script: &str) -> String {
+        let both = ["sh", "-c", "exec psql --username=postgres --no-psqlrc --quiet --file=- \"$@\" 2>&1", "psql"];
+        let mut child = self
+            .docker_exec(&["--interactive", "--env", "PGCLIENTENCODING=UTF8"], &[&both, options].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        _ = Command::new("docker").args(["rm", "--force", &self.container]).output();
+    }
+}
+
+/// Tries 256 values; the first that fails is shown, made as small as it gets.
+fn check<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
+    let config = ProptestConfig {
+        cases: 256,
+        max_global_rejects: 100_000,
+        source_file: Some(file!()),
+        ..ProptestConfig::default()
+    };
+    if let Err(error) = TestRunner::new(config).run(strategy, test) {
+        panic!("{error}");
+    }
 }
 
 /// Shows the numbers of tables, indexes beside the primary keys, and rows, and the rows themselves as a hash.
@@ -118,37 +170,41 @@ fn texts(sql: &str) -> Vec<Vec<&str>> {
     statements.map(|tokens| tokens.iter().map(|token| token.text).collect()).collect()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, max_global_rejects: 100_000, ..ProptestConfig::default() })]
-
-    /// Feature: standalone-dev, Property 6: a real server takes every translation, whole, interrupted anywhere and
-    /// once more, and has at the end what the schema says, once.
-    #[test]
-    #[ignore = "needs psql and a PostgreSQL server, named by PGHOST and so on"]
-    fn any_translation_can_be_interrupted_and_repeated_on_a_server(schema in schema(), stop in any::<Index>()) {
+/// Feature: standalone-dev, Property 6: a real server takes every translation, whole, interrupted anywhere and
+/// once more, and has at the end what the schema says, once.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn any_translation_can_be_interrupted_and_repeated_on_a_server() {
+    let server = Server::start();
+    check(&(schema(), any::<Index>()), |(schema, stop)| {
         let statements = translate(Dialect::Postgres, &source(&schema.sql)).unwrap();
         let part = join(&statements[..stop.index(statements.len() + 1)]);
         let whole = join(&statements);
         let begin = "BEGIN; CREATE SCHEMA dialect; SET LOCAL search_path = dialect;";
         let script = format!("{begin}\n{part}{whole}{LOOK}{whole}{LOOK}ROLLBACK;");
-        let said = psql(&["-v", "ON_ERROR_STOP=1", "--no-align", "--tuples-only"], &script);
+        let said = server.psql(&["-v", "ON_ERROR_STOP=1", "--no-align", "--tuples-only"], &script);
         let looks: Vec<_> = said.lines().filter_map(|line| line.strip_prefix('@')).collect();
         prop_assert_eq!(looks.len(), 2, "{}\n{}", said, script);
         prop_assert_eq!(looks[0], looks[1]);
         let Made { tables, indexes, rows } = schema.made;
         prop_assert!(looks[0].starts_with(&format!("{tables} {indexes} {rows}")), "{}\n{}", looks[0], script);
-    }
+        Ok(())
+    });
+}
 
-    /// What this module takes for one statement psql takes for one, and sends as it is.
-    #[test]
-    #[ignore = "needs psql and a PostgreSQL server, named by PGHOST and so on"]
-    fn any_text_without_faults_is_cut_where_psql_cuts_it(text in tokens()) {
+/// What this module takes for one statement psql takes for one, and sends as it is.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn any_text_without_faults_is_cut_where_psql_cuts_it() {
+    let server = Server::start();
+    let ends = regex::Regex::new(r"\npsql:<stdin>:\d+: ERROR:  \w+\n").unwrap();
+    check(&tokens(), |text| {
         prop_assume!(sql::split(&text).iter().all(Result::is_ok));
         // Nothing here is SQL, so that each statement ends in an error, which tells them apart in the echo.
-        let said = psql(&["--echo-queries", "-v", "VERBOSITY=sqlstate"], &text);
-        let ends = regex::Regex::new(r"\npsql:<stdin>:\d+: ERROR:  \w+\n").unwrap();
+        let said = server.psql(&["--echo-queries", "-v", "VERBOSITY=sqlstate"], &text);
         let sent: Vec<_> = ends.split(&said).flat_map(texts).collect();
         prop_assert_eq!(&sent, &texts(&text), "{}", said);
         prop_assert_eq!(ends.find_iter(&said).count(), sent.len());
-    }
+        Ok(())
+    });
 }
