@@ -18,8 +18,13 @@ pub const PORTS: [u16; 14] = [9200, 7233, 8233, 7234, 7235, 7239, 8080, 9009, 31
 
 /// One test at a time may use the engine: the machine is small, and a second stack would slow the first beyond its
 /// deadlines.
+///
+/// # Panics
+/// No engine answers, or the images of these tests are not there.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ENGINE: Mutex<()> = Mutex::new(());
+    let base = docker(&["image", "inspect", "--format", "{{.Id}}", "standin/base:bookworm"]);
+    assert_eq!(base.code, 0, "`tests/images/build` makes the images that this test needs: {}", base.err);
     ENGINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -99,6 +99,7 @@ fn make_repeatable(dialect: Dialect, sql: &str, tokens: &[Token<'_>]) -> Result<
 }
 
 /// What a statement lacks; the numbers are places in its tokens.
+#[derive(Clone, Copy)]
 enum Edit {
     Keep,
     InsertAfter(usize, &'static str),
