@@ -18,11 +18,13 @@ fn a_checkout_comes_up_keeps_what_is_unchanged_heals_and_goes_down() {
     the_printed_addresses_answer(&checkout, &up.out);
     nothing_is_published_beyond_the_loopback(&checkout);
     databases_take_admin_with_tls_only(&checkout);
+    both_clusters_have_the_namespace_that_the_copilot_needs(&checkout);
     assert!(!checkout.home().join(".aws").exists(), "`--local` made an AWS folder");
 
     a_second_run_changes_no_container(&checkout);
     an_edit_recreates_only_what_reads_it(&checkout);
     what_was_killed_or_removed_comes_back(&checkout);
+    single_services_can_be_read_entered_and_restarted(&checkout);
 
     checkout.xtask(&["dev-down"]).expect(0);
     assert!(engine::containers(&checkout.project).is_empty());
@@ -97,6 +99,14 @@ fn databases_take_admin_with_tls_only(checkout: &Checkout) {
     }
 }
 
+fn both_clusters_have_the_namespace_that_the_copilot_needs(checkout: &Checkout) {
+    assert_eq!(engine::get(checkout.port(8233), "/api/v1/namespaces/default").unwrap().0, 200);
+    // The worker stores something only once it polls, and it polls only a namespace that is there.
+    let query = ["psql", "-U", "admin", "-d", "postgres", "-XAtc", "SELECT count(*) > 0 FROM metrics_snapshots"];
+    let stored = checkout.xtask(&[&["dev-exec", "dsql-copilot", "--"][..], &query].concat()).expect(0);
+    assert_eq!(stored.out.trim(), "t");
+}
+
 fn a_second_run_changes_no_container(checkout: &Checkout) {
     let before = engine::lives(&checkout.project);
     checkout.dev_up(&[]).expect(0);
@@ -130,8 +140,18 @@ fn what_was_killed_or_removed_comes_back(checkout: &Checkout) {
     engine::docker(&["kill", &id("mimir")]).expect(0);
     engine::docker(&["rm", "--force", &id("temporal-worker")]).expect(0);
     checkout.xtask(&["dev-status"]).expect(4);
-    checkout.dev_up(&[]).expect(0);
+    // Mode and ports are remembered.
+    checkout.xtask(&["dev-up"]).expect(0);
     every_service_is_ready(checkout);
+}
+
+fn single_services_can_be_read_entered_and_restarted(checkout: &Checkout) {
+    let last = checkout.xtask(&["dev-logs", "temporal-history", "--no-follow", "--tail", "1"]).expect(0).out;
+    assert_eq!(last.trim().lines().count(), 1, "{last}");
+    checkout.xtask(&["dev-exec", "loki", "--", "/no/such/program"]).expect(1);
+    let before = engine::lives(&checkout.project);
+    checkout.xtask(&["dev-restart", "loki"]).expect(0);
+    assert_eq!(engine::changed(&before, &engine::lives(&checkout.project)), ["loki"]);
 }
 
 /// A container of somebody else's project.

@@ -4,3 +4,4 @@ mod failures;
 mod lifecycle;
 mod neighbours;
 mod schema;
+mod signals;
