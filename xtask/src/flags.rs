@@ -243,6 +243,11 @@ xflags::xflags! {
             /// Print JSON (`schemaVersion` 1) instead of a table.
             optional --json
         }
+        /// Compare the repository with itself: compose files, variables, configurations, dashboards, documents.
+        cmd check {
+            /// Write what is generated: the table of panels.
+            optional --fix
+        }
         /// Measure the everyday commands.
         cmd bench {}
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.
@@ -260,7 +265,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
-    ("Build and test", &["dev-build", "test", "bench"]),
+    ("Build and test", &["dev-build", "check", "test", "bench"]),
 ];
 
 /// The generated help of every command, which [`crate::help`] cuts up.

@@ -3,6 +3,7 @@
 mod aws;
 mod aws_errors;
 mod bench;
+mod check;
 mod checkouts;
 mod confirm;
 mod containers;
@@ -104,6 +105,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Doctor(it) => it.run(&sh),
         XtaskCmd::Render(it) => it.run(&sh),
         XtaskCmd::Schema(it) => it.run(&sh),
+        XtaskCmd::Check(it) => it.run(&sh),
         XtaskCmd::Bench(it) => it.run(&sh),
         XtaskCmd::EnvCheck(it) => it.run(&sh),
         XtaskCmd::EnvInit(it) => it.run(&sh),

@@ -272,25 +272,6 @@ mod tests {
     }
 
     #[test]
-    fn the_example_holds_every_variable_in_order_with_its_default_and_one_line_of_meaning() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev/.env.example");
-        let text = files::read(&path).unwrap().unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        let is_variable = |it: &&str| {
-            it.trim_start_matches('#').split_once('=').is_some_and(|(name, _)| variables::find(name).is_some())
-        };
-        let listed: Vec<usize> = (0..lines.len()).filter(|&i| is_variable(&lines[i])).collect();
-        assert_eq!(listed.len(), variables::ALL.len());
-        for (variable, i) in variables::ALL.iter().zip(listed) {
-            match variable.default {
-                Some(default) => assert_eq!(lines[i], format!("#{}={default}", variable.name)),
-                None => assert!(lines[i].starts_with(&format!("{}=<", variable.name)), "{}", lines[i]),
-            }
-            assert!(lines[i - 1].starts_with("# "), "{}", lines[i]);
-        }
-    }
-
-    #[test]
     fn a_hostile_value_is_shown_short_and_escaped() {
         let settings = resolve(true, &format!("TEMPORAL_LOG_LEVEL=\"\u{1b}[31m{}\"", "x".repeat(100_000)), &[]);
         let text = &settings.problems[0].text;

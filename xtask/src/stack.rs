@@ -36,6 +36,9 @@ const FAKE_AWS: &str = "dev/.rendered/aws";
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount.
 pub const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
+/// What the compose files may refer to beside the variables of `dev/.env`.
+pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+
 /// One service of the compose files.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -388,6 +391,14 @@ mod tests {
         ] {
             assert_eq!(project_name(Path::new(folder)), name);
         }
+    }
+
+    #[test]
+    fn the_files_may_refer_to_the_variables_and_to_what_is_derived() {
+        let environment = stack(true, 0).environment;
+        let mut expected: Vec<&str> = variables::ALL.iter().map(|it| it.name).chain(DERIVED.iter().copied()).collect();
+        expected.sort_unstable();
+        assert_eq!(environment.keys().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -1,0 +1,148 @@
+//! A command line that somebody is told to type: the command exists, and so do its flags and the services it names.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use regex::Regex;
+
+use crate::help;
+
+/// What is wrong with a command line, and what to do.
+pub type Wrong = (String, String);
+
+static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[a-z][a-z0-9-]*\*?$").expect("a pattern"));
+
+/// Commands whose arguments are services.
+const TAKE_SERVICES: &[&str] = &["dev-up", "dev-logs", "dev-restart", "dev-exec"];
+
+/// Each text after `cargo xtask ` in a line, up to what ends a command there.
+pub fn mentioned(line: &str) -> impl Iterator<Item = &str> {
+    line.split("cargo xtask ").skip(1).map(|it| {
+        let end = it.find(['`', '"', '\'', ')', '\\']).unwrap_or(it.len());
+        &it[..end]
+    })
+}
+
+/// What is wrong with a command line, from the command's name on. Words in capitals and in braces stand for others. The
+/// names of services are looked at where they are given: prose may follow a command that is not set off as code.
+pub fn check(line: &str, services: Option<&[&str]>) -> Vec<Wrong> {
+    let mut words = line.split_whitespace().map(clean).take_while(|it| !ends(it));
+    let Some(name) = words.next().filter(|it| WORD.is_match(it)) else { return Vec::new() };
+    if let Some(prefix) = name.strip_suffix('*') {
+        let any = help::names().any(|it| it.starts_with(prefix));
+        return if any { Vec::new() } else { vec![(format!("no command begins with `{prefix}`"), list())] };
+    }
+    let Some(flags) = flags(name) else {
+        let remedy = help::suggest(name, help::names()).map_or_else(list, |it| format!("is `{it}` meant?"));
+        return vec![(format!("there is no command `{name}`"), remedy)];
+    };
+    let mut wrong = Vec::new();
+    while let Some(word) = words.next() {
+        if word.starts_with('-') {
+            let flag = word.split('=').next().unwrap_or(word);
+            match flags.get(flag) {
+                Some(takes_value) if *takes_value && !word.contains('=') => _ = words.next(),
+                Some(_) => {}
+                None => {
+                    let hint = help::suggest(flag, flags.keys().map(String::as_str));
+                    let remedy = hint
+                        .map_or(format!("`cargo xtask {name} --help` lists them"), |it| format!("is `{it}` meant?"));
+                    wrong.push((format!("`{name}` has no flag `{flag}`"), remedy));
+                }
+            }
+        } else if let Some(services) = services
+            && TAKE_SERVICES.contains(&name)
+            && WORD.is_match(word)
+            && !services.contains(&word)
+        {
+            let hint = help::suggest(word, services.iter().copied());
+            let remedy = hint.map_or(format!("they are {}", services.join(", ")), |it| format!("is `{it}` meant?"));
+            wrong.push((format!("there is no service `{word}`"), remedy));
+        }
+    }
+    wrong
+}
+
+/// Whether this is a command's name, or the beginning of several with a `*`.
+pub fn is_name(word: &str) -> bool {
+    help::names().any(|it| it == word || word.strip_suffix('*').is_some_and(|start| it.starts_with(start)))
+}
+
+fn list() -> String {
+    "`cargo xtask` lists the commands".to_owned()
+}
+
+/// A word without the brackets of a synopsis and the punctuation of a sentence.
+fn clean(word: &str) -> &str {
+    word.trim_matches(['[', ']', ',', ';', ':', '(', ')', '.', '…'])
+}
+
+/// What follows is for another program.
+fn ends(word: &str) -> bool {
+    matches!(word, "--" | "|" | "||" | "&&" | "&" | ">" | "#") || word.starts_with("2>")
+}
+
+/// The flags of a command, from its help, each with whether it takes a value; `None` where there is no such command.
+fn flags(name: &str) -> Option<BTreeMap<String, bool>> {
+    let help = help::command(name)?;
+    let mut all: BTreeMap<String, bool> = [("--help", false), ("-h", false)].map(|(it, v)| (it.to_owned(), v)).into();
+    for line in help.lines().filter_map(|it| it.strip_prefix("    ")).filter(|it| it.starts_with('-')) {
+        let (names, value) = line.split_once(" <").map_or((line, false), |(names, _)| (names, true));
+        all.extend(names.split(", ").map(|it| (it.trim().to_owned(), value)));
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SERVICES: Option<&[&str]> = Some(&["grafana", "copilot-api"]);
+
+    #[test]
+    fn command_lines_that_can_be_typed_are_let_pass() {
+        for line in [
+            "dev-up --local --timeout 5 grafana",
+            "dev-up [SERVICE…] [--local] [--port-offset N]",
+            "dev-up --timeout=5 && frobnicate --x",
+            "dev-exec grafana -- psql --no-such",
+            "dev-* ",
+            "COMMAND --help",
+            "{name} --help",
+            "dev-logs --tail 5 copilot-api | less --x",
+            "--help",
+            "",
+        ] {
+            assert_eq!(check(line, SERVICES), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn each_slip_is_named_with_what_was_meant() {
+        for (line, text, remedy) in [
+            ("dev-pu --local", "there is no command `dev-pu`", "is `dev-up` meant?"),
+            ("dev-up --lokal", "`dev-up` has no flag `--lokal`", "is `--local` meant?"),
+            ("dev-logs grafna", "there is no service `grafna`", "is `grafana` meant?"),
+            ("up-*", "no command begins with `up-`", "`cargo xtask` lists the commands"),
+        ] {
+            assert_eq!(check(line, SERVICES), [(text.to_owned(), remedy.to_owned())], "{line}");
+        }
+        assert_eq!(check("dev-up adds this", None), []);
+    }
+
+    #[test]
+    fn a_command_ends_where_its_quotes_end() {
+        let all: Vec<_> = mentioned("say `cargo xtask render` and (\"cargo xtask schema --only x\")").collect();
+        assert_eq!(all, ["render", "schema --only x"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_line_makes_the_check_panic(line in "\\PC*|(cargo xtask |dev-up |--|[a-z*=\\[\\]`-]){0,20}") {
+            mentioned(&line).for_each(|it| _ = check(it, SERVICES));
+            _ = check(&line, SERVICES);
+        }
+    }
+}
