@@ -8,8 +8,9 @@ use xshell::{Shell, cmd};
 
 use crate::{
     engine::{self, ANSWER, Image},
+    generated::{DIGESTS_LABEL, digests},
     process,
-    stack::{DIGESTS_LABEL, Stack, digests},
+    stack::Stack,
 };
 
 /// One container of the project.
@@ -34,7 +35,7 @@ pub struct Container {
     pub started_at: String,
     /// Compose's hash of the configuration that it was made from.
     pub config_hash: String,
-    /// What it mounted from the repository when it was made, as [`crate::stack::digests`] spells it.
+    /// What it mounted from the repository when it was made, as [`crate::generated::digests`] spells it.
     pub digests: String,
     /// The folder of the compose file that it was made from.
     pub working_dir: String,

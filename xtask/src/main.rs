@@ -27,6 +27,7 @@ mod failure;
 mod files;
 mod finding;
 mod flags;
+mod generated;
 mod help;
 mod infra_apply;
 mod infra_destroy;

@@ -1,15 +1,16 @@
 //! `cargo xtask schema`: five steps, each repeatable, each attempted whatever became of the others.
 
+mod applied;
 pub mod database;
 pub mod dialect;
 pub mod plan;
 pub mod search;
 pub mod source;
 mod sql;
+mod steps;
 
 use std::{
     fmt::Write,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -18,27 +19,20 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    checkouts::{COPILOT, TEMPORAL},
     confirm::confirm,
     exit::{FAILED, exit, prerequisites},
-    files,
-    finding::Finding,
     flags::{self, Step},
     interrupt, lock,
     mode::Mode,
-    preflight, process,
+    preflight,
     settings::Settings,
     stack::{Service, Stack},
     term,
 };
 
-use database::Database;
-use dialect::Dialect;
-use source::Schema;
-
-/// What was applied to which database, from the workspace root.
-const APPLIED: &str = "dev/.rendered/schema-applied";
-const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
+use applied::remember;
+pub use applied::{is_current, missing_checkouts};
+use steps::{Context, SQL_STEPS, apply, dry_run, steps_of};
 
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,17 +61,6 @@ pub struct Report {
     pub step: Step,
     pub outcome: Outcome,
     pub took: Duration,
-}
-
-/// What the steps need to know.
-pub struct Context<'a> {
-    pub sh: &'a Shell,
-    pub stack: &'a Stack,
-    pub settings: &'a Settings,
-    pub temporal: Option<PathBuf>,
-    pub copilot: Option<PathBuf>,
-    /// Drop what the step owns before it is made anew.
-    pub overwrite: bool,
 }
 
 impl flags::Schema {
@@ -122,7 +105,7 @@ impl flags::Schema {
             |step| apply(&context, step),
             |it| {
                 if !quiet {
-                    term::say(&line(it));
+                    term::out(&(line(it) + "\n"));
                 }
             },
         );
@@ -154,60 +137,6 @@ pub fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Ser
 pub fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
     let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
     steps_of(services).into_iter().map(|it| dry_run(&context, it)).collect()
-}
-
-/// The SQL steps that these services wait for.
-fn steps_of(services: &[&Service]) -> Vec<Step> {
-    let any = |names: &[&str]| services.iter().any(|it| names.contains(&it.name.as_str()));
-    let wanted = [
-        (Step::TemporalMonitored, any(&["temporal-history"])),
-        (Step::TemporalCopilot, any(&["copilot-temporal"])),
-        (Step::CopilotApp, any(&["copilot-worker", "copilot-api"])),
-    ];
-    wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(step, _)| step).collect()
-}
-
-/// The checkouts that [`bring_up`] would miss. One whose schema was applied before has nothing new where it is gone.
-pub fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
-    let applied = sh.read_file(APPLIED).unwrap_or_default();
-    let was_applied = |step: &Step| {
-        let start = format!("{} {} ", step.as_str(), database(&context, *step).host);
-        applied.lines().any(|it| it.starts_with(&start))
-    };
-    let pending = steps_of(services).into_iter().filter(|it| !was_applied(it));
-    let mut missing: Vec<String> =
-        pending.filter_map(|it| checkout(&context, it).err()).map(|it| it.to_string()).collect();
-    missing.dedup();
-    missing
-}
-
-/// Whether the checkouts hold what was applied last, to these databases. A checkout that is gone has nothing new.
-pub fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
-    let applied = sh.read_file(APPLIED).unwrap_or_default();
-    SQL_STEPS.iter().all(|it| fingerprint(&context, *it).is_none_or(|line| applied.lines().any(|it| it == line)))
-}
-
-/// Notes what was applied, so that a `dev-up` which changes nothing need not ask the databases.
-fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> {
-    let path = context.sh.current_dir().join(APPLIED);
-    let before = files::read(&path)?.unwrap_or_default();
-    let mut lines: Vec<String> = before.lines().map(str::to_owned).collect();
-    for report in reports {
-        lines.retain(|it| it.split(' ').next() != Some(report.step.as_str()));
-        if !matches!(report.outcome, Outcome::Failed(_)) {
-            lines.extend(fingerprint(context, report.step));
-        }
-    }
-    files::replace(&path, &(lines.join("\n") + "\n"), 0o644)?;
-    Ok(())
-}
-
-/// A step, its database and its schema in one line; `None` where there is no schema to be read.
-fn fingerprint(context: &Context<'_>, step: Step) -> Option<String> {
-    let schema = if SQL_STEPS.contains(&step) { schema(context, step).ok()? } else { return None };
-    Some(format!("{} {} {:x}", step.as_str(), database(context, step).host, md5::compute(schema.text())))
 }
 
 /// Attempts every step, in order, whatever became of the others; `each` sees each report at once.
@@ -266,74 +195,6 @@ fn to_json(reports: &[Report]) -> serde_json::Value {
         })
         .collect();
     json!({ "schemaVersion": 1, "steps": steps })
-}
-
-/// Performs one step.
-///
-/// # Errors
-/// The cause and the remedy, as text.
-pub fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
-    match index(context, step) {
-        Some(index) => search::apply(context.sh, context.stack, &index, context.overwrite),
-        None => {
-            let schema = schema(context, step)?;
-            let database = database(context, step);
-            database::apply(context.sh, &database, &schema, context.overwrite)
-        }
-    }
-}
-
-fn dry_run(context: &Context<'_>, step: Step) -> String {
-    let mut out = format!("# {}\n", step.as_str());
-    match index(context, step) {
-        Some(index) => {
-            for command in search::commands(context.sh, context.stack, &index, context.overwrite) {
-                _ = writeln!(out, "{}", process::line(&command));
-            }
-        }
-        None => {
-            let input = schema(context, step).map_or_else(|e| format!("# {e:#}"), |it| it.summary());
-            _ = writeln!(out, "# reads the catalogue, then sends what is missing of {input}");
-            let command = database(context, step).psql(context.sh, None);
-            _ = writeln!(out, "{}", process::line(&command));
-        }
-    }
-    out
-}
-
-/// The index of an Elasticsearch step.
-fn index(context: &Context<'_>, step: Step) -> Option<String> {
-    let name = match step {
-        Step::EsMonitored => "TEMPORAL_ELASTICSEARCH_INDEX",
-        Step::EsCopilot => "COPILOT_ELASTICSEARCH_INDEX",
-        _ => return None,
-    };
-    Some(context.settings.get(name).to_owned())
-}
-
-/// What a SQL step applies.
-fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
-    let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
-    let checkout = checkout(context, step).map_err(|it| anyhow::anyhow!("{it}"))?;
-    if step == Step::CopilotApp { source::copilot(&checkout, dialect) } else { source::temporal(&checkout, dialect) }
-}
-
-/// The checkout that a SQL step reads.
-fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
-    if step == Step::CopilotApp {
-        COPILOT.find(context.sh, context.settings, context.copilot.as_ref())
-    } else {
-        TEMPORAL.find(context.sh, context.settings, context.temporal.as_ref())
-    }
-}
-
-/// Where a SQL step applies it.
-fn database<'a>(context: &Context<'a>, step: Step) -> Database<'a> {
-    let (service, host) = match step {
-        Step::TemporalMonitored => ("dsql-monitored", "TEMPORAL_SQL_HOST"),
-        _ => ("dsql-copilot", "COPILOT_DSQL_HOST"),
-    };
-    Database { stack: context.stack, settings: context.settings, service, host: context.settings.get(host) }
 }
 
 #[cfg(test)]

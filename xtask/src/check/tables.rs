@@ -32,7 +32,7 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
     match of("variable") {
         Some(table) => found.extend(all_variables(file, table)),
         None => {
-            found.push(file.finding(None, "it has no table of variables", "add one: | variable | default | meaning |"))
+            found.push(file.finding(None, "it has no table of variables", "add one: | variable | default | meaning |"));
         }
     }
     let volumes: BTreeSet<String> = repo.services().flat_map(|(_, _, node)| compose::named_volumes(node)).collect();

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     flags::Cluster,
+    generated::DERIVED,
     help, render,
-    stack::DERIVED,
     variables::{self, ALL, Kind, Variable},
 };
 
