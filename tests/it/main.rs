@@ -1,11 +1,13 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
+mod commands;
 mod dashboards;
 mod env;
 mod infra;
 mod kb;
 mod paths;
 mod preflight;
+mod render;
 mod support;
 mod terraform;
 mod usage;
