@@ -1,11 +1,16 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
+mod commands;
+mod compose;
 mod dashboards;
 mod env;
 mod infra;
 mod kb;
+mod output;
 mod paths;
 mod preflight;
+mod render;
 mod support;
 mod terraform;
 mod usage;
+mod variables;

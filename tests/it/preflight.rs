@@ -13,6 +13,8 @@ use tests::{
 const NO_ENGINE: &str =
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
 
+const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
+
 fn dev_up(fakes: &Fakes, arguments: &[&str]) -> Outcome {
     let offset = fakes.checkout.offset.to_string();
     fakes.xtask(&[&["dev-up", "--port-offset", &offset][..], arguments].concat())
@@ -38,83 +40,92 @@ fn expect(fakes: &Fakes, refused: Outcome, findings: &[&str]) {
 #[test]
 fn each_finding_alone_names_its_remedy() {
     type Prepare = fn(&Fakes);
-    let table: [(&str, Prepare, &str); 16] = [
+    let table: [(&str, Prepare, &[&str]); 17] = [
         (
             "no docker",
             |it| it.remove("docker"),
-            "`docker` is not on PATH; install Docker Engine or Docker Desktop: https://",
+            &["`docker` is not on PATH\n    ", "https://docs.docker.com/get-docker/"],
         ),
         (
             "no engine",
             |it| it.tell("no-engine", NO_ENGINE),
-            "no Docker engine answers at unix:///var/run/docker.sock (context default): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n    start Docker Desktop, Colima or the service",
+            &[
+                "no Docker engine answers at unix:///var/run/docker.sock (default socket): Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n    ",
+            ],
         ),
         (
             "no permission",
             |it| it.tell("no-engine", "permission denied while trying to connect to the Docker daemon socket"),
-            "add yourself to the group that owns the socket",
+            &["no Docker engine answers at ", ": permission denied while trying"],
         ),
         (
             "no compose",
             |it| it.tell("no-compose", ""),
-            "Docker has no Compose v2\n    install the Compose plugin: https://",
+            &["Docker has no Compose: `docker compose version` fails\n    mkdir -p ~/.docker/cli-plugins && "],
         ),
         (
             "an old compose",
             |it| it.tell("compose-version", "2.23.3\n"),
-            "Compose 2.23.3 is too old: 2.24 or newer is needed",
+            &["Compose 2.23.3 is too old: 2.24 or newer is needed\n    mkdir -p ~/.docker/cli-plugins && "],
         ),
         (
             "no Temporal image",
             |it| it.tell("missing-images", "temporal-dsql-runtime:test\n"),
-            "the image temporal-dsql-runtime:test is not there\n    `cargo xtask dev-build temporal` builds it",
+            &["the image temporal-dsql-runtime:test is not there\n    cargo xtask dev-build temporal"],
         ),
         (
             "no Copilot image",
             |it| it.tell("missing-images", "temporal-sre-copilot:dev\n"),
-            "the image temporal-sre-copilot:dev is not there\n    `cargo xtask dev-build copilot` builds it",
+            &["the image temporal-sre-copilot:dev is not there\n    cargo xtask dev-build copilot"],
         ),
         (
             "an image for another processor",
             |it| it.tell("foreign-images", "grafana/loki:3.7.6\n"),
-            "the image grafana/loki:3.7.6 is for s390x, and arm64 is wanted\n    `docker pull --platform linux/arm64 grafana/loki:3.7.6`",
+            &[
+                "the image grafana/loki:3.7.6 is for s390x, and arm64 is wanted\n    docker pull --platform linux/arm64 grafana/loki:3.7.6",
+            ],
         ),
         (
             "an invalid variable",
             |it| it.add_to_env("TEMPORAL_LOG_LEVEL=loud\n"),
-            "`TEMPORAL_LOG_LEVEL` is `loud` (dev/.env, line 1): expected `debug` or `info` or `warn` or `error`",
+            &["`TEMPORAL_LOG_LEVEL` is `loud` (dev/.env, line 1): expected `debug` or `info` or `warn` or `error`"],
         ),
         (
             "an impossible project name",
             |it| it.add_to_env("COMPOSE_PROJECT_NAME=My Project\n"),
-            "`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters",
+            &["`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters"],
         ),
-        ("a broken line", |it| it.add_to_env("# one\nA B\n"), "dev/.env, line 2: `A B` is not `NAME=value`"),
+        ("a broken line", |it| it.add_to_env("# one\nA B\n"), &["dev/.env, line 2: `A B` is not `NAME=value`"]),
         (
             "a misspelt placeholder",
-            |it| {
-                it.checkout.edit(
-                    "dev/docker/persistence-dsql-elasticsearch.template.yaml",
-                    "$TEMPORAL_LOG_LEVEL",
-                    "$TEMPORAL_LOG_LEVL",
-                );
-            },
-            "`$TEMPORAL_LOG_LEVL` in dev/docker/persistence-dsql-elasticsearch.template.yaml is not a variable; did you mean `$TEMPORAL_LOG_LEVEL`?",
+            |it| it.checkout.edit(TEMPLATE, "$TEMPORAL_LOG_LEVEL", "$TEMPORAL_LOG_LEVL"),
+            &[
+                "`$TEMPORAL_LOG_LEVL` in dev/docker/persistence-dsql-elasticsearch.template.yaml is not a variable; did you mean `$TEMPORAL_LOG_LEVEL`?",
+            ],
         ),
         (
             "a deleted template",
-            |it| delete(it, "dev/docker/persistence-dsql-elasticsearch.template.yaml"),
-            "`git checkout -- dev/docker/persistence-dsql-elasticsearch.template.yaml` brings it back",
+            |it| delete(it, TEMPLATE),
+            &["`git checkout -- dev/docker/persistence-dsql-elasticsearch.template.yaml` brings it back"],
         ),
         (
             "a deleted configuration",
             |it| delete(it, "dev/config/loki.yaml"),
-            "dev/config/loki.yaml, which loki mounts, is missing\n    `git checkout -- dev/config/loki.yaml` brings it back",
+            &["dev/config/loki.yaml, which loki mounts, is missing\n    git checkout -- dev/config/loki.yaml"],
+        ),
+        (
+            "a deleted folder that several services mount",
+            |it| fs::remove_dir_all(it.checkout.root.join("dev/dynamicconfig")).unwrap(),
+            &[
+                "dev/dynamicconfig, which ",
+                "temporal-history, ",
+                "copilot-temporal mount, is missing\n    git checkout -- dev/dynamicconfig",
+            ],
         ),
         (
             "a deleted compose file",
             |it| delete(it, "dev/docker-compose.local.yml"),
-            "dev/docker-compose.local.yml is missing: `git checkout -- dev/docker-compose.local.yml` brings it back",
+            &["dev/docker-compose.local.yml is missing: `git checkout -- dev/docker-compose.local.yml` brings it back"],
         ),
         (
             "another checkout's project",
@@ -122,14 +133,18 @@ fn each_finding_alone_names_its_remedy() {
                 it.tell("running", "loki\n");
                 it.tell("working-dir", "/elsewhere/dev\n");
             },
-            "is that of another checkout, /elsewhere/dev\n    set COMPOSE_PROJECT_NAME to another name in dev/.env",
+            &["is that of another checkout, /elsewhere/dev\n    echo COMPOSE_PROJECT_NAME="],
         ),
     ];
     for (title, prepare, finding) in table {
         println!("{title}");
         let fakes = Fakes::with_checkouts();
         prepare(&fakes);
-        expect(&fakes, dev_up(&fakes, &["--local"]), &[finding]);
+        let refused = dev_up(&fakes, &["--local"]);
+        for part in finding {
+            assert!(refused.err.contains(part), "`{part}` is not in\n{}", refused.err);
+        }
+        expect(&fakes, refused, &finding[..1]);
     }
 }
 
@@ -137,7 +152,7 @@ fn each_finding_alone_names_its_remedy() {
 fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_schema_is_wanted() {
     let fakes = Fakes::new();
     let beside = fakes.checkout.root.with_file_name("temporal-dsql");
-    let clone = format!("git clone https://github.com/iw/temporal {}\n", beside.display());
+    let clone = format!("git clone https://github.com/iw/temporal {}  # or name one", beside.display());
     let refused = dev_up(&fakes, &["--local"]);
     assert!(refused.err.contains("TEMPORAL_DSQL_PATH in dev/.env") && refused.err.contains("--temporal-dsql PATH"));
     expect(&fakes, refused, &[&clone, "git clone https://github.com/iw/temporal-sre-copilot "]);
@@ -156,7 +171,7 @@ fn without_an_env_file_both_ways_out_are_named() {
     let fakes = Fakes::with_checkouts();
     fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
     let refused = dev_up(&fakes, &[]);
-    for way in ["without AWS: `cargo xtask dev-up --local`", "with AWS: "] {
+    for way in ["\n    cargo xtask dev-up --local  # needs no AWS\n", "\n    cargo xtask env-init  # makes dev/.env"] {
         assert!(refused.err.contains(way), "{}", refused.err);
     }
     expect(&fakes, refused, &["there is no dev/.env, so no Aurora DSQL cluster is known"]);
@@ -166,10 +181,7 @@ fn without_an_env_file_both_ways_out_are_named() {
     expect(
         &fakes,
         dev_up(&fakes, &[]),
-        &[
-            "`COPILOT_DSQL_HOST` is not set",
-            ".aws is no folder: it holds the AWS credentials\n    `aws configure sso` makes it",
-        ],
+        &["`COPILOT_DSQL_HOST` is not set", ".aws is no folder: it holds the AWS credentials\n    aws configure sso"],
     );
 }
 
@@ -180,13 +192,13 @@ fn a_taken_port_is_found_with_its_owner() {
     let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let refused = dev_up(&fakes, &["--local", "loki"]);
     if fakes::find("ss").is_some() || fakes::find("lsof").is_some() {
-        let owner = format!("process {0} (`kill {0}`)", std::process::id());
+        let owner = format!("process {0}\n    kill {0}  # or: cargo xtask dev-up --port-offset ", std::process::id());
         assert!(refused.err.contains(&owner), "{owner} is not in\n{}", refused.err);
     } else {
         eprintln!("the owner is not looked at: there is neither ss nor lsof");
     }
     let taken = format!("port {port}, which loki needs, is taken");
-    assert!(refused.err.contains("`--port-offset 1000` moves all ports of this stack"), "{}", refused.err);
+    assert!(refused.err.contains("cargo xtask dev-up --port-offset "), "{}", refused.err);
     expect(&fakes, refused, &[&taken]);
     dev_up(&fakes, &["--local", "mimir", "--dry-run"]).expect(0);
 }
@@ -200,7 +212,7 @@ fn everything_that_is_wrong_is_found_at_once() {
     fakes.tell("compose-version", "2.9.0\n");
     fakes.tell("missing-images", "temporal-dsql-runtime:test\ntemporal-sre-copilot:dev\n");
     fakes.add_to_env("TEMPORAL_LOG_LEVEL=loud\nTEMPORAL_HISTORY_SHARDS=0\nTEMPORAL_ELASTICSEARCH_VERSION=\n");
-    fakes.checkout.edit("dev/docker/persistence-dsql-elasticsearch.template.yaml", "$TEMPORAL_LOG_LEVEL", "$LEVEL");
+    fakes.checkout.edit(TEMPLATE, "$TEMPORAL_LOG_LEVEL", "$LEVEL");
     delete(&fakes, "dev/config/loki.yaml");
     let without_engine = [
         "`TEMPORAL_ELASTICSEARCH_VERSION` is empty (dev/.env, line 3)",
@@ -239,12 +251,11 @@ fn commands_that_need_an_engine_say_so_and_a_missing_docker_is_code_3_everywhere
     for command in commands {
         let refused = fakes.xtask(command).expect(3);
         assert!(refused.err.contains("no Docker engine answers at unix:///var/run/docker.sock"), "{}", refused.err);
-        assert!(refused.err.contains("start Docker Desktop, Colima or the service"), "{}", refused.err);
     }
     fakes.remove("docker");
     for command in commands {
         let refused = fakes.xtask(command).expect(3);
-        assert!(refused.err.contains("`docker` is not on PATH; install Docker Engine"), "{}", refused.err);
+        assert!(refused.err.contains("`docker` is not on PATH"), "{}", refused.err);
     }
     assert_eq!(fakes.calls(), [""; 0]);
     fakes.xtask(&["render", "--local"]).expect(0);

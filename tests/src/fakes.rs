@@ -21,6 +21,7 @@ const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
 const QUESTIONS: [&str; 11] = [
     "docker version ",
+    "docker info ",
     "docker context inspect ",
     "docker compose version",
     "docker buildx version",
@@ -30,7 +31,6 @@ const QUESTIONS: [&str; 11] = [
     "docker volume ls ",
     " config --hash ",
     "/_mapping",
-    " ca-certificates.crt",
 ];
 
 /// A checkout on whose PATH there is nothing but fakes.
@@ -106,6 +106,8 @@ impl Fakes {
         for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_BUILDKIT", "PGPASSWORD", "CARGO"] {
             command.env_remove(name);
         }
+        // The user's own contexts would be another engine.
+        command.env("DOCKER_CONFIG", self.checkout.home().join(".docker"));
         command.env("PATH", self.bin()).env("FAKES", &self.folder);
         command
     }

@@ -1,6 +1,10 @@
 //! Everything that can be found wrong before a container starts is found here, all of it at once.
 
-use std::{collections::BTreeSet, thread};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    thread,
+};
 
 use anyhow::Result;
 use xshell::Shell;
@@ -146,14 +150,18 @@ pub fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec
 
 /// What services mount from the repository, or from the user's home, and is not there.
 pub fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut missing = BTreeMap::<&Path, Vec<&str>>::new();
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it)) {
-            let shown = mount.display();
-            let what = format!("{shown}, which {} mounts, is missing", service.name);
-            findings.push(finding(what, format!("git checkout -- {shown}")));
+            missing.entry(mount).or_default().push(&service.name);
         }
     }
+    let describe = |(mount, names): (&Path, Vec<&str>)| {
+        let (shown, verb) = (mount.display(), if names.len() == 1 { "mounts" } else { "mount" });
+        let what = format!("{shown}, which {} {verb}, is missing", names.join(", "));
+        finding(what, format!("git checkout -- {shown}"))
+    };
+    let mut findings: Vec<Finding> = missing.into_iter().map(describe).collect();
     let aws = settings.path(&sh.current_dir(), "AWS_CONFIG_DIR");
     if !settings.local && !aws.is_dir() {
         let what = format!("{} is no folder: it holds the AWS credentials", aws.display());

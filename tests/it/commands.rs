@@ -1,0 +1,52 @@
+//! What each command runs, word for word.
+
+mod builds;
+mod lifecycle;
+mod schemas;
+
+use tests::{checkout::Outcome, fakes::Fakes};
+
+/// How `docker compose` begins before anything has been written.
+const BARE: &str = "docker compose --project-name PROJECT --file dev/docker-compose.yml";
+/// How it begins against Aurora DSQL.
+const DSQL: &str = "docker compose --project-name PROJECT --env-file dev/.rendered/compose.env \
+                    --file dev/docker-compose.yml --file dev/.rendered/docker-compose.override.yml";
+/// How it begins with `--local`.
+const LOCAL: &str = "docker compose --project-name PROJECT --env-file dev/.rendered/compose.env \
+                     --file dev/docker-compose.yml --file dev/docker-compose.local.yml \
+                     --file dev/.rendered/docker-compose.override.yml";
+/// How it begins with `--local` on an amd64 engine.
+const LOCAL_AMD64: &str = "docker compose --project-name PROJECT --env-file dev/.rendered/compose.env \
+                           --file dev/docker-compose.yml --file dev/docker-compose.local.yml \
+                           --file dev/docker-compose.amd64.yml --file dev/.rendered/docker-compose.override.yml";
+/// How `psql` goes on, wherever it runs.
+const PSQL: &str = "--username admin --dbname postgres --no-psqlrc --quiet --no-align --tuples-only \
+                    --set ON_ERROR_STOP=1 --set VERBOSITY=verbose --file -";
+
+/// Runs a command line against a stack that runs at the checkout's own ports.
+fn xtask(fakes: &Fakes, line: &str) -> Outcome {
+    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// `dev-up` on the checkout's own ports.
+fn dev_up(fakes: &Fakes, line: &str) -> Outcome {
+    xtask(fakes, &format!("dev-up --port-offset {} {line}", fakes.checkout.offset))
+}
+
+/// Checks the calls that may change something, then forgets all calls.
+#[track_caller]
+fn expect_calls(fakes: &Fakes, expected: &[String]) {
+    assert_eq!(fakes.calls(), expected);
+    fakes.forget();
+}
+
+/// Checks that what was echoed or printed shows exactly these calls, as they were made.
+#[track_caller]
+fn expect_shown(fakes: &Fakes, shown: &str, expected: &[String]) {
+    let project = &fakes.checkout.project;
+    let root = fakes.checkout.root.display().to_string();
+    let is_call = |it: &&str| ["docker ", "aws ", "cargo "].iter().any(|program| it.starts_with(program));
+    let lines = shown.lines().map(|it| it.trim_start_matches("$ ")).filter(is_call);
+    let lines: Vec<String> = lines.map(|it| it.replace(&root, "ROOT").replace(project, "PROJECT")).collect();
+    assert_eq!(lines, expected);
+}

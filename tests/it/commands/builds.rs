@@ -1,0 +1,113 @@
+use std::fs;
+
+use super::{expect_calls, expect_shown, xtask};
+use tests::fakes::Fakes;
+
+const TEMPORAL: &str = "ROOT/tests/fixtures/temporal-dsql";
+const COPILOT: &str = "ROOT/tests/fixtures/temporal-sre-copilot";
+
+/// The three builds, with BuildKit or without, and with further options.
+fn builds(buildkit: bool, options: &str, platform: &str) -> [String; 3] {
+    let docker = format!("DOCKER_BUILDKIT={} docker build --tag", u8::from(buildkit));
+    [
+        format!("{docker} temporal-dsql:latest{options} --build-arg GO_VERSION=1.25.5{platform} --file - {TEMPORAL}"),
+        format!("{docker} temporal-dsql-runtime:test{options} --file dev/docker/runtime.Dockerfile dev"),
+        format!("{docker} temporal-sre-copilot:dev{options} {COPILOT}"),
+    ]
+}
+
+#[test]
+fn each_target_builds_its_images_with_buildkit_where_the_engine_has_it() {
+    let fakes = Fakes::with_checkouts();
+    let all = builds(true, "", "");
+    for (line, expected) in [
+        ("dev-build", &all[..]),
+        ("dev-build all", &all[..]),
+        ("dev-build temporal", &all[..2]),
+        ("dev-build copilot", &all[2..]),
+    ] {
+        xtask(&fakes, line).expect(0);
+        expect_calls(&fakes, expected);
+    }
+    xtask(&fakes, "dev-build --arch amd64 --no-cache").expect(0);
+    expect_calls(&fakes, &builds(true, " --platform linux/amd64 --no-cache", ""));
+    assert!(fakes.told("dockerfile").contains("--mount=type=cache"), "BuildKit gets the cache mounts");
+}
+
+#[test]
+fn the_old_builder_is_told_the_platform_and_gets_no_mounts() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("no-buildx", "");
+    xtask(&fakes, "dev-build").expect(0);
+    expect_calls(&fakes, &builds(false, "", " --build-arg BUILDPLATFORM=linux/arm64 --build-arg TARGETARCH=arm64"));
+    let dockerfile = fakes.told("dockerfile");
+    assert!(dockerfile.contains("FROM ") && !dockerfile.contains("--mount"), "{dockerfile}");
+    xtask(&fakes, "dev-build --arch=amd64").expect(0);
+    let platform = " --build-arg BUILDPLATFORM=linux/arm64 --build-arg TARGETARCH=amd64";
+    expect_calls(&fakes, &builds(false, " --platform linux/amd64", platform));
+}
+
+#[test]
+fn a_dry_run_of_a_build_prints_it_and_builds_nothing() {
+    let fakes = Fakes::with_checkouts();
+    let printed = xtask(&fakes, "dev-build --dry-run --no-cache").expect(0).out;
+    let mut expected = builds(true, " --no-cache", "").map(|it| it.replace("DOCKER_BUILDKIT=1 ", ""));
+    expected[0] += " < dev/docker/Dockerfile";
+    expect_shown(&fakes, &printed, &expected);
+    expect_calls(&fakes, &[]);
+}
+
+#[test]
+fn a_failing_build_ends_with_code_1_shows_what_docker_said_and_builds_no_further() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("fail", "*runtime:test*\n");
+    let failed = xtask(&fakes, "dev-build").expect(1);
+    let says = "the fake fails as it was told to\nerror: `docker build --tag temporal-dsql-runtime:test \
+                --file dev/docker/runtime.Dockerfile dev` ended with exit status: 7\n";
+    assert!(failed.err.ends_with(says), "{}", failed.err);
+    expect_calls(&fakes, &builds(true, "", "")[..2]);
+}
+
+#[test]
+fn missing_and_wrong_checkouts_are_found_together_with_the_clone_that_mends_them() {
+    let fakes = Fakes::new();
+    fakes.add_to_env("TEMPORAL_SRE_COPILOT_PATH=dev\n");
+    let refused = xtask(&fakes, "dev-build").expect(3);
+    let there = fakes.checkout.root.with_file_name("temporal-dsql").display().to_string();
+    for says in [
+        &format!(
+            "there is no temporal-dsql checkout at {there}\n    git clone https://github.com/iw/temporal {there}  #"
+        ),
+        "name one that you have with TEMPORAL_DSQL_PATH in dev/.env, or with --temporal-dsql PATH",
+        "is no temporal-sre-copilot checkout: it has no Dockerfile, no packages/copilot/src/copilot/db/schema.sql",
+        "git clone https://github.com/iw/temporal-sre-copilot FOLDER",
+        "with TEMPORAL_SRE_COPILOT_PATH in dev/.env, or with --copilot PATH",
+    ] {
+        assert!(refused.err.contains(says), "`{says}` is not in\n{}", refused.err);
+    }
+    assert_eq!(refused.err.matches("\n  - ").count(), 2, "{}", refused.err);
+    xtask(&fakes, "dev-build temporal --temporal-dsql nowhere").expect(3);
+    expect_calls(&fakes, &[]);
+    xtask(&fakes, "dev-build temporal --temporal-dsql tests/fixtures/temporal-dsql").expect(0);
+    expect_calls(&fakes, &builds(true, "", "")[..2]);
+}
+
+#[test]
+fn a_checkout_without_a_go_version_is_refused() {
+    let fakes = Fakes::with_checkouts();
+    fs::write(fakes.checkout.root.join("tests/fixtures/temporal-dsql/go.mod"), "module x\n").unwrap();
+    let refused = xtask(&fakes, "dev-build temporal");
+    assert!(refused.code != 0 && refused.err.contains("go.mod has no `go 1.N` line"), "{}", refused.err);
+    expect_calls(&fakes, &[]);
+}
+
+#[test]
+fn the_tests_are_cargo_s_with_the_ignored_ones() {
+    let fakes = Fakes::new();
+    xtask(&fakes, "test").expect(0);
+    expect_calls(&fakes, &["cargo test --workspace -- --include-ignored".to_owned()]);
+    xtask(&fakes, "test -- --nocapture dotenv").expect(0);
+    expect_calls(&fakes, &["cargo test --workspace -- --include-ignored --nocapture dotenv".to_owned()]);
+    fakes.tell("fail", "cargo*\n");
+    xtask(&fakes, "test").expect(1);
+}

@@ -1,0 +1,312 @@
+use std::fs;
+
+use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_shown, xtask};
+use tests::fakes::Fakes;
+
+const STORES: &str = "elasticsearch elasticsearch-setup";
+const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker temporal-ui mimir loki alloy \
+                      grafana copilot-temporal copilot-ui";
+
+fn up(compose: &str, services: &str) -> String {
+    format!("{compose} up --detach --remove-orphans {services}")
+}
+
+fn psql(service: &str) -> String {
+    format!("{LOCAL} exec --no-TTY {service} psql --single-transaction {PSQL}")
+}
+
+fn namespace(compose: &str, service: &str) -> String {
+    format!(
+        "{compose} exec --no-TTY {service} curl --silent --output /dev/null --write-out '%{{http_code}}' \
+         --header 'Content-Type: application/json' \
+         --data '{{\"namespace\":\"default\",\"workflowExecutionRetentionPeriod\":\"86400s\"}}' \
+         http://{service}:8233/api/v1/namespaces"
+    )
+}
+
+/// A checkout for Aurora DSQL: two endpoints, an AWS directory.
+fn with_dsql() -> Fakes {
+    let fakes = Fakes::with_checkouts();
+    fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
+    fakes.add_to_env("TEMPORAL_SQL_HOST=one.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=two.dsql.eu-west-1.on.aws\n");
+    fakes
+}
+
+#[test]
+fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copilot_and_nothing_twice() {
+    let fakes = Fakes::with_checkouts();
+    let first = dev_up(&fakes, "--local").expect(0);
+    // Each database is asked what it has, then sent what is missing; the copilot's holds two schemas.
+    let expected = [
+        up(LOCAL, &format!("{STORES} dsql-monitored dsql-copilot")),
+        psql("dsql-monitored"),
+        psql("dsql-monitored"),
+        psql("dsql-copilot"),
+        psql("dsql-copilot"),
+        psql("dsql-copilot"),
+        psql("dsql-copilot"),
+        up(LOCAL, MIDDLE),
+        namespace(LOCAL, "temporal-frontend"),
+        namespace(LOCAL, "copilot-temporal"),
+        up(LOCAL, "copilot-worker copilot-api"),
+    ];
+    expect_calls(&fakes, &expected);
+    expect_shown(&fakes, &first.err, &[&expected[0], &expected[7], &expected[10]].map(Clone::clone));
+    let port = fakes.checkout.port(3000);
+    assert!(first.out.contains(&format!("http://127.0.0.1:{port}  admin / admin")), "{}", first.out);
+
+    let second = xtask(&fakes, "dev-up").expect(0);
+    expect_calls(&fakes, &[]);
+    assert_eq!((second.out, second.err), (first.out, String::new()));
+}
+
+#[test]
+fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_need() {
+    let fakes = Fakes::with_checkouts();
+    dev_up(&fakes, "--local temporal-history loki").expect(0);
+    expect_calls(
+        &fakes,
+        &[
+            up(LOCAL, &format!("{STORES} dsql-monitored")),
+            psql("dsql-monitored"),
+            psql("dsql-monitored"),
+            up(LOCAL, "temporal-history loki"),
+        ],
+    );
+    dev_up(&fakes, "--local mimir").expect(0);
+    expect_calls(&fakes, &[up(LOCAL, "mimir")]);
+}
+
+#[test]
+fn dev_up_leaves_the_schema_alone_where_it_is_told_to() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local --no-schema temporal-history").expect(0);
+    expect_calls(&fakes, &[up(LOCAL, &format!("{STORES} dsql-monitored")), up(LOCAL, "temporal-history")]);
+}
+
+#[test]
+fn dev_up_on_aurora_dsql_needs_no_stand_in() {
+    let fakes = with_dsql();
+    dev_up(&fakes, "--no-schema copilot-worker").expect(0);
+    expect_calls(
+        &fakes,
+        &[
+            up(DSQL, STORES),
+            up(DSQL, "copilot-temporal"),
+            namespace(DSQL, "copilot-temporal"),
+            up(DSQL, "copilot-worker"),
+        ],
+    );
+}
+
+#[test]
+fn dev_up_remembers_mode_offset_and_platform_and_a_flag_changes_them() {
+    let fakes = with_dsql();
+    let offset = fakes.checkout.offset.to_string();
+    let mode = || fs::read_to_string(fakes.checkout.root.join("dev/.rendered/mode.json")).unwrap();
+    dev_up(&fakes, "--local loki").expect(0);
+    expect_calls(&fakes, &[up(LOCAL, "loki")]);
+    let expected = format!("{{\n  \"local\": true,\n  \"platform\": null,\n  \"portOffset\": {offset}\n}}\n");
+    assert_eq!(mode(), expected);
+    xtask(&fakes, "dev-up mimir").expect(0);
+    expect_calls(&fakes, &[up(LOCAL, "mimir")]);
+    xtask(&fakes, "dev-ps").expect(0);
+    expect_calls(&fakes, &[format!("{LOCAL} ps --all")]);
+    xtask(&fakes, "dev-up --dsql alloy --no-schema").expect(0);
+    assert!(fakes.calls().iter().all(|it| it.starts_with(DSQL)), "{:#?}", fakes.calls());
+    fakes.forget();
+    xtask(&fakes, "dev-ps").expect(0);
+    expect_calls(&fakes, &[format!("{DSQL} ps --all")]);
+    fakes.tell("arch", "amd64\n");
+    xtask(&fakes, "dev-up --local --platform=linux/amd64 alloy --no-schema").expect(0);
+    let calls = fakes.calls();
+    assert!(calls.iter().all(|it| it.starts_with(LOCAL_AMD64)), "{calls:#?}");
+    assert!(mode().contains("\"platform\": \"linux/amd64\""), "{}", mode());
+}
+
+#[test]
+fn dev_up_adds_the_amd64_file_on_an_amd64_engine_only() {
+    let fakes = Fakes::new();
+    fakes.tell("arch", "amd64\n");
+    dev_up(&fakes, "--local loki").expect(0);
+    expect_calls(&fakes, &[up(LOCAL_AMD64, "loki")]);
+    let refused = dev_up(&fakes, "--local loki --platform linux/arm64").expect(3);
+    assert!(refused.err.contains("the image grafana/loki:3.7.6 is for amd64, and arm64 is wanted"), "{}", refused.err);
+    expect_calls(&fakes, &[]);
+}
+
+#[test]
+fn dev_up_pulls_what_is_missing_and_nothing_else() {
+    let fakes = Fakes::new();
+    fakes.tell("missing-images", "grafana/loki:3.7.6\n");
+    dev_up(&fakes, "--local loki mimir").expect(0);
+    expect_calls(&fakes, &[format!("{LOCAL} pull --policy missing loki"), up(LOCAL, "mimir loki")]);
+}
+
+#[test]
+fn dev_up_recreates_no_service_but_the_one_whose_configuration_changed() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki mimir").expect(0);
+    fakes.forget();
+    fakes.tell("changed", "loki\n");
+    let status = xtask(&fakes, "dev-status");
+    assert!(status.out.lines().any(|it| it.starts_with("loki ") && it.contains("changed")), "{}", status.out);
+    expect_calls(&fakes, &[]);
+    xtask(&fakes, "dev-up loki mimir").expect(0);
+    expect_calls(&fakes, &[up(LOCAL, "mimir loki")]);
+}
+
+#[test]
+fn dev_up_builds_first_and_only_what_the_services_are_made_from() {
+    let fakes = Fakes::with_checkouts();
+    dev_up(&fakes, "--local --build loki").expect(0);
+    expect_calls(&fakes, &[up(LOCAL, "loki")]);
+    dev_up(&fakes, "--local --build temporal-history --no-schema").expect(0);
+    let built: Vec<bool> = fakes.calls().iter().map(|it| it.contains("docker build --tag temporal-dsql")).collect();
+    assert_eq!(built, [true, true, false, false], "{:#?}", fakes.calls());
+    let refused = dev_up(&fakes, "--local --build lokii").expect(2);
+    assert!(refused.err.contains("Did you mean `loki`?"), "{}", refused.err);
+}
+
+#[test]
+fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
+    let fakes = Fakes::with_checkouts();
+    let printed = dev_up(&fakes, "--local --dry-run").expect(0);
+    let expected = [
+        up(LOCAL, &format!("{STORES} dsql-monitored dsql-copilot")),
+        psql("dsql-monitored"),
+        psql("dsql-copilot"),
+        psql("dsql-copilot"),
+        up(LOCAL, MIDDLE),
+        namespace(LOCAL, "temporal-frontend"),
+        namespace(LOCAL, "copilot-temporal"),
+        up(LOCAL, "copilot-worker copilot-api"),
+    ];
+    expect_shown(&fakes, &printed.out, &expected);
+    expect_calls(&fakes, &[]);
+    assert_eq!(printed.err, "");
+    assert!(!fakes.checkout.root.join("dev/.rendered").exists());
+
+    let printed = xtask(&fakes, "dev-down --volumes --dry-run").expect(0).out;
+    expect_shown(&fakes, &printed, &[down("--volumes")]);
+    expect_calls(&fakes, &[]);
+    assert!(!fakes.checkout.root.join("dev/.rendered").exists());
+}
+
+fn down(flags: &str) -> String {
+    let command = format!("{BARE} --file dev/docker-compose.local.yml down --remove-orphans {flags}");
+    command.trim_end().to_owned()
+}
+
+#[test]
+fn dev_down_keeps_the_data_and_with_volumes_names_them_and_asks() {
+    let fakes = Fakes::new();
+    fakes.tell("volumes", "one\ntwo\n");
+    for line in ["dev-down", "dev-down --yes"] {
+        xtask(&fakes, line).expect(0);
+        expect_calls(&fakes, &[down("")]);
+    }
+    let refused = xtask(&fakes, "dev-down --volumes").expect(5);
+    assert!(refused.err.contains("this removes the data in one, two; without a terminal"), "{}", refused.err);
+    assert!(refused.err.contains("`--yes` confirms it"), "{}", refused.err);
+    assert!(
+        fakes
+            .log()
+            .iter()
+            .any(|it| it.ends_with("docker volume ls --quiet --filter label=com.docker.compose.project=PROJECT"))
+    );
+    expect_calls(&fakes, &[]);
+    for line in ["dev-down --volumes --yes", "dev-down -y --volumes"] {
+        let done = xtask(&fakes, line).expect(0);
+        assert!(done.err.contains("this removes the data in one, two\n"), "{}", done.err);
+        expect_calls(&fakes, &[down("--volumes")]);
+    }
+    fakes.tell("volumes", "");
+    xtask(&fakes, "dev-down --volumes").expect(0);
+    expect_calls(&fakes, &[down("--volumes")]);
+}
+
+#[test]
+fn the_everyday_commands_pass_on_what_they_are_given() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki").expect(0);
+    fakes.forget();
+    for (line, expected) in [
+        ("dev-ps", "ps --all"),
+        ("dev-logs", "logs --follow"),
+        ("dev-logs loki mimir", "logs --follow loki mimir"),
+        ("dev-logs --no-follow", "logs"),
+        ("dev-logs loki --tail 5 --since 10m", "logs --follow --tail 5 --since 10m loki"),
+        ("dev-logs -n 0 --no-follow --since=2026-01-02T03:04:05Z", "logs --tail 0 --since 2026-01-02T03:04:05Z"),
+        ("dev-restart", "restart"),
+        ("dev-restart loki dsql-copilot", "restart loki dsql-copilot"),
+        ("dev-restart --build loki", "up --detach --no-deps loki"),
+        ("dev-exec loki", "exec --no-TTY loki sh"),
+        ("dev-exec dsql-copilot -- psql -U admin -c=x --help", "exec --no-TTY dsql-copilot psql -U admin -c=x --help"),
+    ] {
+        let done = xtask(&fakes, line).expect(0);
+        let expected = [format!("{LOCAL} {expected}")];
+        expect_shown(&fakes, &done.err, &expected);
+        expect_calls(&fakes, &expected);
+        assert_eq!(done.out, "", "{line}");
+    }
+    let word = "SELECT 'a  b'";
+    let done = fakes.xtask(&["dev-exec", "loki", "--", "echo", word, ""]).expect(0);
+    assert!(done.err.contains(r"echo 'SELECT '\''a  b'\''' ''"), "{}", done.err);
+    expect_calls(&fakes, &[format!("{LOCAL} exec --no-TTY loki echo '{word}' ''")]);
+}
+
+#[test]
+fn before_the_first_start_the_compose_files_are_used_as_they_are() {
+    let fakes = Fakes::new();
+    xtask(&fakes, "dev-ps").expect(0);
+    expect_calls(&fakes, &[format!("{BARE} ps --all")]);
+    xtask(&fakes, "dev-down").expect(0);
+    expect_calls(&fakes, &[down("")]);
+    let status = xtask(&fakes, "dev-status").expect(4);
+    assert_eq!(
+        status.out.matches(" stopped ").count() + status.out.matches(" stopped\n").count(),
+        15,
+        "{}",
+        status.out
+    );
+    expect_calls(&fakes, &[]);
+}
+
+#[test]
+fn dev_status_tells_services_that_are_ready_from_those_that_are_not() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki mimir").expect(0);
+    fakes.forget();
+    let status = xtask(&fakes, "dev-status --json").expect(4);
+    assert!(status.err.contains("15 of 17 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
+    let json: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!((&json["schemaVersion"], &json["mode"]), (&1.into(), &"local".into()));
+    assert_eq!(json["project"], fakes.checkout.project.as_str());
+    let services = json["services"].as_array().unwrap();
+    assert_eq!(services.len(), 17);
+    let ready: Vec<&str> =
+        services.iter().filter(|it| it["ready"] == true).map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(ready, ["mimir", "loki"]);
+    let loki = services.iter().find(|it| it["name"] == "loki").unwrap();
+    assert_eq!(loki["ports"], serde_json::json!([fakes.checkout.port(3100)]));
+    expect_calls(&fakes, &[]);
+}
+
+#[test]
+fn a_failing_child_fails_the_command_with_code_1_and_its_own_code_is_printed() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki").expect(0);
+    for (line, fails) in [
+        ("dev-ps", "*ps --all"),
+        ("dev-logs --no-follow", "*logs"),
+        ("dev-restart loki", "*restart*"),
+        ("dev-exec loki -- false", "*false"),
+        ("dev-down", "*down*"),
+    ] {
+        fakes.tell("fail", &format!("{fails}\n"));
+        let failed = xtask(&fakes, line).expect(1);
+        assert!(failed.err.contains("the fake fails as it was told to\nerror: `docker compose "), "{}", failed.err);
+        assert!(failed.err.trim_end().ends_with("ended with exit status: 7"), "{}", failed.err);
+    }
+}

@@ -1,0 +1,58 @@
+//! What `dev/.env` says reaches Compose unchanged, through the file that xtask writes for it.
+
+use std::{collections::BTreeMap, path::Path};
+
+use tests::{checkout::run, fakes::Fakes};
+
+/// Variables that hold any text on one line, and that `--local` leaves alone.
+const NAMES: [&str; 4] =
+    ["GRAFANA_ADMIN_PASSWORD", "COPILOT_KNOWLEDGE_BASE_ID", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"];
+
+/// What Compose makes of a file of variables where a compose file refers to [`NAMES`].
+fn interpolated(fakes: &Fakes, file: &Path) -> BTreeMap<String, String> {
+    let compose_file = fakes.checkout.home().join("compose.yml");
+    let refers: String = NAMES.iter().map(|it| format!("      {it}: \"${{{it}}}\"\n")).collect();
+    std::fs::write(&compose_file, format!("services:\n  a:\n    image: a\n    environment:\n{refers}")).unwrap();
+    let mut command = tests::compose(&fakes.checkout.home());
+    command.arg("--env-file").arg(file).arg("--file").arg(&compose_file).args(["config", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&run(&mut command).expect(0).out).unwrap();
+    let environment = document["services"]["a"]["environment"].as_object().unwrap();
+    // `config` prints a compose file, in which a dollar is two.
+    environment.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().replace("$$", "$"))).collect()
+}
+
+#[test]
+fn awkward_values_are_the_same_to_compose_through_xtask_and_without_it() {
+    if !tests::compose_is_there() {
+        return;
+    }
+    for values in [
+        ["plain", "with spaces  inside", "\"double $$ \\\" \\\\ quoted\"", "'single $X \\n quoted'"],
+        ["#begins with a hash", "a#b # comment", "$$HOME", "${NONE:-default}"],
+        ["it's", "$GRAFANA_ADMIN_PASSWORD", "say \"hi\"", "back\\slash\\"],
+        ["\"tab\\tand\\a\"", "日本 ✓", "`x` !x %x% ~/x", "{\"json\": [1, 2]}"],
+        ["a=b=c", ": yaml", "\"#\"", "'$$'"],
+    ] {
+        let fakes = Fakes::new();
+        NAMES.iter().zip(values).for_each(|(name, value)| fakes.add_to_env(&format!("{name}={value}\n")));
+        let offset = fakes.checkout.offset.to_string();
+        fakes.xtask(&["dev-up", "loki", "--local", "--port-offset", &offset]).expect(0);
+        let written = interpolated(&fakes, &fakes.checkout.root.join("dev/.rendered/compose.env"));
+        assert_eq!(written, interpolated(&fakes, &fakes.checkout.root.join("dev/.env")), "{values:?}");
+        assert_eq!(written.len(), NAMES.len());
+    }
+}
+
+#[test]
+fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
+    let fakes = Fakes::new();
+    fakes.add_to_env("GRAFANA_ADMIN_PASSWORD=from the file\n");
+    let offset = fakes.checkout.offset.to_string();
+    let up = ["dev-up", "loki", "--local", "--port-offset", &offset];
+    let written = || std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/compose.env")).unwrap();
+    fakes.xtask(&up).expect(0);
+    assert!(written().contains("GRAFANA_ADMIN_PASSWORD=\"from the file\"\n"), "{}", written());
+    let mut command = fakes.command();
+    run(command.env("GRAFANA_ADMIN_PASSWORD", "from $outside").args(up)).expect(0);
+    assert!(written().contains("GRAFANA_ADMIN_PASSWORD=\"from \\$outside\"\n"), "{}", written());
+}
