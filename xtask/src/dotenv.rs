@@ -92,7 +92,11 @@ impl<'a> Reader<'a> {
     fn skip_spaces(&mut self) {
         let rest = self.rest();
         let is_space = |c: char| c != '\n' && c.is_whitespace();
-        self.advance(rest.len() - rest.trim_start_matches(is_space).len());
+        let after = rest.trim_start_matches(is_space);
+        let spaces = &rest[..rest.len() - after.len()];
+        // The carriage return of a line's end is no part of a value that is empty.
+        let end = if after.starts_with('\n') { spaces.strip_suffix('\r').unwrap_or(spaces) } else { spaces };
+        self.advance(end.len());
     }
 
     fn assignment(&mut self, lookup: &Lookup<'_>) -> Result<Option<(String, String, Range<usize>)>, String> {

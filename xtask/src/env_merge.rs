@@ -40,7 +40,7 @@ pub fn merge(text: &str, entries: &[Entry], wanted: &[(&str, &str)]) -> (String,
 }
 
 fn has_separator(text: &str, entry: &Entry) -> bool {
-    text[..entry.span.start].trim_end_matches([' ', '\t']).ends_with(['=', ':'])
+    text[..entry.span.start].trim_end().ends_with(['=', ':'])
 }
 
 /// The value as it replaces the old one: in the old one's quotes, where it can be.
@@ -49,8 +49,8 @@ fn in_place(text: &str, entry: &Entry, value: &str) -> String {
     let quote = old.chars().next().filter(|it| matches!(it, '\'' | '"'));
     match quote.filter(|_| is_plain(value)) {
         Some(quote) => format!("{quote}{value}{quote}"),
-        // Without the space, `#` would continue the value where a comment began.
-        None if is_plain(value) && text[entry.span.end..].starts_with('#') => written(value) + " ",
+        // A comment behind nothing would be taken for the value.
+        None if value.is_empty() => "\"\"".to_owned(),
         None => written(value),
     }
 }
@@ -119,8 +119,8 @@ mod tests {
             ("A: old\r\nB=1\r\n", "A: new\r\nB=1\r\n"),
             ("A=1\nA=2\nB=3\n", "A=1\nA=new\nB=3\n"),
             ("A=\n", "A=new\n"),
-            ("A=#c\n", "A=new #c\n"),
-            ("A= # c\n", "A= new # c\n"),
+            ("A=#c\n", "A=new\n"),
+            ("A= # c\n", "A= new\n"),
             ("A=\"x\"#c\n", "A=\"new\"#c\n"),
             ("A=${B:-x}\n", "A=new\n"),
         ] {
@@ -216,23 +216,16 @@ mod tests {
                 .iter()
                 .filter_map(|change| before.iter().rposition(|it| it.key == change.name))
                 .collect();
-            let without = |text: &str, entries: &[Entry], spaced: &[usize]| {
+            let without = |text: &str, entries: &[Entry]| {
                 let mut rest = text.to_owned();
                 let mut places = changed.clone();
                 places.sort_unstable_by(|a, b| b.cmp(a));
                 for i in places {
-                    let span = entries[i].span.clone();
-                    rest.replace_range(span.start..span.end + usize::from(spaced.contains(&i)), "");
+                    rest.replace_range(entries[i].span.clone(), "");
                 }
                 rest
             };
-            // A comment that stood right after an empty value is kept apart from the new one by a space.
-            let spaced: Vec<usize> = changed
-                .iter()
-                .copied()
-                .filter(|&i| text[before[i].span.end..].starts_with('#') && !result[after[i].span.end..].starts_with('#'))
-                .collect();
-            let (kept, now) = (without(&text, &before, &[]), without(&result, &after, &spaced));
+            let (kept, now) = (without(&text, &before), without(&result, &after));
             prop_assert!(now.starts_with(&kept), "{now:?} does not start with {kept:?}");
 
             // What follows is a line for each name that had none, in the file's line end.

@@ -15,17 +15,9 @@ const OPERATORS: &[&str] = &["and", "or", "unless", "bool", "offset", "atan2"];
 /// The names of the series in an expression, or in Grafana's `label_values(SERIES, LABEL)`.
 pub fn metrics_in(expr: &str) -> BTreeSet<&str> {
     let values = expr.trim().strip_prefix("label_values(").and_then(|it| it.rsplit_once(','));
-    let tokens = words(values.map_or(expr, |(series, _)| series));
-    let mut found = BTreeSet::new();
-    for (i, (word, called)) in tokens.iter().enumerate() {
-        // `sum by (le) (…)`: the aggregation is not followed by its parenthesis.
-        let aggregates = tokens.get(i + 1).is_some_and(|(it, _)| matches!(*it, "by" | "without"));
-        let number = matches!(word.to_ascii_lowercase().as_str(), "inf" | "nan");
-        if !called && !aggregates && !number && !LABELLED.contains(word) && !OPERATORS.contains(word) {
-            found.insert(*word);
-        }
-    }
-    found
+    let names = words(values.map_or(expr, |(series, _)| series));
+    let number = |it: &str| matches!(it.to_ascii_lowercase().as_str(), "inf" | "nan");
+    names.into_iter().filter(|it| !LABELLED.contains(it) && !OPERATORS.contains(it) && !number(it)).collect()
 }
 
 /// The names of Grafana's variables in an expression.
@@ -33,26 +25,29 @@ pub fn variables_in(expr: &str) -> BTreeSet<&str> {
     VARIABLE.captures_iter(expr).filter_map(|it| it.get(1).or_else(|| it.get(2))).map(|it| it.as_str()).collect()
 }
 
-/// The words outside of strings, label matchers, label lists and ranges, each with whether a parenthesis follows.
-fn words(expr: &str) -> Vec<(&str, bool)> {
-    let mut found: Vec<(&str, bool)> = Vec::new();
+/// The words outside of strings, label matchers, label lists and ranges that are no function.
+fn words(expr: &str) -> Vec<&str> {
+    let mut found = Vec::new();
     let mut rest = expr;
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '"' | '\'' | '`' => string(rest),
             '{' => braces(rest),
             '[' => rest.find(']').map_or(rest.len(), |it| it + 1),
-            '(' if found.last().is_some_and(|(it, called)| !called && LABELLED.contains(it)) => {
-                rest.find(')').map_or(rest.len(), |it| it + 1)
-            }
-            '(' => 1,
             '$' | '0'..='9' => 1 + word(&rest[1..], ".{}"),
             it if it.is_ascii_alphabetic() || it == '_' || it == ':' => {
                 let length = word(rest, "");
-                let called = rest[length..].trim_start().starts_with('(');
-                let name = &rest[..length];
-                found.push((name, called && !LABELLED.contains(&name)));
-                length
+                let (name, after) = (&rest[..length], rest[length..].trim_start());
+                let called = after.starts_with('(');
+                // `sum by (le) (…)`: an aggregation need not be followed by its parenthesis.
+                if !called && !matches!(&after[..word(after, "")], "by" | "without") {
+                    found.push(name);
+                }
+                if called && LABELLED.contains(&name) {
+                    rest.len() - after.len() + after.find(')').map_or(after.len(), |it| it + 1)
+                } else {
+                    length
+                }
             }
             other => other.len_utf8(),
         };
