@@ -2,6 +2,7 @@
 
 mod commands;
 mod compose;
+mod check;
 mod dashboards;
 mod env;
 mod infra;
