@@ -103,3 +103,76 @@ fn find(repo: &Result<Repo, Vec<Finding>>) -> Vec<Finding> {
     findings.dedup();
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{prelude::*, sample::Index};
+    use serde_yaml::Value;
+    use std::{cell::RefCell, path::Path};
+
+    /// One of the documents, by number.
+    fn document(repo: &mut Repo, number: usize) -> &mut Value {
+        let all = [
+            &mut repo.base.value,
+            &mut repo.local.value,
+            &mut repo.amd64.value,
+            &mut repo.template.value,
+            &mut repo.mimir.value,
+            &mut repo.loki.value,
+            &mut repo.sources.value,
+            &mut repo.providers.value,
+            &mut repo.dynamic.value,
+        ];
+        let count = all.len();
+        all.into_iter().nth(number % count).expect("there are documents")
+    }
+
+    /// Puts `value` somewhere below a node.
+    fn replace(node: &mut Value, way: &[Index], value: Value) {
+        let children: Vec<&mut Value> = match node {
+            Value::Mapping(it) => it.values_mut().collect(),
+            Value::Sequence(it) => it.iter_mut().collect(),
+            _ => Vec::new(),
+        };
+        match way.split_first() {
+            Some((first, rest)) if !children.is_empty() => {
+                let at = first.index(children.len());
+                replace(children.into_iter().nth(at).expect("an index below the length"), rest, value);
+            }
+            _ => *node = value,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_shape_of_a_document_makes_a_check_panic(
+            number in 0_usize..9,
+            way in proptest::collection::vec(any::<Index>(), 0..7),
+            value in prop_oneof![
+                Just("null"), Just("7"), Just("-1.5"), Just("true"), Just("[]"), Just("{}"), Just("[[]]"), Just("{7: 7}"),
+                Just("''"), Just("\"a:$ {\""), Just("127.0.0.1:99999:1"), Just("é:é"), Just("[null, 1, {source: 1}]"),
+            ],
+        ) {
+            thread_local!(static REPO: RefCell<Repo> = {
+                let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+                let mut repo = Repo::read(root).unwrap_or_else(|findings| panic!("{findings:?}"));
+                // They are texts, which have properties of their own, and take most of the time.
+                repo.sources_of_text.clear();
+                repo.docs.clear();
+                repo.dashboards.clear();
+                RefCell::new(repo)
+            });
+            REPO.with_borrow_mut(|repo| {
+                let before = document(repo, number).clone();
+                replace(document(repo, number), &way, serde_yaml::from_str(value).unwrap());
+                for check in CHECKS {
+                    check(repo).iter().for_each(|it| assert!(!it.text.is_empty() && !it.remedy.is_empty(), "{it}"));
+                }
+                *document(repo, number) = before;
+            });
+        }
+    }
+}
