@@ -128,6 +128,7 @@ fn every_port_that_loses_its_address_is_found_in_one_run() {
         .collect();
     let publishing = text.lines().filter(|it| it.trim_start().starts_with("ports:")).count();
     assert_eq!(services.len(), publishing, "{all:#?}");
+    assert!(all.iter().all(|it| it.file == COMPOSE), "nothing else follows from it: {all:#?}");
 }
 
 #[test]

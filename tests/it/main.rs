@@ -1,8 +1,8 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
+mod check;
 mod commands;
 mod compose;
-mod check;
 mod dashboards;
 mod env;
 mod infra;

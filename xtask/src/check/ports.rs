@@ -74,10 +74,10 @@ pub fn published(item: &Value) -> Result<(u16, u16), Option<(u16, u16)>> {
     }
 }
 
-/// The host ports that are published, of every service.
+/// The host ports that a service publishes, on loopback or elsewhere.
 pub fn host_ports(node: &Value) -> BTreeSet<u16> {
     let items = node.get("ports").and_then(Value::as_sequence);
-    items.into_iter().flatten().filter_map(|it| published(it).ok()).map(|it| it.0).collect()
+    items.into_iter().flatten().filter_map(|it| published(it).map_or_else(|it| it, Some)).map(|it| it.0).collect()
 }
 
 /// The ports that each service listens on, as its configuration says.
