@@ -107,7 +107,7 @@ fn an_interrupted_run_is_completed(checkout: &Checkout, whole: &str) {
 fn a_newer_schema_is_left_alone(checkout: &Checkout) {
     sql(checkout, "dsql-monitored", "UPDATE schema_version SET curr_version = '9.9'");
     let refused = checkout.xtask(&["schema", "--only", "temporal-monitored"]).expect(1);
-    assert!(refused.err.contains("9.9"), "{}", refused.err);
+    assert!(refused.out.contains("9.9"), "{refused:?}");
     assert_eq!(sql(checkout, "dsql-monitored", "SELECT curr_version FROM schema_version").trim(), "9.9");
     sql(checkout, "dsql-monitored", "UPDATE schema_version SET curr_version = '1.1'");
 }
@@ -120,7 +120,7 @@ fn an_index_without_mappings_is_found_and_mended(checkout: &Checkout) {
         engine::docker(&["exec", &id, "curl", "-sf", "-X", method, url]).expect(0);
     }
     let found = checkout.xtask(&["schema", "--only", "es-monitored"]).expect(1);
-    assert!(found.err.contains("--only es-monitored --overwrite"), "{}", found.err);
+    assert!(found.out.contains("--only es-monitored --overwrite"), "{found:?}");
     checkout.xtask(&["schema", "--only", "es-monitored", "--overwrite", "--yes"]).expect(0);
     checkout.xtask(&["schema", "--only", "es-monitored"]).expect(0);
 }
