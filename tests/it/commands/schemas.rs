@@ -48,12 +48,12 @@ fn every_step_is_attempted_in_order_though_others_fail() {
     expect_calls(&fakes, &expected);
     let steps = ["temporal-monitored", "temporal-copilot", "copilot-app", "es-monitored", "es-copilot"];
     let shown: Vec<&str> = done
-        .err
+        .out
         .lines()
         .filter_map(|it| steps.into_iter().find(|step| it.starts_with(&format!("  {step} "))))
         .collect();
-    assert_eq!(shown, steps, "{}", done.err);
-    assert!(done.err.contains("the fake fails as it was told to"), "{}", done.err);
+    assert_eq!(shown, steps, "{}", done.out);
+    assert!(done.out.contains("the fake fails as it was told to"), "{}", done.out);
     assert!(done.err.ends_with("4 of 5 schema steps failed; `cargo xtask schema` tries them again\n"), "{}", done.err);
 }
 
@@ -62,7 +62,7 @@ fn a_step_that_finds_everything_there_sends_nothing() {
     let fakes = local();
     fakes.tell("mapping", &mapping("temporal_visibility_v1_copilot_dev"));
     let done = xtask(&fakes, "schema --only es-copilot").expect(0);
-    assert!(done.err.contains("  es-copilot           already there"), "{}", done.err);
+    assert!(done.out.contains("  es-copilot           already there"), "{}", done.out);
     expect_calls(&fakes, &[]);
     xtask(&fakes, "schema --only copilot-app").expect(0);
     fakes.forget();
@@ -70,7 +70,7 @@ fn a_step_that_finds_everything_there_sends_nothing() {
     fakes.tell("catalogue", &objects);
     fakes.tell("sql", "");
     let done = xtask(&fakes, "schema --only=copilot-app").expect(0);
-    assert!(done.err.contains("  copilot-app          already there"), "{}", done.err);
+    assert!(done.out.contains("  copilot-app          already there"), "{}", done.out);
     expect_calls(&fakes, &[psql("dsql-copilot")]);
     assert!(!fakes.told("sql").contains("CREATE"), "{}", fakes.told("sql"));
 }
