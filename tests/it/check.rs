@@ -5,13 +5,13 @@ mod mutations;
 use std::{
     collections::BTreeSet,
     fs,
+    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::{Duration, Instant},
 };
 
 use mutations::{ALL, Mutation};
-use tests::checkout::{Checkout, Outcome};
+use tests::checkout::{Checkout, Outcome, run, xtask};
 
 const COMPOSE: &str = "dev/docker-compose.yml";
 
@@ -72,18 +72,15 @@ fn try_out(checkout: &Checkout, mutation: &Mutation) -> Result<(), String> {
 }
 
 #[test]
-fn this_repository_agrees_with_itself_within_a_second_and_says_so_in_one_line() {
+fn this_repository_agrees_with_itself_in_less_than_a_second_and_says_so_in_one_line() {
     let checkout = Checkout::without_engine("check");
     let outcome = checkout.xtask(&["check"]).expect(0);
     assert_eq!((outcome.out.as_str(), outcome.err.as_str()), ("The repository agrees with itself.\n", ""));
-    let run = |_| {
-        let started = Instant::now();
-        checkout.xtask(&["check"]).expect(0);
-        started.elapsed()
-    };
-    // The best of several: other tests are at work beside this one.
-    let best = (0..8).map(run).min().expect("there were runs");
-    assert!(best < Duration::from_secs(1), "{best:?}");
+    // Processor time, of the shell's children: the clock on the wall counts the other tests too.
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "TIMEFORMAT=%U; time \"$0\" check >/dev/null"]).arg(xtask());
+    let seconds = run(shell.env("CARGO_MANIFEST_DIR", checkout.root.join("xtask"))).expect(0).err;
+    assert!(seconds.trim().parse::<f64>().is_ok_and(|it| it < 1.0), "{seconds}");
 }
 
 #[test]
