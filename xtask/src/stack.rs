@@ -188,11 +188,25 @@ impl Stack {
 fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
     let text = files::read(&root.join(file))?
         .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
-    let mut document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
-    document.apply_merge().with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
+    let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
+    let document = merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
     let services =
         document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
     Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+}
+
+/// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
+///
+/// # Errors
+/// A `<<` that names no mapping.
+pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
+    loop {
+        let before = document.clone();
+        document.apply_merge()?;
+        if document == before {
+            return Ok(document);
+        }
+    }
 }
 
 fn service(name: String, node: &Value, offset: u16, environment: &BTreeMap<String, String>) -> Result<Service> {

@@ -10,7 +10,7 @@ use serde_yaml::Value as Yaml;
 use walkdir::WalkDir;
 
 use super::Finding;
-use crate::{files, render};
+use crate::{files, render, stack::merged};
 
 /// A file with what it was parsed to.
 pub struct Document<V> {
@@ -157,17 +157,6 @@ pub fn scalars(node: &Yaml, out: &mut Vec<String>) {
         }),
         Yaml::Sequence(items) => items.iter().for_each(|it| scalars(it, out)),
         scalar => out.extend(text(scalar)),
-    }
-}
-
-/// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
-fn merged(mut document: Yaml) -> Result<Yaml, serde_yaml::Error> {
-    loop {
-        let before = document.clone();
-        document.apply_merge()?;
-        if document == before {
-            return Ok(document);
-        }
     }
 }
 
