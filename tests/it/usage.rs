@@ -61,7 +61,9 @@ fn a_wrong_command_line_ends_with_code_2_says_what_is_allowed_and_runs_nothing()
 #[test]
 fn every_command_explains_itself_and_the_overview_lists_every_command() {
     let fakes = Fakes::new();
-    let overview = xtask(&fakes, "").expect(0).out;
+    let first = xtask(&fakes, "").expect(0).out;
+    let (overview, next) = first.split_once("\nNext:\n").expect("without arguments it says what to do next");
+    assert!(next.starts_with("  cargo xtask dev-up --local --yes"), "{next}");
     for asks in ["--help", "-h", "--help dev-nothing"] {
         assert_eq!(xtask(&fakes, asks).expect(0).out, overview, "{asks}");
     }

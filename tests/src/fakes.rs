@@ -1,4 +1,4 @@
-//! Stand-ins for docker, aws, cargo and terraform that write down how they are called.
+//! Stand-ins for docker, aws, cargo, git and terraform that write down how they are called.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The programs that xtask drives.
-const PROGRAMS: [&str; 4] = ["docker", "aws", "cargo", "terraform"];
+const PROGRAMS: [&str; 5] = ["docker", "aws", "cargo", "git", "terraform"];
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.

@@ -16,7 +16,8 @@ pub struct Checkout {
     pub name: &'static str,
     variable: &'static str,
     flag: &'static str,
-    url: &'static str,
+    /// Where it can be cloned from.
+    pub url: &'static str,
     /// Files by which it is recognised.
     marks: &'static [&'static str],
 }

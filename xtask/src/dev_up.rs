@@ -11,12 +11,14 @@ use xshell::Shell;
 
 use crate::{
     containers, dev_build, engine,
+    exit::{PREREQUISITE, code},
     flags::{self, Cluster},
     interrupt, lock,
     mode::Mode,
     namespaces,
     preflight::{Preflight, preflight},
     process,
+    provide::provide,
     readiness::{assess, probe},
     render, schema,
     settings::Settings,
@@ -34,7 +36,8 @@ const LAST: &[&str] = &["copilot-worker", "copilot-api"];
 
 impl flags::DevUp {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
-        let last = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
+        let last_saved = Mode::last(sh)?;
+        let last = last_saved.with(flags::mode_flag(self.local, self.dsql)?);
         let mode = Mode {
             port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
@@ -43,11 +46,16 @@ impl flags::DevUp {
         let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         if self.build {
-            let draft = Stack::load(sh, &Settings::load(sh, mode.local), mode, false)?;
-            draft.check_names(&self.service)?;
+            let (draft, _) = self.draft(sh, mode)?;
             dev_build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
         }
-        let found = preflight(sh, mode, &self.service, !self.no_schema)?;
+        let found = match preflight(sh, mode, &self.service, !self.no_schema) {
+            Err(e) if code(&e) == PREREQUISITE && !self.dry_run && self.provide(sh, mode)? => {
+                preflight(sh, mode, &self.service, !self.no_schema)?
+            }
+            other => other?,
+        };
+        say_what_switches(last_saved, mode, &found);
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));
@@ -78,6 +86,31 @@ impl flags::DevUp {
             return attach(sh, stack);
         }
         Ok(())
+    }
+}
+
+impl flags::DevUp {
+    fn draft(&self, sh: &Shell, mode: Mode) -> Result<(Stack, Settings)> {
+        let settings = Settings::load(sh, mode.local);
+        let draft = Stack::load(sh, &settings, mode, false)?;
+        draft.check_names(&self.service)?;
+        Ok((draft, settings))
+    }
+
+    /// Whether something that preflight misses has been fetched or built.
+    fn provide(&self, sh: &Shell, mode: Mode) -> Result<bool> {
+        // What cannot be read is among preflight's findings.
+        let Ok((draft, settings)) = self.draft(sh, mode) else { return Ok(false) };
+        provide(sh, &settings, &draft.closure(&self.service), self.yes)
+    }
+}
+
+/// Another database is other containers: what runs is recreated, and each database keeps its own data.
+fn say_what_switches(before: Mode, now: Mode, found: &Preflight) {
+    if before.local != now.local && !found.containers.is_empty() {
+        let (from, to) =
+            if now.local { ("Aurora DSQL", "local PostgreSQL") } else { ("local PostgreSQL", "Aurora DSQL") };
+        term::say(&format!("switching from {from} to {to}: the Temporal services and the Copilot are recreated"));
     }
 }
 

@@ -20,6 +20,8 @@ xflags::xflags! {
             optional --dsql
             /// Build the images first.
             optional --build
+            /// Clone the checkouts and build the images that are missing, without asking.
+            optional -y, --yes
             /// Give up waiting after this many seconds (default 300).
             optional --timeout secs: u64
             /// Move every host port up by this much, for a second checkout on one machine.

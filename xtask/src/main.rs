@@ -47,6 +47,7 @@ mod ports;
 mod preflight;
 mod process;
 mod project;
+mod provide;
 mod readiness;
 mod render;
 mod route;
@@ -70,7 +71,8 @@ use xshell::Shell;
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));
     if args.is_empty() {
-        term::out(&help::overview());
+        let next = shell().map_or("cargo xtask doctor", |sh| provide::next_step(&sh));
+        term::out(&format!("{}\nNext:\n  {next}\n", help::overview()));
         return ExitCode::SUCCESS;
     }
     let command = match Xtask::from_vec(args.clone()) {
@@ -92,8 +94,7 @@ fn main() -> ExitCode {
 
 fn run(command: XtaskCmd) -> anyhow::Result<()> {
     interrupt::watch()?;
-    let sh = Shell::new()?;
-    sh.change_dir(workspace_root());
+    let sh = shell()?;
     match command {
         XtaskCmd::DevUp(it) => it.run(&sh),
         XtaskCmd::DevDown(it) => it.run(&sh),
@@ -122,6 +123,13 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::KbSync(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
     }
+}
+
+/// A shell in the workspace root.
+fn shell() -> anyhow::Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(workspace_root());
+    Ok(sh)
 }
 
 /// The checkout that cargo runs us in; where the binary is started without cargo, the one that it was built in. By its

@@ -111,3 +111,29 @@ fn the_tests_are_cargo_s_with_the_ignored_ones() {
     fakes.tell("fail", "cargo*\n");
     xtask(&fakes, "test").expect(1);
 }
+
+#[test]
+fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
+    let fakes = Fakes::new();
+    let missing = "temporal-dsql-runtime:test\ntemporal-sre-copilot:dev\n";
+    fakes.tell("missing-images", missing);
+    // Nobody is there to ask: what is missing is a finding.
+    let refused = xtask(&fakes, "dev-up --local").expect(3);
+    assert!(refused.err.contains("there is no temporal-dsql checkout"), "{}", refused.err);
+    expect_calls(&fakes, &[]);
+    xtask(&fakes, "dev-up --local --yes").expect(3);
+    let beside = fakes.checkout.root.parent().unwrap().canonicalize().unwrap().display().to_string();
+    let beside = beside.replace(&fakes.checkout.project, "PROJECT");
+    let clone = |url, name| format!("git clone --depth 1 https://github.com/iw/{url} {beside}/{name}");
+    expect_calls(&fakes, &[clone("temporal", "temporal-dsql"), clone("temporal-sre-copilot", "temporal-sre-copilot")]);
+
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("missing-images", missing);
+    xtask(&fakes, "dev-up --local --yes").expect(3);
+    expect_calls(&fakes, &builds(true, "", ""));
+
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("missing-images", missing);
+    xtask(&fakes, "dev-up --local --yes --dry-run").expect(3);
+    expect_calls(&fakes, &[]);
+}
