@@ -23,6 +23,7 @@ use crate::{
 };
 
 const POLL: Duration = Duration::from_millis(500);
+const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
 /// Runs `up` and returns once all of `services` are ready.
 ///
@@ -41,7 +42,14 @@ pub fn up_and_wait(
     let mut compose = Compose::start(up())?;
     loop {
         let ended = compose.ended()?;
-        let containers = containers::list(sh, &stack.project)?;
+        let listed = containers::list(sh, &stack.project);
+        let containers = match listed {
+            Ok(it) => it,
+            Err(e) => {
+                compose.stop();
+                return Err(e.context(ENGINE_GONE));
+            }
+        };
         let find = |service: &Service| containers.iter().find(|it| it.service == service.name);
         let states: Vec<(&Service, State)> = services.iter().map(|it| (*it, assess(it, find(it), &probe))).collect();
         // While Compose is at work, what has stopped may be about to be started again.
