@@ -35,6 +35,23 @@ fn an_engine_that_stops_during_dev_up_is_named_and_the_next_run_goes_on() {
     dev_up(&fakes, &["loki"]).expect(0);
 }
 
+#[test]
+fn what_is_paused_goes_on_and_nothing_else_is_told_to() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, &["loki", "mimir"]).expect(0);
+    fakes.forget();
+    fakes.tell("paused", "loki\n");
+    dev_up(&fakes, &["loki", "mimir"]).expect(0);
+    let calls = fakes.calls();
+    let at = |words: &str| calls.iter().position(|it| it.contains(words));
+    let unpaused = at(" unpause loki").unwrap_or_else(|| panic!("{calls:#?}"));
+    assert!(calls[unpaused].ends_with(" unpause loki"), "{calls:#?}");
+    assert!(at(" up --detach").is_some_and(|it| it > unpaused), "{calls:#?}");
+    fakes.forget();
+    dev_up(&fakes, &["loki", "mimir"]).expect(0);
+    assert_eq!(fakes.calls(), [""; 0]);
+}
+
 /// A folder that is a mount of its own for as long as the value lives.
 struct Mount(PathBuf);
 
