@@ -14,9 +14,7 @@ use xshell::Shell;
 use crate::{
     containers::{self, Container},
     exit::{FAILED, NOT_READY, exit},
-    failure,
-    interrupt::{self, Tracked},
-    process,
+    failure, interrupt, process,
     readiness::{State, assess, culprits, is_hopeful, probe},
     stack::{Service, Stack},
     term::{self, Colour},
@@ -92,7 +90,6 @@ fn give_up(
 /// A running `docker compose up`.
 struct Compose {
     child: Child,
-    _tracked: Tracked,
     complaints: thread::JoinHandle<String>,
 }
 
@@ -101,9 +98,14 @@ impl Compose {
         let piped = up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let (mut child, tracked) = process::spawn(piped)?;
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        // Read to the end on a thread, so that the child never waits for a full pipe.
-        let complaints = thread::spawn(move || io::read_to_string(stderr).unwrap_or_default());
-        Ok(Compose { child, _tracked: tracked, complaints })
+        // Read to the end on a thread, so that the child never waits for a full pipe. After a signal this thread alone
+        // still notices its end: the main one waits for the question that the same signal has ended.
+        let complaints = thread::spawn(move || {
+            let text = io::read_to_string(stderr).unwrap_or_default();
+            drop(tracked);
+            text
+        });
+        Ok(Compose { child, complaints })
     }
 
     /// Whether it succeeded; `None` while it is at work.
