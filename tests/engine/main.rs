@@ -1,6 +1,7 @@
 //! The real binary, the real compose files and real containers. `tests/images/build` makes the images that these need.
 
 mod failures;
+mod faults;
 mod lifecycle;
 mod neighbours;
 mod schema;

@@ -5,6 +5,7 @@ mod commands;
 mod compose;
 mod dashboards;
 mod env;
+mod faults;
 mod infra;
 mod kb;
 mod output;

@@ -79,7 +79,7 @@ fn container(node: &Value) -> Container {
         exit_code: state["ExitCode"].as_i64().unwrap_or(0),
         oom_killed: state["OOMKilled"].as_bool().unwrap_or(false),
         restarts: node["RestartCount"].as_u64().unwrap_or(0),
-        health: text(&state["Health"]["Status"]),
+        health: health(&state["Health"]),
         health_output: checks.and_then(|it| it.last()).map_or(String::new(), |it| text(&it["Output"])),
         error: text(&state["Error"]),
         image_id: text(&node["Image"]),
@@ -87,6 +87,14 @@ fn container(node: &Value) -> Container {
         config_hash: label(node, "config-hash"),
         digests: text(&node["Config"]["Labels"][DIGESTS_LABEL]),
         working_dir: label(node, "project.working_dir"),
+    }
+}
+
+/// A pause ends the checks and makes the engine call the container unhealthy until the next one, with no check failed.
+fn health(node: &Value) -> String {
+    match node["Status"].as_str() {
+        Some("unhealthy") if node["FailingStreak"] == 0 => "starting".to_owned(),
+        _ => text(&node["Status"]),
     }
 }
 
@@ -145,6 +153,13 @@ fn what_changed(before: &str, now: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_is_unhealthy_only_where_a_check_has_failed() {
+        let of = |status: &str, failed: u64| health(&serde_json::json!({"Status": status, "FailingStreak": failed}));
+        assert_eq!([of("unhealthy", 0), of("unhealthy", 1), of("healthy", 0)], ["starting", "unhealthy", "healthy"]);
+        assert_eq!(health(&Value::Null), "");
+    }
 
     #[test]
     fn drift_names_the_file_that_changed() {

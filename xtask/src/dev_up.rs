@@ -68,6 +68,7 @@ impl flags::DevUp {
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
+            unpause(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
             for stage in stages(&services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
@@ -186,6 +187,16 @@ fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
         return Ok(());
     }
     process::run(found.stack.compose(sh).args(["pull", "--policy", "missing"]).args(names))
+}
+
+/// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
+fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+    let is_paused = |it: &&&Service| found.containers.iter().any(|c| c.service == it.name && c.status == "paused");
+    let paused: Vec<&String> = services.iter().filter(is_paused).map(|it| &it.name).collect();
+    if paused.is_empty() {
+        return Ok(());
+    }
+    process::run(found.stack.compose(sh).arg("unpause").args(paused))
 }
 
 /// The commands that would run, and what would happen between them.

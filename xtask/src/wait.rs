@@ -14,15 +14,14 @@ use xshell::Shell;
 use crate::{
     containers::{self, Container},
     exit::{FAILED, NOT_READY, exit},
-    failure,
-    interrupt::{self, Tracked},
-    process,
+    failure, interrupt, process,
     readiness::{State, assess, culprits, is_hopeful, probe},
     stack::{Service, Stack},
     term::{self, Colour},
 };
 
 const POLL: Duration = Duration::from_millis(500);
+const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
 /// Runs `up` and returns once all of `services` are ready.
 ///
@@ -41,7 +40,14 @@ pub fn up_and_wait(
     let mut compose = Compose::start(up())?;
     loop {
         let ended = compose.ended()?;
-        let containers = containers::list(sh, &stack.project)?;
+        let listed = containers::list(sh, &stack.project);
+        let containers = match listed {
+            Ok(it) => it,
+            Err(e) => {
+                compose.stop();
+                return Err(e.context(ENGINE_GONE));
+            }
+        };
         let find = |service: &Service| containers.iter().find(|it| it.service == service.name);
         let states: Vec<(&Service, State)> = services.iter().map(|it| (*it, assess(it, find(it), &probe))).collect();
         // While Compose is at work, what has stopped may be about to be started again.
@@ -84,7 +90,6 @@ fn give_up(
 /// A running `docker compose up`.
 struct Compose {
     child: Child,
-    _tracked: Tracked,
     complaints: thread::JoinHandle<String>,
 }
 
@@ -93,9 +98,14 @@ impl Compose {
         let piped = up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let (mut child, tracked) = process::spawn(piped)?;
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        // Read to the end on a thread, so that the child never waits for a full pipe.
-        let complaints = thread::spawn(move || io::read_to_string(stderr).unwrap_or_default());
-        Ok(Compose { child, _tracked: tracked, complaints })
+        // Read to the end on a thread, so that the child never waits for a full pipe. After a signal this thread alone
+        // still notices its end: the main one waits for the question that the same signal has ended.
+        let complaints = thread::spawn(move || {
+            let text = io::read_to_string(stderr).unwrap_or_default();
+            drop(tracked);
+            text
+        });
+        Ok(Compose { child, complaints })
     }
 
     /// Whether it succeeded; `None` while it is at work.
