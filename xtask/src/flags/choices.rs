@@ -1,0 +1,87 @@
+//! The types of flags whose values are checked while they are read.
+
+use std::str::FromStr;
+
+/// A choice among fixed words. `FromStr` lists them when a value is refused.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
+            /// The word a user types.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|it| it.as_str() == word).ok_or_else(|| {
+                    let allowed: Vec<String> = Self::ALL.iter().map(|it| format!("`{}`", it.as_str())).collect();
+                    format!("expected {}, got `{word}`", allowed.join(" or "))
+                })
+            }
+        }
+    };
+}
+
+choice! {
+    /// One of the two Temporal clusters.
+    Cluster { Monitored = "monitored", Copilot = "copilot" }
+}
+choice! {
+    /// One step of `schema`, in the order in which they run.
+    Step {
+        TemporalMonitored = "temporal-monitored",
+        TemporalCopilot = "temporal-copilot",
+        CopilotApp = "copilot-app",
+        EsMonitored = "es-monitored",
+        EsCopilot = "es-copilot"
+    }
+}
+choice! {
+    /// What `dev-build` builds.
+    BuildTarget { Temporal = "temporal", Copilot = "copilot", All = "all" }
+}
+choice! {
+    /// A processor architecture, in Docker's and Go's spelling.
+    Arch { Arm64 = "arm64", Amd64 = "amd64" }
+}
+choice! {
+    /// A platform, in Docker's spelling.
+    Platform { LinuxArm64 = "linux/arm64", LinuxAmd64 = "linux/amd64" }
+}
+
+impl Platform {
+    /// Its processor architecture, in Docker's spelling.
+    pub fn arch(self) -> &'static str {
+        match self {
+            Platform::LinuxArm64 => Arch::Arm64.as_str(),
+            Platform::LinuxAmd64 => Arch::Amd64.as_str(),
+        }
+    }
+}
+
+/// What is added to every host port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortOffset(pub u16);
+
+/// The highest host port of the compose file, Alloy's: an offset must not move it beyond the last one that there is.
+pub const HIGHEST_PORT: u16 = 12_345;
+
+impl FromStr for PortOffset {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let most = u16::MAX - HIGHEST_PORT;
+        let offset = word.parse().ok().filter(|it| *it <= most);
+        offset.map(PortOffset).ok_or_else(|| format!("expected a number from 0 to {most}, got `{word}`"))
+    }
+}
