@@ -2,6 +2,7 @@
 
 mod failures;
 mod faults;
+mod interruptions;
 mod lifecycle;
 mod neighbours;
 mod schema;
