@@ -77,7 +77,9 @@ fn ask(engine: &Engine, expr: &str, at: u64) -> Result<Vec<f64>, String> {
 #[test]
 #[ignore = "needs Debian's package `prometheus`: cargo test -p tests --test it -- --ignored answer"]
 fn every_query_has_an_answer_from_a_real_prometheus() {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs();
+    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs();
+    // promtool makes blocks of two hours, and now and then fails on a page that reaches into two of them.
+    let now = if clock % 7200 <= 600 { clock - clock % 7200 - 1 } else { clock };
     let dir = tempfile::tempdir().expect("a folder");
     let engine = start(dir.path(), &page::openmetrics(&known::metrics(), now - 600, now));
 
