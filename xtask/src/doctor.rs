@@ -2,6 +2,7 @@
 //!
 //! What follows from a missing thing is left out: without an engine there is no word about its memory or its images.
 
+mod cloud;
 mod files;
 mod images;
 mod machine;
@@ -111,6 +112,7 @@ fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let tasks: Vec<Task<'_>> = vec![
         Box::new(toolchain::check),
         Box::new(|sh| machine::check(sh, settings, mode, stack.as_ref())),
+        Box::new(|sh| if mode.local { Vec::new() } else { cloud::check(sh, settings) }),
         Box::new(|sh| files::check(sh, settings, stack.as_ref(), broken.as_ref())),
     ];
     thread::scope(|scope| {

@@ -21,18 +21,12 @@ const FAMILIES: [&str; 5] = ["TEMPORAL_", "COPILOT_", "DSQL_", "AWS_", "GRAFANA_
 impl flags::EnvCheck {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
         let settings = Settings::load(sh, self.local);
-        let text = files::read(&sh.current_dir().join(ENV_FILE)).unwrap_or_default();
-        let example = files::read(&sh.current_dir().join(EXAMPLE))?.unwrap_or_default();
-        let environment = |name: &str| env::var(name).ok();
-        // What cannot be read stands among the settings' problems.
-        let entries = dotenv::parse(text.as_deref().unwrap_or_default(), &environment).unwrap_or_default();
-        let samples = dotenv::parse(&example, &environment).unwrap_or_default();
-        let (findings, notes) = check(&settings, &entries, &samples);
+        let (findings, notes) = look(sh, &settings);
         for note in &notes {
             term::say(&format!("note: {note}"));
         }
-        let title = match (&text, self.local) {
-            (None, false) => format!("{ENV_FILE} is missing (`cargo xtask env-init` makes it), and without it"),
+        let title = match (sh.path_exists(ENV_FILE), self.local) {
+            (false, false) => format!("{ENV_FILE} is missing (`cargo xtask env-init` makes it), and without it"),
             _ => ENV_FILE.to_owned(),
         };
         prerequisites(&title, &findings)?;
@@ -44,7 +38,16 @@ impl flags::EnvCheck {
     }
 }
 
-/// What is wrong, and what is only worth knowing.
+/// What is wrong with the variables and their file, and what is only worth knowing.
+pub fn look(sh: &Shell, settings: &Settings) -> (Vec<String>, Vec<String>) {
+    let read = |file: &str| files::read(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
+    let environment = |name: &str| env::var(name).ok();
+    // What cannot be read stands among the settings' problems.
+    let entries = dotenv::parse(&read(ENV_FILE), &environment).unwrap_or_default();
+    let samples = dotenv::parse(&read(EXAMPLE), &environment).unwrap_or_default();
+    check(settings, &entries, &samples)
+}
+
 fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<String>, Vec<String>) {
     let placeholders: Vec<(&str, String)> = placeholders(settings, samples);
     let left = |name: Option<&'static str>| name.is_some_and(|name| placeholders.iter().any(|(it, _)| *it == name));

@@ -5,6 +5,7 @@ use xshell::Shell;
 use super::{Check, Status};
 use crate::{
     checkouts::{COPILOT, TEMPORAL},
+    env_check,
     finding::{Finding, finding},
     flags::Cluster,
     preflight, render,
@@ -25,23 +26,37 @@ pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, brok
     checks
 }
 
+/// What `dev-up` refuses fails; what only `env-check` finds is a warning.
 fn env(sh: &Shell, settings: &Settings) -> Check {
-    let mut findings = preflight::variables(sh, settings, "dev-up", true);
-    for it in findings.iter_mut().filter(|it| it.fix.is_empty()) {
-        let problem = settings.problems.iter().find(|problem| problem.text == it.what);
-        let name = problem.and_then(|it| it.name);
-        it.fix = match name.and_then(|it| settings.origin(it)) {
-            Some(Origin::Environment) => format!("unset {}", name.unwrap_or_default()),
-            _ => format!("${{EDITOR:-vi}} {ENV_FILE}"),
-        };
+    let refused = preflight::variables(sh, settings, "dev-up", true);
+    let status = if refused.is_empty() { Status::Warn } else { Status::Fail };
+    let mut findings = refused;
+    // Where there is no file, to name each variable that it would hold adds nothing.
+    if findings.iter().all(|it| it.fix.is_empty()) {
+        findings = env_check::look(sh, settings).0.into_iter().map(|it| finding(it, "")).collect();
     }
+    findings.iter_mut().filter(|it| it.fix.is_empty()).for_each(|it| it.fix = mend(settings, &it.what));
     let set = variables::ALL.iter().filter(|it| matches!(settings.origin(it.name), Some(Origin::File(_)))).count();
     let ok = if sh.path_exists(ENV_FILE) {
         format!("{ENV_FILE} is valid and sets {set} of {} variables", variables::ALL.len())
     } else {
         format!("there is no {ENV_FILE}, and nothing in it is needed")
     };
-    Check::of("env", Status::Fail, findings, ok)
+    Check::of("env", status, findings, ok)
+}
+
+/// The command that mends a variable's value, wherever it stands.
+fn mend(settings: &Settings, text: &str) -> String {
+    let of_environment = |it: &&variables::Variable| {
+        settings.origin(it.name) == Some(Origin::Environment) && text.starts_with(&format!("`{}` ", it.name))
+    };
+    match variables::ALL.iter().find(of_environment) {
+        Some(it) => format!("unset {}", it.name),
+        None if text.contains("env-sync") => {
+            format!("cargo xtask env-sync  # or by hand: ${{EDITOR:-vi}} {ENV_FILE}")
+        }
+        None => format!("${{EDITOR:-vi}} {ENV_FILE}"),
+    }
 }
 
 fn rendering(sh: &Shell, settings: &Settings) -> Check {
