@@ -4,6 +4,7 @@ mod check;
 mod commands;
 mod compose;
 mod dashboards;
+mod doctor;
 mod env;
 mod faults;
 mod infra;

@@ -1,10 +1,10 @@
-//! Stand-ins for docker, aws, cargo, git and terraform that write down how they are called.
+//! Stand-ins for docker, aws, cargo, rustc, git and terraform that write down how they are called.
 
 use std::{
     env,
     fs::{self, OpenOptions},
     io::Write,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -15,11 +15,16 @@ use crate::{
 };
 
 /// The programs that xtask drives.
-const PROGRAMS: [&str; 5] = ["docker", "aws", "cargo", "git", "terraform"];
+const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terraform"];
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 11] = [
+const QUESTIONS: [&str; 16] = [
+    " --version",
+    "git --no-optional-locks ",
+    "aws sts get-caller-identity ",
+    "aws configure export-credentials ",
+    "docker-compose version ",
     "docker version ",
     "docker info ",
     "docker context inspect ",
@@ -75,6 +80,13 @@ impl Fakes {
     fn install(&self, names: &[&str]) {
         let program = repo_root().join("tests/fixtures/fakes/program");
         names.iter().for_each(|it| symlink(&program, self.bin().join(it)).expect("cannot make a link"));
+    }
+
+    /// Puts a shell script on PATH.
+    pub fn add(&self, program: &str, script: &str) {
+        let path = self.bin().join(program);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap_or_else(|error| panic!("{program}: {error}"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("cannot make it executable");
     }
 
     /// Takes a program off PATH.
