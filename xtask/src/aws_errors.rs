@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 /// What a failure is about, by the words that the AWS CLI (both major versions) and Terraform's provider use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

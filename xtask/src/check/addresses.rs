@@ -5,7 +5,7 @@ use std::{
     sync::LazyLock,
 };
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_yaml::Value;
 
 use super::{
@@ -43,7 +43,7 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
 
 /// Each `HOST:PORT` in a text, also in bash's `/dev/tcp/HOST/PORT`. What cannot be a port is left out.
 pub fn find(text: &str) -> Vec<(String, u16)> {
-    let pair = |it: regex::Captures<'_>| {
+    let pair = |it: regex_lite::Captures<'_>| {
         let part = |a: usize, b: usize| it.get(a).or_else(|| it.get(b)).map(|it| it.as_str());
         Some((part(1, 3)?.to_owned(), part(2, 4)?.parse().ok()?))
     };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_yaml::Value;
 
 use super::{
@@ -41,8 +41,8 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 fn addresses(file: &Document<()>, at: usize, line: &str, published: &BTreeSet<u16>) -> Vec<Finding> {
-    let wrong = |it: &regex::Captures<'_>| it[2].parse().map_or(true, |port: u16| !published.contains(&port));
-    let finding = |it: regex::Captures<'_>| {
+    let wrong = |it: &regex_lite::Captures<'_>| it[2].parse().map_or(true, |port: u16| !published.contains(&port));
+    let finding = |it: regex_lite::Captures<'_>| {
         let all = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         file.finding(Some(at), format!("no service publishes `{}`", &it[0]), format!("published are {all}"))
     };

@@ -5,7 +5,7 @@ use std::{
     sync::LazyLock,
 };
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_yaml::Value;
 
 use super::{
