@@ -88,9 +88,7 @@ impl flags::DevUp {
         }
         Ok(())
     }
-}
 
-impl flags::DevUp {
     fn draft(&self, sh: &Shell, mode: Mode) -> Result<(Stack, Settings)> {
         let settings = Settings::load(sh, mode.local);
         let draft = Stack::load(sh, &settings, mode, false)?;
@@ -223,7 +221,10 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
 
 /// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
-    let password = &stack.environment["GRAFANA_ADMIN_PASSWORD"];
+    let password = match stack.environment["GRAFANA_ADMIN_PASSWORD"].as_str() {
+        "admin" => "admin",
+        _ => "what GRAFANA_ADMIN_PASSWORD says",
+    };
     let rows: [(&str, &str, u16, String); 10] = [
         ("Temporal UI, monitored", "temporal-ui", 8080, String::new()),
         ("Temporal UI, copilot", "copilot-ui", 8080, String::new()),

@@ -61,6 +61,15 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
 }
 
 #[test]
+fn dev_up_prints_grafana_s_default_password_and_no_other_one() {
+    let fakes = Fakes::with_checkouts();
+    fakes.add_to_env("GRAFANA_ADMIN_PASSWORD=hunter2\n");
+    let outcome = dev_up(&fakes, "--local grafana").expect(0);
+    assert!(outcome.out.contains("admin / what GRAFANA_ADMIN_PASSWORD says"), "{}", outcome.out);
+    assert!(!(outcome.out + &outcome.err).contains("hunter2"));
+}
+
+#[test]
 fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_need() {
     let fakes = Fakes::with_checkouts();
     dev_up(&fakes, "--local temporal-history loki").expect(0);
