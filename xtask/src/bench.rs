@@ -2,8 +2,9 @@
 
 use std::{
     env,
+    fs::File,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -25,15 +26,17 @@ impl flags::Bench {
 
         let fresh = sh.create_temp_dir()?;
         let target = fresh.path();
-        row("cargo build, nothing built yet", 1, || {
-            cmd!(sh, "{cargo} build --package xtask --target-dir {target}").into()
-        })?;
-        row("cargo build, nothing to do", RUNS, || cmd!(sh, "{cargo} build --package xtask").into())?;
-        row("--help", RUNS, || ours(&["--help"]))?;
-        row("render", RUNS, || ours(&["render", "--local", "--stdout"]))?;
+        let build = || cmd!(sh, "{cargo} build --package xtask --target-dir {target}").into();
+        row("cargo build, nothing built yet", 1, build)?;
+        File::open(sh.current_dir().join("xtask/src/main.rs"))?.set_modified(SystemTime::now())?;
+        row("cargo build, one file touched", 1, build)?;
+        row("cargo build, nothing to do", RUNS, build)?;
+        for arguments in [&["--help"][..], &["render", "--local", "--stdout"], &["check"], &["doctor"]] {
+            row(&arguments.join(" "), RUNS, || ours(arguments))?;
+        }
 
-        let stack = Stack::last(sh)?;
         if process::capture(&mut ours(&["dev-status"]))?.status.success() {
+            let stack = Stack::last(sh)?;
             let up = row("dev-up, nothing changed", RUNS, || ours(&["dev-up"]))?;
             let compose = row("docker compose up, nothing changed", RUNS, || {
                 let mut command = stack.compose(sh);
@@ -48,19 +51,21 @@ impl flags::Bench {
     }
 }
 
-/// Runs a command so many times and prints the median.
+/// Runs a command so many times and prints the median, and how the last run ended where that is no success.
 fn row(title: &str, runs: usize, command: impl Fn() -> Command) -> Result<Duration> {
     let mut times = Vec::new();
+    let mut note = String::new();
     for _ in 0..runs {
         let mut command = command();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let started = Instant::now();
         let (mut child, _tracked) = process::spawn(&mut command)?;
-        child.wait()?;
+        let status = child.wait()?;
         times.push(started.elapsed());
+        note = if status.success() { String::new() } else { format!("  ({status})") };
     }
     times.sort();
     let median = times[times.len() / 2];
-    term::out(&format!("{title:<36} {:>6} ms\n", median.as_millis()));
+    term::out(&format!("{title:<36} {:>6} ms{note}\n", median.as_millis()));
     Ok(median)
 }
