@@ -56,3 +56,26 @@ fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
     run(command.env("GRAFANA_ADMIN_PASSWORD", "from $outside").args(up)).expect(0);
     assert!(written().contains("GRAFANA_ADMIN_PASSWORD=\"from \\$outside\"\n"), "{}", written());
 }
+
+#[test]
+fn services_are_asked_for_their_health_more_often_while_they_start_where_the_engine_can_do_that() {
+    for (api, expected) in [("1.43", 0), ("1.44", 13), ("1.52", 13)] {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("api", &format!("{api}\n"));
+        let offset = fakes.checkout.offset.to_string();
+        fakes.xtask(&["dev-up", "--local", "--port-offset", &offset]).expect(0);
+        let written =
+            std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
+        assert_eq!(written.matches("healthcheck: { start_interval: 2s }").count(), expected, "{api}\n{written}");
+        if tests::compose_is_there() {
+            let mut command = tests::compose(&fakes.checkout.home());
+            let files = ["docker-compose.yml", "docker-compose.local.yml", ".rendered/docker-compose.override.yml"];
+            files.iter().for_each(|it| _ = command.arg("--file").arg(fakes.checkout.root.join("dev").join(it)));
+            let config = run(command.args(["config", "--format", "json"])).expect(0).out;
+            let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+            let loki = &config["services"]["loki"]["healthcheck"];
+            assert_eq!(loki["test"][1], "/usr/bin/loki");
+            assert_eq!(loki.get("start_interval").is_some(), expected > 0, "{loki}");
+        }
+    }
+}

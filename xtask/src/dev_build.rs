@@ -32,7 +32,7 @@ impl flags::DevBuild {
         };
         let temporal = wanted(BuildTarget::Temporal, &TEMPORAL, self.temporal_dsql.as_ref());
         let copilot = wanted(BuildTarget::Copilot, &COPILOT, self.copilot.as_ref());
-        let engine = engine::arch(sh).unwrap_or_else(|problem| {
+        let engine = engine::engine(sh).map(|it| it.arch).unwrap_or_else(|problem| {
             problems.extend((!self.dry_run).then(|| problem.to_string()));
             "ENGINE_ARCH".to_owned()
         });

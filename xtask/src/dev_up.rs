@@ -31,8 +31,8 @@ const DEFAULT_TIMEOUT: u64 = 300;
 
 /// What needs neither a schema nor a namespace, and what everything else stores its data in.
 const STORES: &[&str] = &["elasticsearch", "elasticsearch-setup", "dsql-monitored", "dsql-copilot"];
-/// What cannot start without the namespace that is registered once its cluster serves.
-const LAST: &[&str] = &["copilot-worker", "copilot-api"];
+/// What nothing else waits for, or what cannot start without the namespace that is registered once its cluster serves.
+const LAST: &[&str] = &["temporal-ui", "alloy", "grafana", "copilot-ui", "copilot-worker", "copilot-api"];
 
 impl flags::DevUp {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
@@ -126,7 +126,7 @@ enum Then {
     Nothing,
 }
 
-/// Data stores, then the clusters and observability, then what needs a namespace.
+/// Data stores, then the clusters and what keeps metrics and logs, then what looks at them.
 fn stages<'a>(services: &[&'a Service]) -> Vec<Stage<'a>> {
     let is_store = |it: &&&Service| STORES.contains(&it.name.as_str());
     let is_last = |it: &&&Service| LAST.contains(&it.name.as_str());
@@ -135,8 +135,8 @@ fn stages<'a>(services: &[&'a Service]) -> Vec<Stage<'a>> {
     let last = services.iter().filter(is_last).copied().collect();
     let all = [
         Stage { title: "data stores", services: stores, then: Then::Schema },
-        Stage { title: "clusters and observability", services: middle, then: Then::Namespaces },
-        Stage { title: "copilot", services: last, then: Then::Nothing },
+        Stage { title: "clusters, metrics and logs", services: middle, then: Then::Namespaces },
+        Stage { title: "copilot, dashboards and UIs", services: last, then: Then::Nothing },
     ];
     all.into_iter().filter(|it| !it.services.is_empty()).collect()
 }

@@ -28,12 +28,31 @@ pub struct Image {
     pub tags: Vec<String>,
 }
 
-/// The engine's architecture in Docker's spelling.
+/// An engine that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// Its architecture, in Docker's spelling.
+    pub arch: String,
+    /// Whether it can ask a starting container for its health more often than a running one. On an engine that cannot,
+    /// Compose refuses the key.
+    pub start_interval: bool,
+}
+
+impl Engine {
+    /// Reads `ARCH API`. `start_interval` came with version 1.44 of the API, in Engine 25.
+    fn parse(printed: &str) -> Engine {
+        let (arch, api) = printed.trim().split_once(' ').unwrap_or((printed.trim(), ""));
+        let minor = api.strip_prefix("1.").and_then(|it| it.parse::<u32>().ok());
+        Engine { arch: arch.to_owned(), start_interval: minor.is_some_and(|it| it >= 44) }
+    }
+}
+
+/// Asks for the engine.
 ///
 /// # Errors
 /// Docker is not installed, or no engine answers; the text says which address was tried.
-pub fn arch(sh: &Shell) -> Result<String, Finding> {
-    let mut command = Command::from(cmd!(sh, "docker version --format '{{.Server.Arch}}'"));
+pub fn engine(sh: &Shell) -> Result<Engine, Finding> {
+    let mut command = Command::from(cmd!(sh, "docker version --format '{{.Server.Arch}} {{.Server.APIVersion}}'"));
     let output = process::capture_within(&mut command, GREETING).map_err(|e| missing_docker(&e))?;
     let route = route::find();
     let Some(output) = output else {
@@ -44,7 +63,7 @@ pub fn arch(sh: &Shell) -> Result<String, Finding> {
         ));
     };
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        return Ok(Engine::parse(&String::from_utf8_lossy(&output.stdout)));
     }
     let reason = String::from_utf8_lossy(&output.stderr);
     let reason = reason.trim().lines().last().unwrap_or("no reason given");
@@ -71,7 +90,7 @@ pub fn missing_docker(error: &anyhow::Error) -> Finding {
 }
 
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
-/// [`arch`]: without it there is no Compose to speak of, and no version.
+/// [`engine`]: without it there is no Compose to speak of, and no version.
 ///
 /// # Errors
 /// What is wrong and how to mend it.
@@ -194,6 +213,22 @@ pub fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_is_known_by_its_architecture_and_by_its_api() {
+        // Podman numbers its API like itself.
+        for (printed, arch, start_interval) in [
+            ("amd64 1.44\n", "amd64", true),
+            ("arm64 1.51", "arm64", true),
+            ("arm64 1.43", "arm64", false),
+            ("amd64 5.2.1", "amd64", false),
+            ("amd64 2.44", "amd64", false),
+            ("amd64 ", "amd64", false),
+            ("", "", false),
+        ] {
+            assert_eq!(Engine::parse(printed), Engine { arch: arch.to_owned(), start_interval }, "{printed:?}");
+        }
+    }
 
     #[test]
     fn compose_versions_are_compared_as_numbers() {

@@ -32,8 +32,8 @@ pub const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 impl Stack {
-    /// Writes what Compose reads beside the committed files: the variables, each service's digest and shifted ports,
-    /// and with `--local` the throw-away AWS directory.
+    /// Writes what Compose reads beside the committed files: the variables, each service's digest, shifted
+    /// ports and quicker health checks at the start, and with `--local` the throw-away AWS directory.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -65,6 +65,9 @@ impl Stack {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
                 _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
+            }
+            if self.start_interval && service.has_health_check {
+                _ = writeln!(out, "    healthcheck: {{ start_interval: 2s }}");
             }
         }
         Ok(out)

@@ -62,27 +62,28 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
     let shells = [sh.clone(), sh.clone(), sh.clone()];
     let [for_compose, for_images, for_containers] = shells;
     let project = draft.project.clone();
-    let (arch, compose, images, containers) = thread::scope(|scope| {
+    let (engine, compose, images, containers) = thread::scope(|scope| {
         let compose = scope.spawn(move || engine::check_compose(&for_compose));
         let images = scope.spawn(move || engine::images(&for_images, &names));
         let containers = scope.spawn(move || containers::list(&for_containers, &project));
-        let arch = engine::arch(sh);
+        let engine = engine::engine(sh);
         let join = "a question to the engine does not panic";
-        (arch, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
+        (engine, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
     });
-    findings.extend(arch.as_ref().err().cloned().map(text));
+    findings.extend(engine.as_ref().err().cloned().map(text));
     findings.extend(compose.err().map(text));
     findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
-    let Ok(arch) = arch else {
+    let Ok(engine) = engine else {
         findings.extend(taken_ports(sh, &wanted, &[], mode.port_offset).into_iter().map(text));
         prerequisites("cannot start", &findings)?;
         unreachable!("there is at least the engine's finding");
     };
     let (containers, images) = (containers?, images?);
-    let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &arch))?;
+    let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &engine.arch))?;
     stack.generated = true;
+    stack.start_interval = engine.start_interval;
     findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
-    findings.extend(foreign_images(&images, &wanted, wanted_arch(mode, &arch)).into_iter().map(text));
+    findings.extend(foreign_images(&images, &wanted, wanted_arch(mode, &engine.arch)).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));
     findings.extend(taken_ports(sh, &wanted, &containers, mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;

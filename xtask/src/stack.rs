@@ -62,6 +62,9 @@ pub struct Stack {
     pub environment: BTreeMap<String, String>,
     /// Whether the files of [`Stack::write`] are there, or will be before a command runs.
     pub generated: bool,
+    /// Whether the engine can look at starting containers more often ([`engine::Engine::start_interval`]); false until
+    /// preflight has asked.
+    pub start_interval: bool,
     files: Vec<&'static str>,
 }
 
@@ -94,6 +97,7 @@ impl Stack {
             services,
             environment,
             generated,
+            start_interval: false,
             files,
         })
     }
@@ -113,8 +117,8 @@ impl Stack {
     /// # Errors
     /// As [`Stack::last`].
     pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
-        let arch = engine::arch(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
-        Stack::load(sh, settings, mode, is_amd64(mode.platform, &arch))
+        let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
+        Stack::load(sh, settings, mode, is_amd64(mode.platform, &engine.arch))
     }
 
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment

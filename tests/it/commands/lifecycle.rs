@@ -4,8 +4,8 @@ use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_s
 use tests::fakes::Fakes;
 
 const STORES: &str = "elasticsearch elasticsearch-setup";
-const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker temporal-ui mimir loki alloy \
-                      grafana copilot-temporal copilot-ui";
+const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker mimir loki copilot-temporal";
+const LAST: &str = "temporal-ui alloy grafana copilot-ui copilot-worker copilot-api";
 
 fn up(compose: &str, services: &str) -> String {
     format!("{compose} up --detach --remove-orphans {services}")
@@ -48,7 +48,7 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
         up(LOCAL, MIDDLE),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
-        up(LOCAL, "copilot-worker copilot-api"),
+        up(LOCAL, LAST),
     ];
     expect_calls(&fakes, &expected);
     expect_shown(&fakes, &first.err, &[&expected[0], &expected[7], &expected[10]].map(Clone::clone));
@@ -189,7 +189,7 @@ fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
         up(LOCAL, MIDDLE),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
-        up(LOCAL, "copilot-worker copilot-api"),
+        up(LOCAL, LAST),
     ];
     expect_shown(&fakes, &printed.out, &expected);
     expect_calls(&fakes, &[]);

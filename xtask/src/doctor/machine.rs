@@ -39,7 +39,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
     thread::scope(|scope| {
         let compose = scope.spawn(move || engine::check_compose(&for_compose));
         let buildkit = scope.spawn(move || engine::has_buildkit(&for_buildkit));
-        let engine = engine::arch(sh).and_then(|arch| Ok((ask(sh, settings, stack)?, arch)));
+        let engine = engine::engine(sh).and_then(|it| Ok((ask(sh, settings, stack)?, it.arch)));
 
         let join = "a check does not panic";
         let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
