@@ -17,8 +17,8 @@ impl flags::DevRestart {
         if self.build {
             let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
             dev_build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
-            // `restart` would start the old container again.
-            command.args(["up", "--detach", "--no-deps"]);
+            // `restart` would start the old container again, and `up` alone would leave one whose image is the same.
+            command.args(["up", "--detach", "--no-deps", "--force-recreate"]);
         } else {
             command.arg("restart");
         }

@@ -249,7 +249,7 @@ fn the_everyday_commands_pass_on_what_they_are_given() {
         ("dev-logs -n 0 --no-follow --since=2026-01-02T03:04:05Z", "logs --tail 0 --since 2026-01-02T03:04:05Z"),
         ("dev-restart", "restart"),
         ("dev-restart loki dsql-copilot", "restart loki dsql-copilot"),
-        ("dev-restart --build loki", "up --detach --no-deps loki"),
+        ("dev-restart --build loki", "up --detach --no-deps --force-recreate loki"),
         ("dev-exec loki", "exec --no-TTY loki sh"),
         ("dev-exec dsql-copilot -- psql -U admin -c=x --help", "exec --no-TTY dsql-copilot psql -U admin -c=x --help"),
     ] {
