@@ -236,6 +236,27 @@ fn dev_down_keeps_the_data_and_with_volumes_names_them_and_asks() {
 }
 
 #[test]
+fn a_volume_of_the_project_s_that_compose_has_not_labelled_or_no_longer_names_is_asked_for_and_removed_like_the_others()
+{
+    let fakes = Fakes::new();
+    let name = |it: &str| format!("{}_{it}", fakes.checkout.project);
+    let (data, older, other) = (name("loki-data"), name("older-data"), name("unknown"));
+    fakes.tell("volumes", &format!("{older}\n"));
+    fakes.tell("all-volumes", &format!("{data}\n{older}\n{other}\n"));
+    fakes.tell("declared", "loki-data\n");
+    let refused = xtask(&fakes, "dev-down --volumes").expect(5);
+    assert!(refused.err.contains(&format!("this removes the data in {older}, {data};")), "{}", refused.err);
+    expect_calls(&fakes, &[]);
+    // The fake's Compose has left both, which the real one does with what its files do not name.
+    xtask(&fakes, "dev-down --volumes --yes").expect(0);
+    let rest = "docker volume rm PROJECT_older-data PROJECT_loki-data".to_owned();
+    expect_calls(&fakes, &[down("--volumes"), rest]);
+    fakes.tell("all-volumes", &format!("{other}\n"));
+    xtask(&fakes, "dev-down --volumes --yes").expect(0);
+    expect_calls(&fakes, &[down("--volumes")]);
+}
+
+#[test]
 fn the_everyday_commands_pass_on_what_they_are_given() {
     let fakes = Fakes::new();
     dev_up(&fakes, "--local loki").expect(0);
