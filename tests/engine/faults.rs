@@ -68,6 +68,67 @@ fn a_crash_loop_is_found_long_before_the_deadline_with_its_last_words() {
     checkout.xtask(&["dev-up", "dsql-monitored", "--no-schema"]).expect(0);
 }
 
+/// Runs a script as root in a volume of the checkout's, which is made where it is not there, without Compose's labels.
+fn in_volume(checkout: &Checkout, volume: &str, script: &str) -> String {
+    let mount = format!("{}_{volume}:/data", checkout.project);
+    docker(&["run", "--rm", "--user", "0", "--volume", &mount, "standin/base:bookworm", "sh", "-c", script])
+        .expect(0)
+        .out
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_volume_from_elsewhere_is_used_as_it_is_and_removed_only_when_asked_to() {
+    let _alone = engine::alone();
+    let checkout = Checkout::copy("adopted");
+    in_volume(&checkout, "mimir-data", "echo older > /data/kept");
+    checkout.dev_up(&["mimir"]).expect(0);
+    checkout.xtask(&["dev-up", "mimir"]).expect(0);
+    assert_eq!(in_volume(&checkout, "mimir-data", "cat /data/kept"), "older\n");
+    let volume = format!("{}_mimir-data", checkout.project);
+    checkout.xtask(&["dev-down", "--volumes"]).expect(5).says(&[&format!("this removes the data in {volume}")]);
+    assert_eq!(in_volume(&checkout, "mimir-data", "cat /data/kept"), "older\n");
+    checkout.xtask(&["dev-down", "--volumes", "--yes"]).expect(0);
+    assert_ne!(docker(&["volume", "inspect", &volume]).code, 0, "{volume} is still there");
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn data_of_another_postgresql_is_said_with_the_ways_out_and_kept() {
+    let _alone = engine::alone();
+    let checkout = Checkout::copy("older");
+    checkout.dev_up(&["dsql-monitored", "--no-schema"]).expect(0);
+    checkout.xtask(&["dev-down"]).expect(0);
+    in_volume(&checkout, "dsql-monitored-data", "echo 9.6 > /data/PG_VERSION; echo older > /data/kept");
+    let failed = checkout.dev_up(&["dsql-monitored", "--no-schema", "--timeout", "60"]).expect(4);
+    failed.says(&[
+        "dsql-monitored: ",
+        "its volume was written by PostgreSQL 9.6; that version can still export the data",
+        "next: cargo xtask dev-down --volumes  # starts anew",
+        "waiting longer would change nothing",
+    ]);
+    assert_eq!(in_volume(&checkout, "dsql-monitored-data", "cat /data/kept"), "older\n");
+    checkout.xtask(&["dev-down", "--volumes", "--yes"]).expect(0);
+    checkout.xtask(&["dev-up", "dsql-monitored", "--no-schema"]).expect(0);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_volume_of_another_user_is_handed_over_by_the_command_that_the_card_prints() {
+    let _alone = engine::alone();
+    let checkout = Checkout::copy("owner");
+    in_volume(&checkout, "elasticsearch-data", "echo older > /data/kept; chown -R 0:0 /data; chmod 700 /data");
+    let failed = checkout.dev_up(&["elasticsearch", "--no-schema", "--timeout", "120"]).expect(4);
+    let volume = format!("{}_elasticsearch-data", checkout.project);
+    let failed =
+        failed.says(&["elasticsearch: ", &format!("the volume {volume}, its /usr/share/elasticsearch/data, ")]);
+    let adopt = failed.err.lines().find_map(|it| it.split_once("next: ")).expect("a next command").1;
+    assert!(adopt.starts_with("docker run "), "{}", failed.err);
+    run(std::process::Command::new("sh").args(["-c", adopt])).expect(0);
+    checkout.xtask(&["dev-up", "elasticsearch", "--no-schema"]).expect(0);
+    assert_eq!(in_volume(&checkout, "elasticsearch-data", "cat /data/kept"), "older\n");
+}
+
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_container_that_outgrows_its_memory_is_said_to() {

@@ -31,8 +31,10 @@ pub struct Container {
     /// What the engine said when it could not start it.
     pub error: String,
     pub image_id: String,
-    /// RFC 3339, in UTC.
-    pub started_at: String,
+    /// The user that it runs as, as the image or the compose file names it; empty for root.
+    pub user: String,
+    /// Its volumes, and the folder that each one is.
+    pub volumes: Vec<(String, String)>,
     /// Compose's hash of the configuration that it was made from.
     pub config_hash: String,
     /// What it mounted from the repository when it was made, as [`crate::generated::digests`] spells it.
@@ -72,6 +74,7 @@ pub fn parse(json: &str) -> Result<Vec<Container>> {
 fn container(node: &Value) -> Container {
     let state = &node["State"];
     let checks = state["Health"]["Log"].as_array();
+    let volumes = node["Mounts"].as_array().into_iter().flatten().filter(|it| it["Type"] == "volume");
     Container {
         id: text(&node["Id"]),
         service: label(node, "service"),
@@ -83,7 +86,8 @@ fn container(node: &Value) -> Container {
         health_output: checks.and_then(|it| it.last()).map_or(String::new(), |it| text(&it["Output"])),
         error: text(&state["Error"]),
         image_id: text(&node["Image"]),
-        started_at: text(&state["StartedAt"]),
+        user: text(&node["Config"]["User"]),
+        volumes: volumes.map(|it| (text(&it["Name"]), text(&it["Destination"]))).collect(),
         config_hash: label(node, "config-hash"),
         digests: text(&node["Config"]["Labels"][DIGESTS_LABEL]),
         working_dir: label(node, "project.working_dir"),

@@ -1,5 +1,7 @@
 //! `cargo xtask dev-restart`: the same containers once more, or with `--build` new ones from new images.
 
+use std::process::Stdio;
+
 use anyhow::Result;
 use xshell::Shell;
 
@@ -19,6 +21,8 @@ impl flags::DevRestart {
             dev_build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
             // `restart` would start the old container again, and `up` alone would leave one whose image is the same.
             command.args(["up", "--detach", "--no-deps", "--force-recreate"]);
+            // Compose would ask here before it replaces a volume, and drop what that holds.
+            command.stdin(Stdio::null());
         } else {
             command.arg("restart");
         }

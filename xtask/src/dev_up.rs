@@ -19,7 +19,7 @@ use crate::{
     preflight::{Preflight, preflight},
     process,
     provide::provide,
-    readiness::{assess, probe},
+    readiness::{assess, is_in_crash_loop, probe},
     render, schema,
     settings::Settings,
     stack::{Service, Stack},
@@ -69,6 +69,7 @@ impl flags::DevUp {
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
             unpause(sh, &found, &services)?;
+            end_crash_loops(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
             for stage in stages(&services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
@@ -195,6 +196,19 @@ fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
         return Ok(());
     }
     process::run(found.stack.compose(sh).arg("unpause").args(paused))
+}
+
+/// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
+fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+    let crashes = |it: &&&Service| {
+        let container = found.containers.iter().find(|c| c.service == it.name);
+        container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
+    };
+    let names: Vec<&String> = services.iter().filter(crashes).map(|it| &it.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    process::run(found.stack.compose(sh).arg("stop").args(names))
 }
 
 /// The commands that would run, and what would happen between them.

@@ -1,5 +1,7 @@
 //! What a user sees of a service that did not become ready: why, its last words, what to type next.
 
+mod volumes;
+
 use std::io;
 
 use xshell::{Shell, cmd};
@@ -13,6 +15,8 @@ use crate::{
 };
 
 const LOG_LINES: usize = 20;
+/// So many are read, since a Java stack trace alone can be longer than what is shown.
+const LOG_LINES_READ: usize = 400;
 
 /// Shows each of these services on stderr, and what Compose complained about.
 pub fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
@@ -20,13 +24,19 @@ pub fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container
         let container = containers.iter().find(|it| it.service == service.name);
         term::say("");
         term::say(&term::paint(&io::stderr(), Colour::Red, &format!("{}: {}", service.name, reason(state))));
+        let mut next = vec![format!("cargo xtask dev-logs {}", service.name)];
         if let Some(it) = container {
             if it.health == "unhealthy" || it.health == "starting" {
                 section("health check", it.health_output.trim());
             }
-            section(&format!("last {LOG_LINES} log lines"), &last_lines(sh, &it.id));
+            let log = log(sh, &it.id);
+            section(&format!("last {LOG_LINES} log lines"), &log[log.len().saturating_sub(LOG_LINES)..].join("\n"));
+            if let Some(cause) = volumes::cause(&log, it) {
+                section("cause", &cause.what);
+                next = cause.next;
+            }
         }
-        term::say(&format!("  next: cargo xtask dev-logs {}", service.name));
+        term::say(&format!("  next: {}", next.join("\n    or: ")));
     }
     let last: Vec<&str> = complaints.lines().rev().filter(|it| !it.trim().is_empty()).take(5).collect();
     if !last.is_empty() {
@@ -52,14 +62,15 @@ fn section(title: &str, text: &str) {
     text.lines().for_each(|it| term::say(&format!("    {it}")));
 }
 
-fn last_lines(sh: &Shell, id: &str) -> String {
-    let lines = LOG_LINES.to_string();
+/// A container's last lines, without the frames of Java's stack traces, which hide what went wrong.
+fn log(sh: &Shell, id: &str) -> Vec<String> {
+    let lines = LOG_LINES_READ.to_string();
     let Ok(output) = process::capture(&mut cmd!(sh, "docker logs --tail {lines} {id}").into()) else {
-        return String::new();
+        return Vec::new();
     };
     let both = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&both);
     let printable = |it: char| it == '\n' || it == '\t' || !it.is_control();
-    let lines: Vec<String> = text.lines().map(|it| it.chars().filter(|c| printable(*c)).take(240).collect()).collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    let lines = text.lines().filter(|it| !it.trim_start().starts_with("at "));
+    lines.map(|it| it.chars().filter(|c| printable(*c)).take(240).collect()).collect()
 }

@@ -25,11 +25,22 @@ pub struct Owner {
     pub name: String,
     /// The command that ends it.
     pub stop: String,
+    /// Whether it belongs to an engine, and holds the port for some container.
+    pub is_engine: bool,
 }
+
+/// How the programs begin that hold a container's ports on the host: Docker's own, Docker Desktop, rootless, Podman,
+/// Lima and Colima (which forward by ssh), OrbStack, Rancher. `lsof` prints nine letters of a name.
+const ENGINES: [&str; 8] = ["docker-p", "com.docke", "rootless", "gvproxy", "limactl", "ssh", "OrbStack", "rancher"];
 
 /// Who listens there, as far as this machine tells: a container, or a process with its id.
 pub fn owner(sh: &Shell, port: u16) -> Option<Owner> {
-    container(sh, port).or_else(|| process_by_ss(sh, port)).or_else(|| process_by_lsof(sh, port))
+    container(sh, port).or_else(|| listener(sh, port))
+}
+
+/// The process that listens there.
+pub fn listener(sh: &Shell, port: u16) -> Option<Owner> {
+    process_by_ss(sh, port).or_else(|| process_by_lsof(sh, port))
 }
 
 fn read(command: Command) -> Option<String> {
@@ -41,7 +52,7 @@ fn container(sh: &Shell, port: u16) -> Option<Owner> {
     let filter = format!("publish={port}");
     let names = read(cmd!(sh, "docker ps --filter {filter} --format '{{.Names}}'").into())?;
     let name = names.lines().next()?;
-    Some(Owner { name: format!("the container {name}"), stop: format!("docker stop {name}") })
+    Some(Owner { name: format!("the container {name}"), stop: format!("docker stop {name}"), is_engine: true })
 }
 
 fn process_by_ss(sh: &Shell, port: u16) -> Option<Owner> {
@@ -61,7 +72,8 @@ fn process_by_lsof(sh: &Shell, port: u16) -> Option<Owner> {
 }
 
 fn of_process(name: &str, pid: &str) -> Owner {
-    Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}") }
+    let is_engine = ENGINES.iter().any(|it| name.starts_with(it));
+    Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}"), is_engine }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
     findings.extend(compose.err().map(text));
     findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
     let Ok(engine) = engine else {
-        findings.extend(taken_ports(sh, &wanted, &[], mode.port_offset).into_iter().map(text));
+        findings.extend(taken_ports(sh, &wanted, None, mode.port_offset).into_iter().map(text));
         prerequisites("cannot start", &findings)?;
         unreachable!("there is at least the engine's finding");
     };
@@ -85,7 +85,7 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
     findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
     findings.extend(foreign_images(&images, &wanted, wanted_arch(mode, &engine.arch)).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));
-    findings.extend(taken_ports(sh, &wanted, &containers, mode.port_offset).into_iter().map(text));
+    findings.extend(taken_ports(sh, &wanted, Some(&containers), mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
@@ -183,10 +183,11 @@ pub fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -
     ))
 }
 
-/// Host ports, which have this offset already, of services that do not run, and that somebody else has.
-pub fn taken_ports(sh: &Shell, services: &[Service], containers: &[Container], offset: u16) -> Vec<Finding> {
+/// Host ports, which have this offset already, of services that do not run, and that somebody else has. Where no engine
+/// tells of containers, only processes that certainly hold a port for none.
+pub fn taken_ports(sh: &Shell, services: &[Service], containers: Option<&[Container]>, offset: u16) -> Vec<Finding> {
     let holds = |it: &Container| matches!(it.status.as_str(), "running" | "paused" | "restarting");
-    let runs = |it: &&Service| containers.iter().any(|c| c.service == it.name && holds(c));
+    let runs = |it: &&Service| containers.into_iter().flatten().any(|c| c.service == it.name && holds(c));
     let ports = services.iter().filter(|it| !runs(it)).flat_map(|it| it.ports.iter().map(move |port| (it, port.host)));
     let taken: Vec<(&Service, u16)> = ports.filter(|(_, port)| ports::is_taken(*port)).collect();
     if taken.is_empty() {
@@ -195,7 +196,10 @@ pub fn taken_ports(sh: &Shell, services: &[Service], containers: &[Container], o
     let all: Vec<u16> = services.iter().flat_map(|it| it.ports.iter().map(|it| it.host - offset)).collect();
     let moved = free_offset(&all, &ports::is_taken).map(|it| format!("cargo xtask dev-up --port-offset {it}"));
     let describe = |(service, port): (&Service, u16)| {
-        let owner = ports::owner(sh, port);
+        let owner = match containers {
+            Some(_) => ports::owner(sh, port),
+            None => Some(ports::listener(sh, port).filter(|it| !it.is_engine)?),
+        };
         let by = owner.as_ref().map_or(String::new(), |it| format!(" by {}", it.name));
         let fix = match (owner, &moved) {
             (Some(it), Some(moved)) => format!("{}  # or: {moved}", it.stop),
@@ -203,9 +207,9 @@ pub fn taken_ports(sh: &Shell, services: &[Service], containers: &[Container], o
             (None, Some(moved)) => moved.clone(),
             (None, None) => format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN  # shows who has it"),
         };
-        finding(format!("port {port}, which {} needs, is taken{by}", service.name), fix)
+        Some(finding(format!("port {port}, which {} needs, is taken{by}", service.name), fix))
     };
-    taken.into_iter().map(describe).collect()
+    taken.into_iter().filter_map(describe).collect()
 }
 
 /// How far all these ports would have to be moved, in thousands, to be free.

@@ -52,7 +52,7 @@ pub fn assess(service: &Service, container: Option<&Container>, probe: &dyn Fn(&
         ("running", "healthy") => State::Ready,
         ("running", "") if service.ready.is_some() && probe(service) => State::Ready,
         ("running", "") if service.ready.is_none() && !service.one_shot && !service.has_health_check => State::Ready,
-        ("running" | "restarting", _) if it.restarts >= CRASH_LOOP => {
+        _ if is_in_crash_loop(it) => {
             State::Failed(format!("crash loop: exit code {}{memory}, restarted {} times", it.exit_code, it.restarts))
         }
         ("running", "unhealthy") => State::Failed("unhealthy".to_owned()),
@@ -63,6 +63,12 @@ pub fn assess(service: &Service, container: Option<&Container>, probe: &dyn Fn(&
         _ if !it.error.is_empty() => State::Failed(format!("could not start: {}", it.error)),
         _ => State::Waiting,
     }
+}
+
+/// Whether the engine starts it again and again. The engine's count stays until somebody stops or starts it.
+pub fn is_in_crash_loop(container: &Container) -> bool {
+    let is_alive = matches!(container.status.as_str(), "running" | "restarting");
+    is_alive && container.health != "healthy" && container.restarts >= CRASH_LOOP
 }
 
 /// Asks `x-ready` of a service on its published port.

@@ -71,7 +71,8 @@ fn built_at(json: &str) -> Option<SystemTime> {
 }
 
 fn compare(target: BuildTarget, name: &str, built: SystemTime, (changed, what): Change) -> Option<Finding> {
-    let late = changed.duration_since(built).ok().filter(|it| it.as_secs() > 0)?;
+    // What is dated after today was made by a clock that went wrong, and no build would be new enough for it.
+    let late = changed.duration_since(built).ok().filter(|it| it.as_secs() > 0 && changed <= SystemTime::now())?;
     Some(finding(
         format!("{name} was built {} before {what} changed its sources", time::words(late)),
         format!("cargo xtask dev-build {}", target.as_str()),
@@ -124,6 +125,8 @@ mod tests {
         assert_eq!(old.what, "image:dev was built 2 days before commit abc changed its sources");
         assert_eq!(old.fix, "cargo xtask dev-build copilot");
         assert_eq!(found("2026-03-01T12:00:00Z"), None);
+        let tomorrow = (SystemTime::now() + Duration::from_secs(86_400), "commit abc".to_owned());
+        assert_eq!(compare(BuildTarget::Copilot, "image:dev", SystemTime::now(), tomorrow), None);
         assert_eq!(found("2026-03-02T12:00:00Z"), None);
     }
 

@@ -192,7 +192,7 @@ fn free_in(printed: &str) -> Option<u64> {
 
 fn occupied(sh: &Shell, stack: &Stack, containers: &[Container]) -> [Check; 2] {
     let foreign = preflight::foreign_containers(sh, stack, containers).into_iter().collect();
-    let taken = preflight::taken_ports(sh, &stack.services, containers, stack.mode.port_offset);
+    let taken = preflight::taken_ports(sh, &stack.services, Some(containers), stack.mode.port_offset);
     let count: usize = stack.services.iter().map(|it| it.ports.len()).sum();
     let offset = match stack.mode.port_offset {
         0 => String::new(),
