@@ -64,9 +64,13 @@ fn services_are_asked_for_their_health_more_often_while_they_start_where_the_eng
         fakes.tell("api", &format!("{api}\n"));
         let offset = fakes.checkout.offset.to_string();
         fakes.xtask(&["dev-up", "--local", "--port-offset", &offset]).expect(0);
-        let written =
-            std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
+        let read =
+            || std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
+        let written = read();
         assert_eq!(written.matches("healthcheck: { start_interval: 2s }").count(), expected, "{api}\n{written}");
+        // It writes the file anew to find what has changed.
+        fakes.xtask(&["dev-status"]).expect(0);
+        assert_eq!(read(), written, "{api}");
         if tests::compose_is_there() {
             let mut command = tests::compose(&fakes.checkout.home());
             let files = ["docker-compose.yml", "docker-compose.local.yml", ".rendered/docker-compose.override.yml"];

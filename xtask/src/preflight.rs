@@ -19,7 +19,7 @@ use crate::{
     mode::Mode,
     ports, render, schema,
     settings::{ENV_FILE, Settings},
-    stack::{Service, Stack, is_amd64},
+    stack::{Service, Stack},
 };
 
 const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
@@ -79,9 +79,8 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
         unreachable!("there is at least the engine's finding");
     };
     let (containers, images) = (containers?, images?);
-    let mut stack = Stack::load(sh, &settings, mode, is_amd64(mode.platform, &engine.arch))?;
+    let mut stack = Stack::on(sh, &settings, mode, &engine)?;
     stack.generated = true;
-    stack.start_interval = engine.start_interval;
     findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
     findings.extend(foreign_images(&images, &wanted, wanted_arch(mode, &engine.arch)).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));

@@ -11,7 +11,8 @@ use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    dotenv, engine,
+    dotenv,
+    engine::{self, Engine},
     exit::{PREREQUISITE, USAGE, exit},
     files,
     flags::Platform,
@@ -62,8 +63,8 @@ pub struct Stack {
     pub environment: BTreeMap<String, String>,
     /// Whether the files of [`Stack::write`] are there, or will be before a command runs.
     pub generated: bool,
-    /// Whether the engine can look at starting containers more often ([`engine::Engine::start_interval`]); false until
-    /// preflight has asked.
+    /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
+    /// one was asked.
     pub start_interval: bool,
     files: Vec<&'static str>,
 }
@@ -118,7 +119,17 @@ impl Stack {
     /// As [`Stack::last`].
     pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
         let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
-        Stack::load(sh, settings, mode, is_amd64(mode.platform, &engine.arch))
+        Stack::on(sh, settings, mode, &engine)
+    }
+
+    /// The stack in a mode, as this engine can run it.
+    ///
+    /// # Errors
+    /// As [`Stack::load`].
+    pub fn on(sh: &Shell, settings: &Settings, mode: Mode, engine: &Engine) -> Result<Stack> {
+        let amd64 = mode.platform.map_or(engine.arch == "amd64", |it| it == Platform::LinuxAmd64);
+        let stack = Stack::load(sh, settings, mode, amd64)?;
+        Ok(Stack { start_interval: engine.start_interval, ..stack })
     }
 
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
@@ -256,11 +267,6 @@ fn mount(source: &str) -> PathBuf {
         Some(rest) => PathBuf::from(rest),
         None => Path::new("dev").join(source.trim_start_matches("./")),
     }
-}
-
-/// Whether the images are amd64 ones: the user's choice, else the engine's architecture.
-pub fn is_amd64(platform: Option<Platform>, engine_arch: &str) -> bool {
-    platform.map_or(engine_arch == "amd64", |it| it == Platform::LinuxAmd64)
 }
 
 #[cfg(test)]
