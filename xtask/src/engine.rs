@@ -24,6 +24,7 @@ pub const ANSWER: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Image {
     pub id: String,
+    /// In Docker's spelling; empty where the engine has no part of it for itself (see [`prefer_arch`]).
     pub arch: String,
     pub tags: Vec<String>,
 }
@@ -186,8 +187,32 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 /// # Errors
 /// Docker cannot be started, or the engine does not answer.
 pub fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
+    inspect(sh, &[], names)
+}
+
+/// Gives `arch` to those of these images that are there for it beside another architecture: of several under one name,
+/// as the containerd image store keeps them, an engine shows its own, or none. An engine with one under each name, or
+/// too old to be asked, changes nothing here.
+///
+/// # Errors
+/// As [`images`].
+pub fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
+    let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.tags.first());
+    let names: Vec<&str> = foreign.map(String::as_str).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let platform = format!("linux/{arch}");
+    let found = inspect(sh, &["--platform", &platform], &names)?;
+    // Under a platform an image has another id.
+    let is_there = |it: &Image| found.iter().any(|other| other.arch == arch && other.tags == it.tags);
+    images.iter_mut().filter(|it| is_there(it)).for_each(|it| arch.clone_into(&mut it.arch));
+    Ok(())
+}
+
+fn inspect(sh: &Shell, options: &[&str], names: &[&str]) -> Result<Vec<Image>> {
     let format = "{{.Id}} {{.Architecture}}{{range .RepoTags}} {{.}}{{end}}";
-    let mut command = Command::from(cmd!(sh, "docker image inspect --format {format}"));
+    let mut command = Command::from(cmd!(sh, "docker image inspect {options...} --format {format}"));
     // It fails where one is missing, and prints the others all the same.
     let output = process::capture_within(command.args(names), ANSWER)?;
     let output = output.ok_or_else(|| exit(PREREQUISITE, "the engine has not said in time which images it has"))?;

@@ -78,11 +78,13 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
         prerequisites("cannot start", &findings)?;
         unreachable!("there is at least the engine's finding");
     };
-    let (containers, images) = (containers?, images?);
+    let (containers, mut images) = (containers?, images?);
+    let arch = wanted_arch(mode, &engine.arch);
+    engine::prefer_arch(sh, &mut images, arch)?;
     let mut stack = Stack::on(sh, &settings, mode, &engine)?;
     stack.generated = true;
     findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
-    findings.extend(foreign_images(&images, &wanted, wanted_arch(mode, &engine.arch)).into_iter().map(text));
+    findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));
     findings.extend(taken_ports(sh, &wanted, Some(&containers), mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;
@@ -143,7 +145,8 @@ pub fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec
             Some(what) => format!("cargo xtask dev-build {} --arch {arch}", what.as_str()),
             None => format!("docker pull --platform linux/{arch} {image}"),
         };
-        Some(finding(format!("the image {image} is for {}, and {arch} is wanted", it.arch), fix))
+        let theirs = if it.arch.is_empty() { "another processor" } else { &it.arch };
+        Some(finding(format!("the image {image} is for {theirs}, and {arch} is wanted"), fix))
     });
     foreign.collect()
 }

@@ -145,6 +145,26 @@ fn dev_up_adds_the_amd64_file_on_an_amd64_engine_only() {
 }
 
 #[test]
+fn an_image_that_is_there_for_several_processors_is_judged_by_the_wanted_one() {
+    // The containerd image store shows the engine's own, or none where only another one's part was pulled.
+    for shown in ["amd64", ""] {
+        let fakes = Fakes::new();
+        fakes.tell("foreign-images", "grafana/loki:3.7.6\n");
+        fakes.tell("foreign-arch", &format!("{shown}\n"));
+        let refused = dev_up(&fakes, "--local loki --platform linux/arm64").expect(3);
+        let theirs = if shown.is_empty() { "another processor" } else { shown };
+        refused.says(&[&format!("the image grafana/loki:3.7.6 is for {theirs}, and arm64 is wanted")]);
+        fakes.tell("platforms", "grafana/loki:3.7.6\n");
+        dev_up(&fakes, "--local loki --platform linux/arm64").expect(0);
+        let doctor = fakes.xtask(&["doctor", "--json"]).out;
+        let doctor: serde_json::Value = serde_json::from_str(&doctor).unwrap();
+        let checks = doctor["checks"].as_array().unwrap();
+        let architecture = checks.iter().find(|it| it["name"] == "architecture").unwrap();
+        assert_eq!(architecture["status"], "ok", "{architecture}");
+    }
+}
+
+#[test]
 fn dev_up_pulls_what_is_missing_and_nothing_else() {
     let fakes = Fakes::new();
     fakes.tell("missing-images", "grafana/loki:3.7.6\n");

@@ -39,7 +39,10 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
     thread::scope(|scope| {
         let compose = scope.spawn(move || engine::check_compose(&for_compose));
         let buildkit = scope.spawn(move || engine::has_buildkit(&for_buildkit));
-        let engine = engine::engine(sh).and_then(|it| Ok((ask(sh, settings, stack)?, it.arch)));
+        let engine = engine::engine(sh).and_then(|it| {
+            let arch = preflight::wanted_arch(mode, &it.arch);
+            Ok((ask(sh, settings, stack, arch)?, it.arch))
+        });
 
         let join = "a check does not panic";
         let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
@@ -73,14 +76,19 @@ struct Answers {
     outdated: Vec<Finding>,
 }
 
-fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>) -> Result<Answers, Finding> {
+fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>, arch: &str) -> Result<Answers, Finding> {
     let (for_images, for_containers, for_ages) = (sh.clone(), sh.clone(), sh.clone());
     let answers = thread::scope(|scope| {
         let images = scope.spawn(move || {
             let names: BTreeSet<&str> =
                 stack.into_iter().flat_map(|it| &it.services).map(|it| it.image.as_str()).collect();
             let names: Vec<&str> = names.into_iter().collect();
-            if names.is_empty() { Ok(Vec::new()) } else { engine::images(&for_images, &names) }
+            if names.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut images = engine::images(&for_images, &names)?;
+            engine::prefer_arch(&for_images, &mut images, arch)?;
+            anyhow::Ok(images)
         });
         let containers =
             scope.spawn(move || stack.map_or(Ok(Vec::new()), |it| containers::list(&for_containers, &it.project)));
