@@ -116,7 +116,8 @@ impl Fakes {
         for name in ["TEMPORAL_IMAGE", "COPILOT_IMAGE", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"] {
             command.env_remove(name);
         }
-        for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_BUILDKIT", "PGPASSWORD", "CARGO"] {
+        let builds = ["DOCKER_BUILDKIT", "BUILDX_NO_DEFAULT_ATTESTATIONS"];
+        for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "PGPASSWORD", "CARGO"].into_iter().chain(builds) {
             command.env_remove(name);
         }
         // The user's own contexts would be another engine.

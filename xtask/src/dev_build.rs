@@ -127,6 +127,9 @@ pub fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()>
 
 fn build(mut command: Command, dockerfile: Option<String>, buildkit: bool, dry_run: bool) -> Result<()> {
     command.env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" });
+    // With an attestation, which holds the time of the build, the containerd image store would give the image another id
+    // even where every step came from the cache, and everything that runs it would look outdated.
+    command.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
     let input = dockerfile.as_ref().map_or(String::new(), |_| format!(" < {DOCKERFILE}"));
     if dry_run {
         term::out(&format!("{}{input}\n", process::line(&command)));
