@@ -75,19 +75,20 @@ fn labelled(kind: &str, project: &str) -> Vec<String> {
     listed.lines().map(str::to_owned).collect()
 }
 
-/// Removes all that a project has on the engine.
+/// Removes all that a project has on the engine, and volumes under its name that somebody else made.
 pub fn remove_project(project: &str) {
-    let filter = format!("label=com.docker.compose.project={project}");
-    let remove = |list: &[&str], remove: &[&str]| {
-        let listed = docker(&[list, &["--quiet", "--filter", &filter]].concat()).out;
+    let labelled = format!("label=com.docker.compose.project={project}");
+    let remove = |list: &[&str], filter: &str, remove: &[&str]| {
+        let listed = docker(&[list, &["--quiet", "--filter", filter]].concat()).out;
         let names: Vec<&str> = listed.split_whitespace().collect();
         if !names.is_empty() {
             docker(&[remove, &names].concat());
         }
     };
-    remove(&["ps", "--all"], &["rm", "--force", "--volumes"]);
-    remove(&["network", "ls"], &["network", "rm"]);
-    remove(&["volume", "ls"], &["volume", "rm"]);
+    remove(&["ps", "--all"], &labelled, &["rm", "--force", "--volumes"]);
+    remove(&["network", "ls"], &labelled, &["network", "rm"]);
+    remove(&["volume", "ls"], &labelled, &["volume", "rm"]);
+    remove(&["volume", "ls"], &format!("name=^{project}_"), &["volume", "rm"]);
 }
 
 /// A number that moves every port of the stack to one that is free, below those that the system hands out.
