@@ -10,6 +10,8 @@ use tests::{
     fakes::{self, Fakes},
 };
 
+const TOO_OLD: &str = "Error response from daemon: client version 1.41 is too old. Minimum supported API version is \
+                       1.44, please upgrade your client to a newer version";
 const NO_ENGINE: &str =
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
 
@@ -40,7 +42,7 @@ fn expect(fakes: &Fakes, refused: Outcome, findings: &[&str]) {
 #[test]
 fn each_finding_alone_names_its_remedy() {
     type Prepare = fn(&Fakes);
-    let table: [(&str, Prepare, &[&str]); 18] = [
+    let table: [(&str, Prepare, &[&str]); 19] = [
         (
             "no docker",
             |it| it.remove("docker"),
@@ -57,6 +59,14 @@ fn each_finding_alone_names_its_remedy() {
             "no permission",
             |it| it.tell("no-engine", "permission denied while trying to connect to the Docker daemon socket"),
             &["no Docker engine answers at ", ": permission denied while trying"],
+        ),
+        (
+            "a client that the engine no longer takes",
+            |it| it.tell("no-engine", TOO_OLD),
+            &[
+                "the Docker CLI is too old for the engine at unix:///var/run/docker.sock (default socket): Error response from daemon: client version 1.41 is too old. Minimum supported API version is 1.44",
+                "https://docs.docker.com/get-docker/",
+            ],
         ),
         (
             "no compose",

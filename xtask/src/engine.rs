@@ -68,6 +68,12 @@ pub fn engine(sh: &Shell) -> Result<Engine, Finding> {
     }
     let reason = String::from_utf8_lossy(&output.stderr);
     let reason = reason.trim().lines().last().unwrap_or("no reason given");
+    if reason.contains("client version") && reason.contains("too old") {
+        return Err(finding(
+            format!("the Docker CLI is too old for the engine at {route}: {reason}"),
+            install_docker(),
+        ));
+    }
     let is_down = ["Cannot connect", "daemon running", "connection refused", "no such host", "context", "dial "];
     let fix = if reason.contains("permission denied") {
         route.admit()
@@ -82,12 +88,15 @@ pub fn engine(sh: &Shell) -> Result<Engine, Finding> {
 /// The finding for a Docker CLI that cannot be started.
 pub fn missing_docker(error: &anyhow::Error) -> Finding {
     let what = format!("{error:#}");
-    let fix = if cfg!(target_os = "macos") {
+    finding(what.split(';').next().unwrap_or_default(), install_docker())
+}
+
+fn install_docker() -> &'static str {
+    if cfg!(target_os = "macos") {
         "brew install --cask docker  # or another engine: https://docs.docker.com/get-docker/"
     } else {
         "curl -fsSL https://get.docker.com | sh  # or another way: https://docs.docker.com/get-docker/"
-    };
-    finding(what.split(';').next().unwrap_or_default(), fix)
+    }
 }
 
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
