@@ -191,15 +191,22 @@ fn a_port_that_another_container_has_is_refused_with_its_name() {
 
 #[test]
 #[ignore = "needs a Docker engine"]
-fn a_network_of_our_name_that_is_somebody_else_s_ends_dev_up_and_stays() {
+fn a_network_of_our_name_that_is_somebody_else_s_stays() {
     let _alone = engine::alone();
     let checkout = Checkout::copy("network");
     let name = format!("{}_temporal-network", checkout.project);
     let theirs = ["--label", "com.docker.compose.network=other"];
     docker(&[&["network", "create"][..], &theirs, &[&name]].concat()).expect(0);
-    let failed = checkout.dev_up(&["loki"]);
+    let came = checkout.dev_up(&["loki"]);
+    let down = checkout.xtask(&["dev-down"]);
     let removed = docker(&["network", "rm", &name]);
-    failed.expect(4).says(&["docker compose said", &name]);
+    // Compose 2 refuses what it did not make, Compose 5 uses it.
+    if docker(&["compose", "version", "--short"]).expect(0).out.starts_with("2.") {
+        came.expect(4).says(&["docker compose said", &name]);
+    } else {
+        came.expect(0);
+    }
+    down.expect(0);
     removed.expect(0);
     checkout.dev_up(&["loki"]).expect(0);
 }
