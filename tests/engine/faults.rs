@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::symlink,
-    process::Stdio,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -124,7 +124,7 @@ fn a_volume_of_another_user_is_handed_over_by_the_command_that_the_card_prints()
         failed.says(&["elasticsearch: ", &format!("the volume {volume}, its /usr/share/elasticsearch/data, ")]);
     let adopt = failed.err.lines().find_map(|it| it.split_once("next: ")).expect("a next command").1;
     assert!(adopt.starts_with("docker run "), "{}", failed.err);
-    run(std::process::Command::new("sh").args(["-c", adopt])).expect(0);
+    run(Command::new("sh").args(["-c", adopt])).expect(0);
     checkout.xtask(&["dev-up", "elasticsearch", "--no-schema"]).expect(0);
     assert_eq!(in_volume(&checkout, "elasticsearch-data", "cat /data/kept"), "older\n");
 }

@@ -10,7 +10,7 @@ use crate::{
     engine::{self, ANSWER, Image},
     generated::{DIGESTS_LABEL, digests},
     process,
-    stack::Stack,
+    stack::{Service, Stack},
 };
 
 /// One container of the project.
@@ -59,6 +59,11 @@ pub fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     let output = process::capture_within(&mut cmd!(sh, "docker container inspect {ids...}").into(), ANSWER)?;
     let output = output.context("the engine has not said in time how its containers are")?;
     parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The container of a service, where there is one.
+pub fn find<'a>(containers: &'a [Container], service: &Service) -> Option<&'a Container> {
+    containers.iter().find(|it| it.service == service.name)
 }
 
 /// Reads what `docker container inspect` prints.
@@ -132,7 +137,7 @@ pub fn drift(
 ) -> Result<Vec<(String, String)>> {
     let mut drift = Vec::new();
     for service in &stack.services {
-        let Some(container) = containers.iter().find(|it| it.service == service.name) else { continue };
+        let Some(container) = find(containers, service) else { continue };
         let hash = hashes.iter().find(|(it, _)| *it == service.name);
         let image = engine::find_image(images, &service.image);
         if hash.is_some_and(|(_, it)| *it != container.config_hash) {

@@ -31,7 +31,7 @@ impl flags::DevStatus {
         let drift =
             if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
         let schema_is_current = schema::is_current(sh, &stack, &settings);
-        let find = |service: &Service| containers.iter().find(|it| it.service == service.name);
+        let find = |service: &Service| containers::find(&containers, service);
         let states: Vec<(&Service, State)> =
             stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
         let drift_of =

@@ -162,8 +162,7 @@ pub fn write(sh: &Shell, stack: &Stack, rendered: &[(Cluster, String)]) -> Resul
 /// Services that are not ready, or not what the files and the images say now. A container that belongs to no service
 /// any more makes all of them stale, so that Compose removes it.
 fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<String>> {
-    let container = |service: &Service| found.containers.iter().find(|it| it.service == service.name);
-    let unready = |it: &&&Service| !assess(it, container(it), &probe).is_ready();
+    let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, it), &probe).is_ready();
     let mut stale: Vec<String> = services.iter().filter(unready).map(|it| it.name.clone()).collect();
     let orphan = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
     if orphan {
@@ -180,35 +179,38 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
-    let missing = services.iter().filter(|it| engine::find_image(&found.images, &it.image).is_none());
-    let names: Vec<&String> = missing.map(|it| &it.name).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    process::run(found.stack.compose(sh).args(["pull", "--policy", "missing"]).args(names))
+    let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
+    compose_some(sh, found, services, &["pull", "--policy", "missing"], &is_missing)
 }
 
 /// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
 fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
-    let is_paused = |it: &&&Service| found.containers.iter().any(|c| c.service == it.name && c.status == "paused");
-    let paused: Vec<&String> = services.iter().filter(is_paused).map(|it| &it.name).collect();
-    if paused.is_empty() {
-        return Ok(());
-    }
-    process::run(found.stack.compose(sh).arg("unpause").args(paused))
+    let is_paused = |it: &Service| containers::find(&found.containers, it).is_some_and(|it| it.status == "paused");
+    compose_some(sh, found, services, &["unpause"], &is_paused)
 }
 
 /// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
 fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
-    let crashes = |it: &&&Service| {
-        let container = found.containers.iter().find(|c| c.service == it.name);
+    let crashes = |it: &Service| {
+        let container = containers::find(&found.containers, it);
         container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
     };
-    let names: Vec<&String> = services.iter().filter(crashes).map(|it| &it.name).collect();
+    compose_some(sh, found, services, &["stop"], &crashes)
+}
+
+/// Runs a command of Compose for those of these services for which `is` holds, where there are any.
+fn compose_some(
+    sh: &Shell,
+    found: &Preflight,
+    services: &[&Service],
+    command: &[&str],
+    is: &dyn Fn(&Service) -> bool,
+) -> Result<()> {
+    let names: Vec<&str> = services.iter().filter(|it| is(it)).map(|it| it.name.as_str()).collect();
     if names.is_empty() {
         return Ok(());
     }
-    process::run(found.stack.compose(sh).arg("stop").args(names))
+    process::run(found.stack.compose(sh).args(command).args(names))
 }
 
 /// The commands that would run, and what would happen between them.

@@ -7,7 +7,7 @@ use std::io;
 use xshell::{Shell, cmd};
 
 use crate::{
-    containers::Container,
+    containers::{self, Container},
     process,
     readiness::State,
     stack::Service,
@@ -21,7 +21,7 @@ const LOG_LINES_READ: usize = 400;
 /// Shows each of these services on stderr, and what Compose complained about.
 pub fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
     for (service, state) in culprits {
-        let container = containers.iter().find(|it| it.service == service.name);
+        let container = containers::find(containers, service);
         term::say("");
         term::say(&term::paint(&io::stderr(), Colour::Red, &format!("{}: {}", service.name, reason(state))));
         let mut next = vec![format!("cargo xtask dev-logs {}", service.name)];

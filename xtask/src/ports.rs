@@ -25,8 +25,6 @@ pub struct Owner {
     pub name: String,
     /// The command that ends it.
     pub stop: String,
-    /// Whether it belongs to an engine, and holds the port for some container.
-    pub is_engine: bool,
 }
 
 /// How the programs begin that hold a container's ports on the host: Docker's own, Docker Desktop, rootless, Podman,
@@ -38,8 +36,12 @@ pub fn owner(sh: &Shell, port: u16) -> Option<Owner> {
     container(sh, port).or_else(|| listener(sh, port))
 }
 
-/// The process that listens there.
-pub fn listener(sh: &Shell, port: u16) -> Option<Owner> {
+/// The process that listens there, unless it belongs to an engine and holds the port for some container.
+pub fn stranger(sh: &Shell, port: u16) -> Option<Owner> {
+    listener(sh, port).filter(|owner| !ENGINES.iter().any(|it| owner.name.starts_with(it)))
+}
+
+fn listener(sh: &Shell, port: u16) -> Option<Owner> {
     process_by_ss(sh, port).or_else(|| process_by_lsof(sh, port))
 }
 
@@ -52,7 +54,7 @@ fn container(sh: &Shell, port: u16) -> Option<Owner> {
     let filter = format!("publish={port}");
     let names = read(cmd!(sh, "docker ps --filter {filter} --format '{{.Names}}'").into())?;
     let name = names.lines().next()?;
-    Some(Owner { name: format!("the container {name}"), stop: format!("docker stop {name}"), is_engine: true })
+    Some(Owner { name: format!("the container {name}"), stop: format!("docker stop {name}") })
 }
 
 fn process_by_ss(sh: &Shell, port: u16) -> Option<Owner> {
@@ -72,8 +74,7 @@ fn process_by_lsof(sh: &Shell, port: u16) -> Option<Owner> {
 }
 
 fn of_process(name: &str, pid: &str) -> Owner {
-    let is_engine = ENGINES.iter().any(|it| name.starts_with(it));
-    Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}"), is_engine }
+    Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}") }
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ pub fn taken_ports(sh: &Shell, services: &[Service], containers: Option<&[Contai
     let describe = |(service, port): (&Service, u16)| {
         let owner = match containers {
             Some(_) => ports::owner(sh, port),
-            None => Some(ports::listener(sh, port).filter(|it| !it.is_engine)?),
+            None => Some(ports::stranger(sh, port)?),
         };
         let by = owner.as_ref().map_or(String::new(), |it| format!(" by {}", it.name));
         let fix = match (owner, &moved) {

@@ -48,8 +48,8 @@ pub fn up_and_wait(
                 return Err(e.context(ENGINE_GONE));
             }
         };
-        let find = |service: &Service| containers.iter().find(|it| it.service == service.name);
-        let states: Vec<(&Service, State)> = services.iter().map(|it| (*it, assess(it, find(it), &probe))).collect();
+        let states: Vec<(&Service, State)> =
+            services.iter().map(|it| (*it, assess(it, containers::find(&containers, it), &probe))).collect();
         // While Compose is at work, what has stopped may be about to be started again.
         let states = if ended.is_none() { states.into_iter().map(pending).collect() } else { states };
         view.show(&states);

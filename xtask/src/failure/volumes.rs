@@ -1,6 +1,6 @@
 //! Failures whose cause is what a volume holds: data of another version, or another user's.
 
-use crate::containers::Container;
+use crate::{containers::Container, schema::database::POSTGRES};
 
 /// Drops the data, after a question that names every volume.
 const DROP: &str = "cargo xtask dev-down --volumes  # starts anew, without any of the data";
@@ -36,9 +36,7 @@ pub(super) fn cause(log: &[String], container: &Container) -> Option<Cause> {
     // A name is one of the image's own, which no other image knows.
     let user = Some(&container.user).filter(|it| it.starts_with(|c: char| c.is_ascii_digit()));
     let adopt = user.map(|user| {
-        format!(
-            "docker run --rm --user 0 --volume {volume}:/data postgres:17.11 chown -R {user} /data  # keeps the data"
-        )
+        format!("docker run --rm --user 0 --volume {volume}:/data {POSTGRES} chown -R {user} /data  # keeps the data")
     });
     Some(Cause {
         what: format!("the volume {volume}, its {folder}, belongs to another user"),

@@ -13,7 +13,7 @@ use super::{
 use crate::{aws, files, process, settings::Settings, stack::Stack, term};
 
 /// The image that holds `psql` where there is no container to run it in.
-const POSTGRES: &str = "postgres:17.11";
+pub const POSTGRES: &str = "postgres:17.11";
 /// Where the certificates to check Aurora DSQL's with are kept, from the workspace root.
 const CA_FILE: &str = "dev/.rendered/ca-certificates.crt";
 /// How often statements are sent again when Aurora DSQL says that another transaction was faster.
