@@ -30,10 +30,7 @@ fn whenever_dev_up_is_ended_the_next_one_ends_ready_with_the_data_of_before() {
         let ids: Vec<&str> = ids.values().filter_map(|it| it["Id"].as_str()).collect();
         engine::docker(&[&["rm", "--force"], &ids[..]].concat()).expect(0);
 
-        let offset = checkout.offset.to_string();
-        let mut command = checkout.command();
-        command.args(["dev-up", "--local", "--port-offset", &offset]).args(&plain);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = checkout.dev_up_command(&plain).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_millis(30 + 110 * round));
         _ = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
         let status = child.wait().unwrap();

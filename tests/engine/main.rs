@@ -1,5 +1,6 @@
 //! The real binary, the real compose files and real containers. `tests/images/build` makes the images that these need.
 
+mod clock;
 mod failures;
 mod faults;
 mod interruptions;

@@ -33,13 +33,11 @@ fn ctrl_c_while_waiting_leaves_no_child_and_the_next_run_goes_on() {
 }
 
 fn start(checkout: &Checkout, arguments: &[&str]) -> Child {
-    let offset = checkout.offset.to_string();
-    let mut command = checkout.command();
-    command.args(["dev-up", "--local", "--port-offset", &offset]).args(arguments);
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    checkout.dev_up_command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn wait_for_line(child: &mut Child, words: &str) {
+/// Reads what a child says until a line holds these words.
+pub fn wait_for_line(child: &mut Child, words: &str) {
     let lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
     let mut seen = String::new();
     for line in lines.map_while(Result::ok) {

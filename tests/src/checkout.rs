@@ -99,8 +99,14 @@ impl Checkout {
 
     /// `xtask dev-up --local` with this copy's port offset and further arguments.
     pub fn dev_up(&self, arguments: &[&str]) -> Outcome {
-        let offset = self.offset.to_string();
-        self.xtask(&[&["dev-up", "--local", "--port-offset", &offset][..], arguments].concat())
+        run(&mut self.dev_up_command(arguments))
+    }
+
+    /// The same, not started yet.
+    pub fn dev_up_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command();
+        command.args(["dev-up", "--local", "--port-offset", &self.offset.to_string()]).args(arguments);
+        command
     }
 
     /// The real `xtask` on this copy, with no more to do.
