@@ -58,6 +58,17 @@ fn every_step_is_attempted_in_order_though_others_fail() {
 }
 
 #[test]
+fn every_script_says_where_it_ends() {
+    let fakes = local();
+    xtask(&fakes, "schema --only temporal-copilot --overwrite --yes").expect(0);
+    let scripts = fakes.calls().len();
+    assert_eq!(scripts, 3, "drops, looks and creates");
+    let sql = fakes.told("sql");
+    assert_eq!(sql.lines().filter(|it| *it == "\\q").count(), scripts, "{sql}");
+    assert!(sql.ends_with("\\q\n"), "{sql}");
+}
+
+#[test]
 fn a_step_that_finds_everything_there_sends_nothing() {
     let fakes = local();
     fakes.tell("mapping", &mapping("temporal_visibility_v1_copilot_dev"));

@@ -91,7 +91,9 @@ impl Database<'_> {
     /// Sends a script and returns what it printed.
     fn send(&self, sh: &Shell, script: &str) -> Result<String> {
         let token = if self.is_local() { None } else { Some(self.token(sh)?) };
-        let output = process::capture_with_input(&mut self.psql(sh, token.as_deref()), script)?;
+        // A loaded Docker Engine 20.10 was seen to lose the end of stdin, and psql to wait for it without end.
+        let script = format!("{script}\\q\n");
+        let output = process::capture_with_input(&mut self.psql(sh, token.as_deref()), &script)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -47,7 +47,12 @@ impl Server {
 
     /// What psql says, on stdout and stderr together, when it gets `script`.
     fn psql(&self, options: &[&str], script: &str) -> String {
-        let both = ["sh", "-c", "exec psql --username=postgres --no-psqlrc --quiet --file=- \"$@\" 2>&1", "psql"];
+        // A loaded engine was seen to lose the end of stdin, and any text must do: so the length is told.
+        let both = format!(
+            "head --bytes={} | psql --username=postgres --no-psqlrc --quiet --file=- \"$@\" 2>&1",
+            script.len()
+        );
+        let both = ["sh", "-c", &both, "psql"];
         let mut child = self
             .docker_exec(&["--interactive", "--env", "PGCLIENTENCODING=UTF8"], &[&both, options].concat())
             .stdin(Stdio::piped())
