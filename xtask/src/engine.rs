@@ -26,7 +26,8 @@ pub struct Image {
     pub id: String,
     /// In Docker's spelling; empty where the engine has no part of it for itself (see [`prefer_arch`]).
     pub arch: String,
-    pub tags: Vec<String>,
+    /// Its tags, then its digests, as the engine writes them: without Docker Hub's host.
+    pub names: Vec<String>,
 }
 
 /// An engine that answers.
@@ -206,7 +207,7 @@ pub fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
 /// # Errors
 /// As [`images`].
 pub fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
-    let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.tags.first());
+    let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.names.first());
     let names: Vec<&str> = foreign.map(String::as_str).collect();
     if names.is_empty() {
         return Ok(());
@@ -214,13 +215,13 @@ pub fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
     let platform = format!("linux/{arch}");
     let found = inspect(sh, &["--platform", &platform], &names)?;
     // Under a platform an image has another id.
-    let is_there = |it: &Image| found.iter().any(|other| other.arch == arch && other.tags == it.tags);
+    let is_there = |it: &Image| found.iter().any(|other| other.arch == arch && other.names.first() == it.names.first());
     images.iter_mut().filter(|it| is_there(it)).for_each(|it| arch.clone_into(&mut it.arch));
     Ok(())
 }
 
 fn inspect(sh: &Shell, options: &[&str], names: &[&str]) -> Result<Vec<Image>> {
-    let format = "{{.Id}} {{.Architecture}}{{range .RepoTags}} {{.}}{{end}}";
+    let format = "{{.Id}} {{.Architecture}}{{range .RepoTags}} {{.}}{{end}}{{range .RepoDigests}} {{.}}{{end}}";
     let mut command = Command::from(cmd!(sh, "docker image inspect {options...} --format {format}"));
     // It fails where one is missing, and prints the others all the same.
     let output = process::capture_within(command.args(names), ANSWER)?;
@@ -231,17 +232,26 @@ fn inspect(sh: &Shell, options: &[&str], names: &[&str]) -> Result<Vec<Image>> {
 
 fn image(line: &str) -> Option<Image> {
     let mut words = line.split(' ').map(str::to_owned);
-    Some(Image { id: words.next()?, arch: words.next()?, tags: words.collect() })
+    Some(Image { id: words.next()?, arch: words.next()?, names: words.collect() })
 }
 
 /// The image of this name, among these.
 pub fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
-    let with_tag = if name.rsplit('/').next().is_some_and(|it| it.contains(':')) {
-        name.to_owned()
-    } else {
-        format!("{name}:latest")
-    };
-    images.iter().find(|it| it.tags.contains(&with_tag))
+    let name = familiar(name);
+    images.iter().find(|it| it.names.contains(&name))
+}
+
+/// A name as the engine writes it: without Docker Hub's host and folder, and with a digest, else a tag.
+fn familiar(name: &str) -> String {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    let (tagged, digest) = name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
+    let colon = tagged.rfind(':').filter(|at| !tagged[*at..].contains('/'));
+    match (digest, colon) {
+        (Some(digest), _) => format!("{}@{digest}", &tagged[..colon.unwrap_or(tagged.len())]),
+        (None, Some(_)) => tagged.to_owned(),
+        (None, None) => format!("{tagged}:latest"),
+    }
 }
 
 #[cfg(test)]
@@ -279,5 +289,23 @@ mod tests {
         assert_eq!(find_image(&images, "a/b").unwrap().id, "sha256:1");
         assert!(find_image(&images, "c:2").is_none());
         assert!(find_image(&images, "host:5000/a/b").is_none());
+    }
+
+    #[test]
+    fn an_image_is_found_however_its_name_is_written() {
+        let images = [image("sha256:1 arm64 postgres:17 a/b:1 postgres@sha256:2").unwrap()];
+        for name in [
+            "postgres:17",
+            "library/postgres:17",
+            "docker.io/library/postgres:17",
+            "docker.io/a/b:1",
+            "postgres@sha256:2",
+            "docker.io/library/postgres:17@sha256:2",
+        ] {
+            assert!(find_image(&images, name).is_some(), "{name}");
+        }
+        for name in ["postgres", "postgres@sha256:3", "host:5000/postgres@sha256:2", "@", ":", "é/ü:", ""] {
+            assert!(find_image(&images, name).is_none(), "{name}");
+        }
     }
 }
