@@ -1,3 +1,5 @@
+use std::fs;
+
 use tests::{checkout::Checkout, engine};
 
 #[test]
@@ -15,6 +17,14 @@ fn two_checkouts_side_by_side_do_not_meet() {
         assert_eq!(engine::get(checkout.port(9009), "/ready").unwrap().0, 200);
         assert_eq!(engine::networks(&checkout.project), [format!("{}_temporal-network", checkout.project)]);
     }
+
+    // As if both folders had the same name.
+    let env = other.root.join("dev/.env");
+    fs::write(&env, format!("COMPOSE_PROJECT_NAME={}\n", one.project)).unwrap();
+    let refused = other.xtask(&["dev-down", "--volumes", "--yes"]).expect(3);
+    assert!(refused.err.contains(&format!("another checkout, {}/dev", one.root.display())), "{}", refused.err);
+    fs::remove_file(&env).unwrap();
+
     other.xtask(&["dev-down", "--volumes", "--yes"]).expect(0);
     assert!(engine::containers(&other.project).is_empty());
     assert_eq!(engine::changed(&before, &engine::lives(&one.project)), [""; 0]);

@@ -149,9 +149,9 @@ fn each_finding_alone_names_its_remedy() {
             "another checkout's project",
             |it| {
                 it.tell("running", "loki\n");
-                it.tell("working-dir", "/elsewhere/dev\n");
+                it.tell("working-dir", "/\n");
             },
-            &["is that of another checkout, /elsewhere/dev\n    echo COMPOSE_PROJECT_NAME="],
+            &["is that of another checkout, /\n    echo COMPOSE_PROJECT_NAME="],
         ),
     ];
     for (title, prepare, finding) in table {

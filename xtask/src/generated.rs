@@ -14,7 +14,7 @@ use xshell::Shell;
 
 use crate::{
     files, route,
-    settings::Settings,
+    settings::{PROJECT, Settings},
     stack::{Service, Stack},
     variables,
 };
@@ -92,8 +92,8 @@ pub fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String>
     let owner =
         fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
     let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
-    if all["COMPOSE_PROJECT_NAME"].is_empty() {
-        all.insert("COMPOSE_PROJECT_NAME".to_owned(), project_name(root));
+    if all[PROJECT].is_empty() {
+        all.insert(PROJECT.to_owned(), project_name(root));
     }
     let derived = [
         ("AWS_CONFIG_DIR", aws.display().to_string()),

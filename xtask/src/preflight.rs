@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::Path,
     thread,
 };
@@ -18,7 +19,7 @@ use crate::{
     flags::{BuildTarget, Cluster},
     mode::Mode,
     ports, render, schema,
-    settings::{ENV_FILE, Settings},
+    settings::{ENV_FILE, PROJECT, Settings},
     stack::{Service, Stack},
 };
 
@@ -173,15 +174,15 @@ pub fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Find
     findings
 }
 
-/// A container of our project's name that belongs to another checkout.
+/// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
 pub fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<Finding> {
-    let ours = sh.current_dir().join("dev");
-    let same = |it: &&Container| std::fs::canonicalize(&it.working_dir).ok() != std::fs::canonicalize(&ours).ok();
-    let foreign = containers.iter().find(same)?;
+    let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
+    let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
+    let foreign = containers.iter().find(is_foreign)?;
     let project = &stack.project;
     Some(finding(
         format!("the project {project} is that of another checkout, {}", foreign.working_dir),
-        format!("echo COMPOSE_PROJECT_NAME={project}-2 >> {ENV_FILE}  # or stop that one first"),
+        format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
     ))
 }
 

@@ -92,7 +92,7 @@ impl flags::Schema {
         }
         if self.overwrite {
             let names: Vec<&str> = steps.iter().map(|it| it.as_str()).collect();
-            confirm(&format!("this drops and recreates {}, with the data in them", names.join(", ")), self.yes)?;
+            confirm(&format!("this drops what {} made, with all data, and makes it anew", names.join(", ")), self.yes)?;
         }
         let _lock = lock::take(sh, "schema")?;
         interrupt::on_interrupt("`cargo xtask schema` completes what was begun");

@@ -9,12 +9,15 @@ use std::{
 use xshell::Shell;
 
 use crate::{
-    dotenv, files,
+    dotenv, files, generated,
     variables::{self, Kind, Variable},
 };
 
 /// The user's file of variables, from the workspace root.
 pub const ENV_FILE: &str = "dev/.env";
+
+/// The variable that names the compose project.
+pub const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,26 +63,22 @@ impl Settings {
     pub fn load(sh: &Shell, local: bool) -> Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
-        let mut problems = Vec::new();
-        let entries = match files::read(&path).map_err(|e| format!("{e:#}")) {
-            Ok(text) => dotenv::parse(&text.unwrap_or_default(), &environment).unwrap_or_else(|all| {
-                let lines = all.into_iter().map(|it| format!("{ENV_FILE}, line {}: {}", it.line, it.message));
-                problems.extend(lines.map(|text| Problem { name: None, text }));
-                Vec::new()
-            }),
-            Err(text) => {
-                problems.push(Problem { name: None, text });
-                Vec::new()
-            }
+        let entries = files::read(&path).map_err(|e| vec![format!("{e:#}")]).and_then(|text| {
+            dotenv::parse(&text.unwrap_or_default(), &environment).map_err(|all| {
+                all.into_iter().map(|it| format!("{ENV_FILE}, line {}: {}", it.line, it.message)).collect()
+            })
+        });
+        let (entries, unread) = match entries {
+            Ok(entries) => (entries, Vec::new()),
+            Err(texts) => (last_project(sh), texts),
         };
-        let unread = !problems.is_empty();
         let mut settings = Settings::resolve(local, &entries, &environment);
-        if unread {
+        if !unread.is_empty() {
             // What a file says that cannot be read is unknown: calling its variables missing would be a false alarm.
             settings.problems.retain(|it| !it.text.contains("is not set"));
         }
-        problems.append(&mut settings.problems);
-        Settings { problems, ..settings }
+        settings.problems.splice(0..0, unread.into_iter().map(|text| Problem { name: None, text }));
+        settings
     }
 
     /// The same, from values in hand.
@@ -165,6 +164,14 @@ impl Settings {
     pub fn wrong(&self, name: &str, expected: &str) -> String {
         wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), expected)
     }
+}
+
+/// The project of the last `dev-up`: under that name the stack runs, whatever has become of [`ENV_FILE`] since.
+fn last_project(sh: &Shell) -> Vec<dotenv::Entry> {
+    let text = files::read(&sh.current_dir().join(generated::ENV)).ok().flatten().unwrap_or_default();
+    let mut entries = dotenv::parse(&text, &|_| None).unwrap_or_default();
+    entries.retain(|it| it.key == PROJECT);
+    entries
 }
 
 fn find(

@@ -11,7 +11,7 @@ use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    dotenv,
+    containers, dotenv,
     engine::{self, Engine},
     exit::{PREREQUISITE, USAGE, exit},
     files,
@@ -19,7 +19,8 @@ use crate::{
     generated::{ENV, OVERRIDE, environment},
     help,
     mode::Mode,
-    settings::Settings,
+    preflight,
+    settings::{PROJECT, Settings},
     variables,
 };
 
@@ -94,7 +95,7 @@ impl Stack {
         let generated = sh.path_exists(ENV) && sh.path_exists(OVERRIDE);
         Ok(Stack {
             mode,
-            project: environment["COMPOSE_PROJECT_NAME"].clone(),
+            project: environment[PROJECT].clone(),
             services,
             environment,
             generated,
@@ -112,14 +113,21 @@ impl Stack {
         Stack::of(sh, &Settings::load(sh, mode.local), mode)
     }
 
-    /// The stack in a mode, for the engine at hand. What is wrong with the settings is not looked at: a stack can be
-    /// stopped and inspected whatever `dev/.env` says.
+    /// The stack in a mode, for the engine at hand. What else is wrong with the settings is not looked at: a stack can
+    /// be stopped and inspected whatever `dev/.env` says.
     ///
     /// # Errors
-    /// As [`Stack::last`].
+    /// As [`Stack::last`]; exit code 3 where the project has no valid name, or is another checkout's.
     pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
         let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
-        Stack::on(sh, settings, mode, &engine)
+        if let Some(it) = settings.problems.iter().find(|it| it.name == Some(PROJECT)) {
+            return Err(exit(PREREQUISITE, it.text.clone()));
+        }
+        let stack = Stack::on(sh, settings, mode, &engine)?;
+        match preflight::foreign_containers(sh, &stack, &containers::list(sh, &stack.project)?) {
+            Some(it) => Err(exit(PREREQUISITE, it.to_string())),
+            None => Ok(stack),
+        }
     }
 
     /// The stack in a mode, as this engine can run it.

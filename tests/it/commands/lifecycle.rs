@@ -360,3 +360,60 @@ fn a_failing_child_fails_the_command_with_code_1_and_its_own_code_is_printed() {
         assert!(failed.err.trim_end().ends_with("ended with exit status: 7"), "{}", failed.err);
     }
 }
+
+/// Every command that acts on what runs, or shows it.
+const ON_WHAT_RUNS: [&str; 8] = [
+    "dev-down --volumes --yes",
+    "dev-restart loki",
+    "dev-exec loki",
+    "dev-logs loki",
+    "dev-ps",
+    "dev-status",
+    "dev-status --json",
+    "schema --only copilot-app --overwrite --yes",
+];
+
+#[test]
+fn the_stack_of_another_checkout_with_the_same_folder_name_is_left_alone() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("running", "loki\n");
+    fakes.tell("working-dir", "/\n");
+    for line in ON_WHAT_RUNS {
+        let refused = xtask(&fakes, line).expect(3);
+        let project = &fakes.checkout.project;
+        let what = format!("the project {project} is that of another checkout, /\necho COMPOSE_PROJECT_NAME=");
+        assert!(refused.err.contains(&what), "{line}: {}", refused.err);
+        expect_calls(&fakes, &[]);
+    }
+}
+
+#[test]
+fn a_checkout_that_was_moved_keeps_its_stack() {
+    let fakes = Fakes::new();
+    fakes.tell("running", "loki\n");
+    fakes.tell("working-dir", "/where/it/was/dev\n");
+    xtask(&fakes, "dev-down").expect(0);
+    assert_eq!(fakes.calls().len(), 1, "{:?}", fakes.calls());
+}
+
+#[test]
+fn a_file_of_variables_that_cannot_be_read_hides_no_stack_that_runs_under_a_name_of_its_own() {
+    let fakes = Fakes::with_checkouts();
+    fakes.add_to_env("COMPOSE_PROJECT_NAME=mine\n");
+    dev_up(&fakes, "--local loki").expect(0);
+    fakes.add_to_env("A B\n");
+    let shown = xtask(&fakes, "dev-down --dry-run").expect(0).out;
+    assert!(shown.contains(" --project-name mine "), "{shown}");
+}
+
+#[test]
+fn without_a_name_that_compose_takes_no_stack_is_looked_for() {
+    let fakes = Fakes::with_checkouts();
+    fakes.add_to_env("COMPOSE_PROJECT_NAME=My Project\n");
+    for line in ON_WHAT_RUNS {
+        let refused = xtask(&fakes, line).expect(3);
+        let what = "`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters";
+        assert!(refused.err.contains(what), "{line}: {}", refused.err);
+        expect_calls(&fakes, &[]);
+    }
+}

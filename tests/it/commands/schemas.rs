@@ -119,9 +119,9 @@ fn overwriting_is_refused_without_a_terminal_and_done_with_yes() {
     let fakes = local();
     let refused = xtask(&fakes, "schema --overwrite --only es-monitored --only copilot-app").expect(5);
     assert!(
-        refused
-            .err
-            .contains("this drops and recreates copilot-app, es-monitored, with the data in them; without a terminal"),
+        refused.err.contains(
+            "this drops what copilot-app, es-monitored made, with all data, and makes it anew; without a terminal"
+        ),
         "{}",
         refused.err
     );
