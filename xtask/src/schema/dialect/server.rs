@@ -66,7 +66,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        _ = Command::new("docker").args(["rm", "--force", &self.container]).output();
+        _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.container]).output();
     }
 }
 
