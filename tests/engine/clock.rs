@@ -29,7 +29,7 @@ fn library() -> Option<PathBuf> {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_clock_that_jumps_by_a_day_neither_ends_dev_up_early_nor_late_nor_changes_what_is_found() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let Some(library) = library() else { return };
     let checkout = Checkout::copy("clock");
     let clock = checkout.home().join("clock");

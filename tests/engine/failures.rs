@@ -5,7 +5,7 @@ use tests::{checkout::Checkout, engine};
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_service_that_never_becomes_healthy_ends_dev_up_in_time_and_with_its_last_words() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("unhealthy");
     let compose = "dev/docker-compose.yml";
     checkout.edit(
@@ -30,7 +30,7 @@ fn a_service_that_never_becomes_healthy_ends_dev_up_in_time_and_with_its_last_wo
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_dry_run_prints_the_commands_and_leaves_the_engine_and_the_checkout_alone() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("dry");
     let printed = checkout.dev_up(&["--dry-run"]).expect(0).out;
     for word in ["docker compose", "--project-name", &checkout.project, "dev/docker-compose.local.yml", "up --detach"] {
@@ -45,7 +45,7 @@ fn a_dry_run_prints_the_commands_and_leaves_the_engine_and_the_checkout_alone() 
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_container_that_cannot_start_is_named_with_its_reason() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("broken");
     checkout.edit("dev/config/loki.yaml", "server:", "servers:");
     let failed = checkout.dev_up(&["loki", "--timeout", "30"]).expect(4);

@@ -27,7 +27,7 @@ fn state(checkout: &Checkout, service: &str) -> String {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_paused_or_killed_container_and_a_deleted_configuration_are_mended() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("mended");
     checkout.dev_up(&["loki", "mimir"]).expect(0);
     let before = engine::lives(&checkout.project);
@@ -55,7 +55,7 @@ fn a_paused_or_killed_container_and_a_deleted_configuration_are_mended() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_crash_loop_is_found_long_before_the_deadline_with_its_last_words() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("crashing");
     let image = "  image: postgres:17.11\n";
     checkout.edit(LOCAL, image, &format!("{image}  entrypoint: [sh, -c, 'echo no luck today; exit 9']\n"));
@@ -79,7 +79,7 @@ fn in_volume(checkout: &Checkout, volume: &str, script: &str) -> String {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_volume_from_elsewhere_is_used_as_it_is_and_removed_only_when_asked_to() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("adopted");
     in_volume(&checkout, "mimir-data", "echo older > /data/kept");
     checkout.dev_up(&["mimir"]).expect(0);
@@ -95,7 +95,7 @@ fn a_volume_from_elsewhere_is_used_as_it_is_and_removed_only_when_asked_to() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn data_of_another_postgresql_is_said_with_the_ways_out_and_kept() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("older");
     checkout.dev_up(&["dsql-monitored", "--no-schema"]).expect(0);
     checkout.xtask(&["dev-down"]).expect(0);
@@ -115,7 +115,7 @@ fn data_of_another_postgresql_is_said_with_the_ways_out_and_kept() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_volume_of_another_user_is_handed_over_by_the_command_that_the_card_prints() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("owner");
     in_volume(&checkout, "elasticsearch-data", "echo older > /data/kept; chown -R 0:0 /data; chmod 700 /data");
     let failed = checkout.dev_up(&["elasticsearch", "--no-schema", "--timeout", "120"]).expect(4);
@@ -132,7 +132,7 @@ fn a_volume_of_another_user_is_handed_over_by_the_command_that_the_card_prints()
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_container_that_outgrows_its_memory_is_said_to() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("memory");
     let image = "  image: postgres:17.11\n";
     let eater = "  entrypoint: [sh, -c, 'sleep 0.3; tail /dev/zero']\n  memswap_limit: 32m\n";
@@ -145,7 +145,7 @@ fn a_container_that_outgrows_its_memory_is_said_to() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_one_shot_that_fails_is_shown_and_one_that_fails_once_is_run_again() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("oneshot");
     checkout.edit(
         BASE,
@@ -173,7 +173,7 @@ fn a_one_shot_that_fails_is_shown_and_one_that_fails_once_is_run_again() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_port_that_another_container_has_is_refused_with_its_name() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("foreign");
     let name = format!("{}-stranger", checkout.project);
     let publish = format!("127.0.0.1:{}:80", checkout.port(3100));
@@ -192,7 +192,7 @@ fn a_port_that_another_container_has_is_refused_with_its_name() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_network_of_our_name_that_is_somebody_else_s_stays() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("network");
     let name = format!("{}_temporal-network", checkout.project);
     let theirs = ["--label", "com.docker.compose.network=other"];
@@ -214,7 +214,7 @@ fn a_network_of_our_name_that_is_somebody_else_s_stays() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_second_command_is_refused_with_the_first_one_s_process_and_disturbs_nothing() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("twice");
     let offset = checkout.offset.to_string();
     let mut first = checkout.command();
@@ -237,7 +237,7 @@ fn a_second_command_is_refused_with_the_first_one_s_process_and_disturbs_nothing
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_long_path_with_spaces_and_other_alphabets_behind_a_symlink_comes_up() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let mut checkout = Checkout::copy("path");
     let long = "deep down ".repeat(15);
     let root = checkout.root.with_file_name(&long).join(format!("Überprüfung 日本 ({})", checkout.project));

@@ -18,7 +18,7 @@ fn sql(checkout: &Checkout, query: &str) -> String {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn whenever_dev_up_is_ended_the_next_one_ends_ready_with_the_data_of_before() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("ended");
     let plain = [&["--no-schema"][..], &SERVICES].concat();
     checkout.dev_up(&plain).expect(0);

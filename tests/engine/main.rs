@@ -1,10 +1,9 @@
 //! The real binary, the real compose files and real containers. `tests/images/build` makes the images that these need.
 
+mod alone;
 mod clock;
 mod failures;
 mod faults;
 mod interruptions;
-mod lifecycle;
 mod neighbours;
-mod schema;
 mod signals;

@@ -5,7 +5,7 @@ use tests::{checkout::Checkout, engine};
 #[test]
 #[ignore = "needs a Docker engine"]
 fn two_checkouts_side_by_side_do_not_meet() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let (one, other) = (Checkout::copy("one"), Checkout::copy("other"));
     assert_ne!(one.offset, other.offset);
     let services = ["mimir", "loki"];
@@ -34,7 +34,7 @@ fn two_checkouts_side_by_side_do_not_meet() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_taken_port_is_found_before_a_container_starts() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("taken");
     let _listener = std::net::TcpListener::bind(("127.0.0.1", checkout.port(3100))).unwrap();
     let refused = checkout.dev_up(&["mimir", "loki"]).expect(3);

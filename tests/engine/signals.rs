@@ -9,7 +9,7 @@ use tests::{checkout::Checkout, engine};
 #[test]
 #[ignore = "needs a Docker engine"]
 fn ctrl_c_stops_an_attached_stack_and_keeps_its_data() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("attached");
     let mut child = start(&checkout, &["mimir", "--attach"]);
     // The log follower is the last thing that it starts.
@@ -22,7 +22,7 @@ fn ctrl_c_stops_an_attached_stack_and_keeps_its_data() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn ctrl_c_while_waiting_leaves_no_child_and_the_next_run_goes_on() {
-    let _alone = engine::alone();
+    let _turn = engine::beside_others();
     let checkout = Checkout::copy("interrupted");
     let mut child = start(&checkout, &["loki"]);
     wait_for_line(&mut child, "starting");

@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -16,16 +16,31 @@ use crate::checkout::{Outcome, run};
 /// Every host port of the stack, without an offset.
 pub const PORTS: [u16; 14] = [9200, 7233, 8233, 7234, 7235, 7239, 8080, 9009, 3100, 12345, 3000, 7243, 8082, 8081];
 
-/// One test at a time may use the engine: the machine is small, and a second stack would slow the first beyond its
-/// deadlines.
+/// Tests with a few small services run beside each other, as many as the test runner has threads. One that starts the
+/// whole stack, or Elasticsearch and both databases, would slow them, and they it, beyond their deadlines.
+static TURN: RwLock<()> = RwLock::new(());
+
+/// The engine, shared with tests that do the same.
 ///
 /// # Panics
 /// No engine answers, or the images of these tests are not there.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ENGINE: Mutex<()> = Mutex::new(());
+pub fn beside_others() -> RwLockReadGuard<'static, ()> {
+    has_images();
+    TURN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The engine, with no other test at work on it.
+///
+/// # Panics
+/// As [`beside_others`].
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    has_images();
+    TURN.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn has_images() {
     let base = docker(&["image", "inspect", "--format", "{{.Id}}", "standin/base:bookworm"]);
     assert_eq!(base.code, 0, "`tests/images/build` makes the images that this test needs: {}", base.err);
-    ENGINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs `docker` with these arguments.

@@ -10,7 +10,7 @@ const STEPS: [&str; 5] = ["temporal-monitored", "temporal-copilot", "copilot-app
 #[test]
 #[ignore = "needs a Docker engine"]
 fn schemas_are_applied_once_completed_repaired_and_reported_step_by_step() {
-    let _alone = engine::alone();
+    let _turn = engine::alone();
     let checkout = Checkout::copy("schema");
     checkout.dev_up(&STORES).expect(0);
     log_ddl(&checkout);

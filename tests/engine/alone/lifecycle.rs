@@ -8,7 +8,7 @@ const SERVICES: usize = 15 + 2;
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_checkout_comes_up_keeps_what_is_unchanged_heals_and_goes_down() {
-    let _alone = engine::alone();
+    let _turn = engine::alone();
     let checkout = Checkout::copy("lifecycle");
     let bystander = Bystander::start();
 
