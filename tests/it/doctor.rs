@@ -172,8 +172,10 @@ fn a_port_is_taken_by_others_and_never_by_the_stack_itself() {
 fn a_project_of_another_checkout_and_a_missing_file_are_found() {
     let fakes = machine(true);
     fakes.tell("running", "loki\n");
-    fakes.tell("working-dir", "/\n");
-    expect(&fakes, "project", "fail", "that of another checkout, /", "COMPOSE_PROJECT_NAME=");
+    let another = fakes.checkout.home().display().to_string();
+    fakes.tell("working-dir", &format!("{another}\n"));
+    let what = format!("that of another checkout, {another}");
+    expect(&fakes, "project", "fail", &what, "COMPOSE_PROJECT_NAME=");
     fakes.tell("running", "");
     fs::remove_file(fakes.checkout.root.join("dev/config/loki.yaml")).unwrap();
     expect(&fakes, "files", "fail", "dev/config/loki.yaml, which loki mounts", "git checkout -- dev/config/loki.yaml");

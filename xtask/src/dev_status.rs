@@ -24,8 +24,7 @@ impl flags::DevStatus {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?;
         let settings = Settings::load(sh, mode.local);
-        let stack = Stack::of(sh, &settings, mode)?;
-        let containers = containers::list(sh, &stack.project)?;
+        let (stack, containers) = Stack::with_containers(sh, &settings, mode)?;
         let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
         let images = engine::images(sh, &names)?;
         let drift =

@@ -11,7 +11,8 @@ use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    containers, dotenv,
+    containers::{self, Container},
+    dotenv,
     engine::{self, Engine},
     exit::{PREREQUISITE, USAGE, exit},
     files,
@@ -119,14 +120,23 @@ impl Stack {
     /// # Errors
     /// As [`Stack::last`]; exit code 3 where the project has no valid name, or is another checkout's.
     pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
+        Stack::with_containers(sh, settings, mode).map(|(stack, _)| stack)
+    }
+
+    /// [`Stack::of`], and the containers that it has.
+    ///
+    /// # Errors
+    /// As [`Stack::of`].
+    pub fn with_containers(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
         let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
         if let Some(it) = settings.problems.iter().find(|it| it.name == Some(PROJECT)) {
             return Err(exit(PREREQUISITE, it.text.clone()));
         }
         let stack = Stack::on(sh, settings, mode, &engine)?;
-        match preflight::foreign_containers(sh, &stack, &containers::list(sh, &stack.project)?) {
+        let containers = containers::list(sh, &stack.project)?;
+        match preflight::foreign_containers(sh, &stack, &containers) {
             Some(it) => Err(exit(PREREQUISITE, it.to_string())),
-            None => Ok(stack),
+            None => Ok((stack, containers)),
         }
     }
 
