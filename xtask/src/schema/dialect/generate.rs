@@ -98,6 +98,7 @@ fn literal() -> impl Strategy<Value = String> {
         "$a$ ; $$ $b$ /* $a$",
         "$été$;'$été$",
         "'a'\n';b'",
+        "'\n@1 0 1 a'",
         "'1'::text",
     ]);
     let free = "[^\0]{0,12}";
