@@ -53,8 +53,10 @@ impl Server {
             script.len()
         );
         let both = ["sh", "-c", &both, "psql"];
+        // Notices would stand between the answers, such as that a long name is cut off.
+        let env = ["--env", "PGCLIENTENCODING=UTF8", "--env", "PGOPTIONS=-c client_min_messages=error"];
         let mut child = self
-            .docker_exec(&["--interactive", "--env", "PGCLIENTENCODING=UTF8"], &[&both, options].concat())
+            .docker_exec(&[&["--interactive"], &env[..]].concat(), &[&both, options].concat())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -122,6 +124,7 @@ fn tokens() -> impl Strategy<Value = String> {
         "U&\"\\;\"",
         "\"b;\"",
         "\"\"\"'\"",
+        "\"a name of 64 letters, of which PostgreSQL drops one and says so;\"",
         "$$;'$$",
         "$a$ $$ ; \\ $b$ $a$",
         "$é1$\n;\n$é1$",
