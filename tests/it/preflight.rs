@@ -221,23 +221,29 @@ fn a_taken_port_is_found_with_its_owner() {
     dev_up(&fakes, &["--local", "mimir", "--dry-run"]).expect(0);
 }
 
+/// `dev-up --local loki`, with its port taken by a program of this name.
+fn with_loki_taken_by(fakes: &Fakes, program: &str) -> Outcome {
+    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, fakes.checkout.port(3100))).unwrap();
+    fakes.add("ss", &format!("echo 'LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\"{program}\",pid=4711,fd=7))'"));
+    dev_up(fakes, &["--local", "loki"])
+}
+
 #[test]
 fn a_port_that_an_engine_which_does_not_answer_may_hold_for_us_is_no_finding() {
     let fakes = Fakes::new();
-    let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, fakes.checkout.port(3100))).unwrap();
     fakes.tell("no-engine", NO_ENGINE);
-    let listens = |program: &str| {
-        if fakes::find("ss").is_some() {
-            // What is there is a link to the real one.
-            fakes.remove("ss");
-        }
-        fakes.add("ss", &format!("echo 'LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\"{program}\",pid=4711,fd=7))'"));
-        dev_up(&fakes, &["--local", "loki"])
-    };
-    let refused = listens("docker-proxy");
-    expect(&fakes, refused, &["no Docker engine answers"]);
-    let refused = listens("node");
-    expect(&fakes, refused, &["no Docker engine answers", "which loki needs, is taken by node, process 4711"]);
+    expect(&fakes, with_loki_taken_by(&fakes, "docker-proxy"), &["no Docker engine answers"]);
+    let taken = "which loki needs, is taken by node, process 4711";
+    expect(&fakes, with_loki_taken_by(&fakes, "node"), &["no Docker engine answers", taken]);
+}
+
+#[test]
+fn a_port_that_a_container_may_hold_for_us_is_no_finding_where_our_project_is_unknown() {
+    let fakes = Fakes::new();
+    fakes.add_to_env("COMPOSE_PROJECT_NAME=My Project\n");
+    let wrong = "`COMPOSE_PROJECT_NAME` is `My Project`";
+    expect(&fakes, with_loki_taken_by(&fakes, "docker-proxy"), &[wrong]);
+    expect(&fakes, with_loki_taken_by(&fakes, "node"), &[wrong, "which loki needs, is taken by node, process 4711"]);
 }
 
 #[test]

@@ -83,9 +83,11 @@ impl Fakes {
         names.iter().for_each(|it| symlink(&program, self.bin().join(it)).expect("cannot make a link"));
     }
 
-    /// Puts a shell script on PATH.
+    /// Puts a shell script on PATH, in the place of what is there.
     pub fn add(&self, program: &str, script: &str) {
         let path = self.bin().join(program);
+        // Writing through a link would change the machine's own program.
+        _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap_or_else(|error| panic!("{program}: {error}"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("cannot make it executable");
     }

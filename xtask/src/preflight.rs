@@ -87,7 +87,7 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
     findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
     findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));
-    findings.extend(taken_ports(sh, &wanted, Some(&containers), mode.port_offset).into_iter().map(text));
+    findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
@@ -186,8 +186,13 @@ pub fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -
     ))
 }
 
-/// Host ports, which have this offset already, of services that do not run, and that somebody else has. Where no engine
-/// tells of containers, only processes that certainly hold a port for none.
+/// Our project's containers, where its name is one that they can have.
+pub fn ours<'a>(settings: &Settings, containers: &'a [Container]) -> Option<&'a [Container]> {
+    settings.wrong_project().is_none().then_some(containers)
+}
+
+/// Host ports, which have this offset already, of services that do not run, and that somebody else has. Where it is not
+/// known which containers are ours, only processes that certainly hold a port for none.
 pub fn taken_ports(sh: &Shell, services: &[Service], containers: Option<&[Container]>, offset: u16) -> Vec<Finding> {
     let holds = |it: &Container| matches!(it.status.as_str(), "running" | "paused" | "restarting");
     let runs = |it: &&Service| containers.into_iter().flatten().any(|c| c.service == it.name && holds(c));

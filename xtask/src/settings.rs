@@ -95,6 +95,11 @@ impl Settings {
         settings
     }
 
+    /// What is wrong with the project's name, without which nobody can tell which containers are ours.
+    pub fn wrong_project(&self) -> Option<&Problem> {
+        self.problems.iter().find(|it| it.name == Some(PROJECT))
+    }
+
     /// The value of a variable; empty where it has none.
     pub fn get(&self, name: &str) -> &str {
         debug_assert!(variables::find(name).is_some(), "{name} is not declared");

@@ -129,7 +129,7 @@ impl Stack {
     /// As [`Stack::of`].
     pub fn with_containers(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
         let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
-        if let Some(it) = settings.problems.iter().find(|it| it.name == Some(PROJECT)) {
+        if let Some(it) = settings.wrong_project() {
             return Err(exit(PREREQUISITE, it.text.clone()));
         }
         let stack = Stack::on(sh, settings, mode, &engine)?;

@@ -62,7 +62,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
             preflight::wanted_arch(mode, &arch),
             answers.outdated,
         ));
-        checks.extend(occupied(sh, stack, &answers.containers));
+        checks.extend(occupied(sh, settings, stack, &answers.containers));
         checks
     })
 }
@@ -198,18 +198,21 @@ fn free_in(printed: &str) -> Option<u64> {
     words.get(capacity.checked_sub(1)?)?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-fn occupied(sh: &Shell, stack: &Stack, containers: &[Container]) -> [Check; 2] {
-    let foreign = preflight::foreign_containers(sh, stack, containers).into_iter().collect();
-    let taken = preflight::taken_ports(sh, &stack.services, Some(containers), stack.mode.port_offset);
+/// With a project's name that `env` calls wrong there is nothing to say of the project.
+fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Container]) -> impl Iterator<Item = Check> {
+    let ours = preflight::ours(settings, containers);
+    let project = ours.map(|it| {
+        let foreign = preflight::foreign_containers(sh, stack, it).into_iter().collect();
+        Check::of("project", Status::Fail, foreign, format!("{} belongs to this checkout", stack.project))
+    });
+    let taken = preflight::taken_ports(sh, &stack.services, ours, stack.mode.port_offset);
     let count: usize = stack.services.iter().map(|it| it.ports.len()).sum();
     let offset = match stack.mode.port_offset {
         0 => String::new(),
         it => format!(", moved up by {it}"),
     };
-    [
-        Check::of("project", Status::Fail, foreign, format!("{} belongs to this checkout", stack.project)),
-        Check::of("ports", Status::Fail, taken, format!("all {count} are free or ours{offset}")),
-    ]
+    let ports = Check::of("ports", Status::Fail, taken, format!("all {count} are free or ours{offset}"));
+    project.into_iter().chain([ports])
 }
 
 #[cfg(test)]
