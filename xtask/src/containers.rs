@@ -141,7 +141,7 @@ pub fn drift(
         let hash = hashes.iter().find(|(it, _)| *it == service.name);
         let image = engine::find_image(images, &service.image);
         if hash.is_some_and(|(_, it)| *it != container.config_hash) {
-            drift.push((service.name.clone(), what_changed(&container.digests, &digests(root, service)?)));
+            drift.push((service.name.clone(), what_changed(container, &digests(root, service)?)));
         } else if image.is_some_and(|it| it.id != container.image_id) {
             drift.push((service.name.clone(), format!("the image {} was rebuilt", service.image)));
         }
@@ -149,13 +149,17 @@ pub fn drift(
     Ok(drift)
 }
 
-fn what_changed(before: &str, now: &str) -> String {
-    let before: Vec<&str> = before.split(' ').collect();
+fn what_changed(container: &Container, now: &str) -> String {
+    let before: Vec<&str> = container.digests.split(' ').collect();
     let changed: Vec<&str> =
         now.split(' ').filter(|it| !before.contains(it)).filter_map(|it| it.split('=').next()).collect();
-    match changed.concat().is_empty() {
-        true => "its settings changed, in dev/.env or a compose file".to_owned(),
-        false => format!("{} changed", changed.join(", ")),
+    if !changed.concat().is_empty() {
+        return format!("{} changed", changed.join(", "));
+    }
+    match Path::new(&container.working_dir) {
+        // What it mounts has another path now.
+        gone if !gone.exists() => format!("the checkout was moved, from {}", gone.parent().unwrap_or(gone).display()),
+        _ => "its settings changed, in dev/.env or a compose file".to_owned(),
     }
 }
 
@@ -171,9 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn drift_names_the_file_that_changed() {
-        assert_eq!(what_changed("a=1 b=2", "a=1 b=3"), "b changed");
-        assert_eq!(what_changed("a=1", "a=1"), "its settings changed, in dev/.env or a compose file");
-        assert_eq!(what_changed("", ""), "its settings changed, in dev/.env or a compose file");
+    fn drift_names_the_file_that_changed_or_what_else_did() {
+        let of = |before: &str, now: &str, working_dir: &str| {
+            let labels = serde_json::json!({
+                DIGESTS_LABEL: before,
+                "com.docker.compose.project.working_dir": working_dir,
+            });
+            what_changed(&container(&serde_json::json!({"Config": {"Labels": labels}})), now)
+        };
+        let settings = "its settings changed, in dev/.env or a compose file";
+        assert_eq!(of("a=1 b=2", "a=1 b=3", "/"), "b changed");
+        assert_eq!(of("a=1 b=2", "a=1 b=3", "/nowhere/dev"), "b changed");
+        assert_eq!(of("a=1", "a=1", "/"), settings);
+        assert_eq!(of("", "", "/"), settings);
+        assert_eq!(of("a=1", "a=1", "/nowhere/dev"), "the checkout was moved, from /nowhere");
     }
 }
