@@ -117,6 +117,16 @@ fn closed_pipe() -> Stdio {
 }
 
 #[test]
+fn logs_end_well_where_their_reader_went_away_and_in_no_other_way_that_compose_fails() {
+    let fakes = Fakes::new();
+    fakes.tell("fail", "*\\ logs\\ *\n");
+    let failed = fakes.xtask(&["dev-logs"]).expect(1);
+    assert!(failed.err.contains("logs --follow` ended with exit status: 7"), "{}", failed.err);
+    let done = run(fakes.command().arg("dev-logs").stdout(closed_pipe()).stderr(Stdio::piped())).expect(0);
+    assert!(!done.err.contains("error:"), "{}", done.err);
+}
+
+#[test]
 fn head_gets_its_line_and_the_pipe_ends_well() {
     let fakes = Fakes::new();
     let mut command = Command::new("sh");

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{flags, process, stack::Stack};
+use crate::{flags, process, stack::Stack, term};
 
 impl flags::DevLogs {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
@@ -20,6 +20,11 @@ impl flags::DevLogs {
         if let Some(since) = &self.since {
             logs.args(["--since", since]);
         }
-        process::run(logs.args(&self.service))
+        let shown = process::run(logs.args(&self.service));
+        if shown.is_err() {
+            // Compose fails where its reader went away (`| head`); we end quietly there, as this line then does.
+            term::out("\n");
+        }
+        shown
     }
 }
