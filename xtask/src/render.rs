@@ -22,6 +22,9 @@ const COPILOT: &[(&str, &str)] = &[
     ("TEMPORAL_ELASTICSEARCH_INDEX", "COPILOT_ELASTICSEARCH_INDEX"),
 ];
 
+/// How far the copilot cluster's ports are from the monitored one's.
+const PORT_DISTANCE: u64 = 1000;
+
 impl flags::Render {
     pub(crate) fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
@@ -74,7 +77,10 @@ pub fn render(sh: &Shell, settings: &Settings, clusters: &[Cluster]) -> Result<V
         let lookup =
             |name: &str| variables::find(source(cluster, name)).map(|it| it.kind.to_yaml(settings.get(it.name)));
         match substitute(&template, &lookup) {
-            Ok(document) => {
+            Ok(mut document) => {
+                if cluster == Cluster::Copilot {
+                    move_ports(&mut document);
+                }
                 let body = serde_yaml::to_string(&document).expect("a parsed document can be written");
                 rendered.push((
                     cluster,
@@ -86,6 +92,26 @@ pub fn render(sh: &Shell, settings: &Settings, clusters: &[Cluster]) -> Result<V
     }
     problems.dedup();
     if problems.is_empty() { Ok(rendered) } else { Err(problems) }
+}
+
+/// Moves up the ports on which the members of a cluster find each other; clients use those of the frontend.
+///
+/// Both clusters are on one network, and the address of a container that was replaced goes to the next one, maybe of the
+/// other cluster. A member that still knows the old address would take it for its own: seen live, the two became one
+/// for good, and each looked for its namespaces in the other's database.
+fn move_ports(document: &mut Value) {
+    for (name, service) in document.get_mut("services").and_then(Value::as_mapping_mut).into_iter().flatten() {
+        for key in ["membershipPort", "grpcPort"] {
+            if *name == "frontend" && key == "grpcPort" {
+                continue;
+            }
+            if let Some(port) = service.get_mut("rpc").and_then(|it| it.get_mut(key))
+                && let Some(number) = port.as_u64()
+            {
+                *port = number.saturating_add(PORT_DISTANCE).into();
+            }
+        }
+    }
 }
 
 fn read_template(path: &Path) -> Result<Value> {

@@ -134,8 +134,29 @@ fn the_two_renderings_differ_in_the_cluster_s_own_values_only() {
     let rendered = render(&sh, &settings, Cluster::ALL).unwrap();
     let lines = |i: usize| rendered[i].1.lines().map(str::trim).collect::<Vec<_>>();
     let differing: Vec<_> = lines(0).into_iter().zip(lines(1)).filter(|(a, b)| a != b).map(|(_, b)| b).collect();
+    let (ports, others): (Vec<_>, Vec<_>) = differing.into_iter().partition(|it| it.contains("Port: "));
     assert_eq!(
-        differing,
+        others,
         ["connectAddr: copilot-local.dsql.eu-west-1.on.aws:5432", "visibility: temporal_visibility_v1_copilot_dev"]
     );
+    assert_eq!(ports.len(), 7);
+}
+
+#[test]
+fn a_member_of_one_cluster_that_takes_over_an_address_of_the_other_does_not_answer_in_its_place() {
+    let sh = Shell::new().unwrap();
+    sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let rendered = render(&sh, &Settings::resolve(true, &[], &|_| None), Cluster::ALL).unwrap();
+    let ports = |i: usize| {
+        let document: Value = serde_yaml::from_str(&rendered[i].1).unwrap();
+        let mut all = Vec::new();
+        leaves(&document["services"], "", &mut all);
+        all.into_iter().map(|(path, port)| (path, port.as_u64().unwrap())).collect::<Vec<_>>()
+    };
+    let shared: Vec<String> = ports(0).into_iter().filter(|it| ports(1).contains(it)).map(|(path, _)| path).collect();
+    assert_eq!(shared, ["/frontend/rpc/grpcPort", "/frontend/rpc/httpPort"]);
+    let mut all: Vec<u64> = ports(0).into_iter().chain(ports(1)).map(|(_, port)| port).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 2 * 9 - 2, "each port means one thing: {all:?}");
 }
