@@ -312,6 +312,21 @@ mod tests {
     }
 
     #[test]
+    fn with_the_offset_that_the_guide_names_two_checkouts_have_no_port_in_common() {
+        let guide = include_str!("../../dev/README.md");
+        let offset = regex_lite::Regex::new(r"--port-offset (\d+)").unwrap();
+        let offsets: Vec<u16> = offset.captures_iter(guide).map(|it| it[1].parse().unwrap()).collect();
+        assert!(!offsets.is_empty());
+        let ports = |offset| -> Vec<u16> {
+            stack(true, offset).services.iter().flat_map(|it| &it.ports).map(|it| it.host).collect()
+        };
+        for offset in offsets {
+            let both: Vec<u16> = ports(offset).into_iter().filter(|it| ports(0).contains(it)).collect();
+            assert_eq!(both, [0; 0], "--port-offset {offset}");
+        }
+    }
+
+    #[test]
     fn local_adds_the_two_databases_and_the_dependencies_on_them() {
         let stack = stack(true, 0);
         assert_eq!(stack.services.len(), 17);
