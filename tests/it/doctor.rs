@@ -186,7 +186,7 @@ fn a_project_s_name_that_is_wrong_is_one_failure_and_no_reason_to_blame_ports() 
     let fakes = machine(true);
     fakes.add_to_env("COMPOSE_PROJECT_NAME=My Project\n");
     let _ours = TcpListener::bind((Ipv4Addr::LOCALHOST, fakes.checkout.port(9200))).unwrap();
-    fakes.add("ss", "echo 'LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\"docker-proxy\",pid=4711,fd=7))'");
+    fakes.listens("docker-proxy");
     let checks = expect(&fakes, "env", "fail", "`COMPOSE_PROJECT_NAME` is `My Project`", "dev/.env");
     assert!(!checks.contains_key("project"));
 }

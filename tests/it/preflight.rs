@@ -224,7 +224,7 @@ fn a_taken_port_is_found_with_its_owner() {
 /// `dev-up --local loki`, with its port taken by a program of this name.
 fn with_loki_taken_by(fakes: &Fakes, program: &str) -> Outcome {
     let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, fakes.checkout.port(3100))).unwrap();
-    fakes.add("ss", &format!("echo 'LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\"{program}\",pid=4711,fd=7))'"));
+    fakes.listens(program);
     dev_up(fakes, &["--local", "loki"])
 }
 

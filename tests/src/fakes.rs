@@ -92,6 +92,11 @@ impl Fakes {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("cannot make it executable");
     }
 
+    /// Makes every port that is taken look as if a program of this name, process 4711, had it.
+    pub fn listens(&self, program: &str) {
+        self.add("ss", &format!("echo 'LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\"{program}\",pid=4711,fd=7))'"));
+    }
+
     /// Takes a program off PATH.
     pub fn remove(&self, program: &str) {
         fs::remove_file(self.bin().join(program)).unwrap_or_else(|error| panic!("{program}: {error}"));

@@ -156,11 +156,12 @@ fn what_changed(container: &Container, now: &str) -> String {
     if !changed.concat().is_empty() {
         return format!("{} changed", changed.join(", "));
     }
-    match Path::new(&container.working_dir) {
-        // What it mounts has another path now.
-        gone if !gone.exists() => format!("the checkout was moved, from {}", gone.parent().unwrap_or(gone).display()),
-        _ => "its settings changed, in dev/.env or a compose file".to_owned(),
+    let folder = Path::new(&container.working_dir);
+    if folder.exists() {
+        return "its settings changed, in dev/.env or a compose file".to_owned();
     }
+    // What it mounts has another path now.
+    format!("the checkout was moved, from {}", folder.parent().unwrap_or(folder).display())
 }
 
 #[cfg(test)]

@@ -101,10 +101,8 @@ pub fn render(sh: &Shell, settings: &Settings, clusters: &[Cluster]) -> Result<V
 /// for good, and each looked for its namespaces in the other's database.
 fn move_ports(document: &mut Value) {
     for (name, service) in document.get_mut("services").and_then(Value::as_mapping_mut).into_iter().flatten() {
-        for key in ["membershipPort", "grpcPort"] {
-            if *name == "frontend" && key == "grpcPort" {
-                continue;
-            }
+        let keys = if *name == "frontend" { &["membershipPort"][..] } else { &["membershipPort", "grpcPort"] };
+        for key in keys {
             if let Some(port) = service.get_mut("rpc").and_then(|it| it.get_mut(key))
                 && let Some(number) = port.as_u64()
             {

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::{collection::btree_map, prelude::*, sample::Index};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn the_template() -> Value {
     read_template(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(TEMPLATE)).unwrap()
@@ -126,12 +126,16 @@ fn each_variable_that_the_copilot_cluster_takes_from_elsewhere_stands_in_the_tem
     }
 }
 
-#[test]
-fn the_two_renderings_differ_in_the_cluster_s_own_values_only() {
+/// What both clusters get with `--local`.
+fn both() -> Vec<(Cluster, String)> {
     let sh = Shell::new().unwrap();
     sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-    let settings = Settings::resolve(true, &[], &|_| None);
-    let rendered = render(&sh, &settings, Cluster::ALL).unwrap();
+    render(&sh, &Settings::resolve(true, &[], &|_| None), Cluster::ALL).unwrap()
+}
+
+#[test]
+fn the_two_renderings_differ_in_the_cluster_s_own_values_only() {
+    let rendered = both();
     let lines = |i: usize| rendered[i].1.lines().map(str::trim).collect::<Vec<_>>();
     let differing: Vec<_> = lines(0).into_iter().zip(lines(1)).filter(|(a, b)| a != b).map(|(_, b)| b).collect();
     let (ports, others): (Vec<_>, Vec<_>) = differing.into_iter().partition(|it| it.contains("Port: "));
@@ -144,9 +148,7 @@ fn the_two_renderings_differ_in_the_cluster_s_own_values_only() {
 
 #[test]
 fn a_member_of_one_cluster_that_takes_over_an_address_of_the_other_does_not_answer_in_its_place() {
-    let sh = Shell::new().unwrap();
-    sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-    let rendered = render(&sh, &Settings::resolve(true, &[], &|_| None), Cluster::ALL).unwrap();
+    let rendered = both();
     let ports = |i: usize| {
         let document: Value = serde_yaml::from_str(&rendered[i].1).unwrap();
         let mut all = Vec::new();
@@ -155,8 +157,6 @@ fn a_member_of_one_cluster_that_takes_over_an_address_of_the_other_does_not_answ
     };
     let shared: Vec<String> = ports(0).into_iter().filter(|it| ports(1).contains(it)).map(|(path, _)| path).collect();
     assert_eq!(shared, ["/frontend/rpc/grpcPort", "/frontend/rpc/httpPort"]);
-    let mut all: Vec<u64> = ports(0).into_iter().chain(ports(1)).map(|(_, port)| port).collect();
-    all.sort_unstable();
-    all.dedup();
+    let all: BTreeSet<u64> = ports(0).into_iter().chain(ports(1)).map(|(_, port)| port).collect();
     assert_eq!(all.len(), 2 * 9 - 2, "each port means one thing: {all:?}");
 }

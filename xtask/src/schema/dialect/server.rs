@@ -54,9 +54,12 @@ impl Server {
         );
         let both = ["sh", "-c", &both, "psql"];
         // Notices would stand between the answers, such as that a long name is cut off.
-        let env = ["--env", "PGCLIENTENCODING=UTF8", "--env", "PGOPTIONS=-c client_min_messages=error"];
+        let quiet = "PGOPTIONS=-c client_min_messages=error";
         let mut child = self
-            .docker_exec(&[&["--interactive"], &env[..]].concat(), &[&both, options].concat())
+            .docker_exec(
+                &["--interactive", "--env", "PGCLIENTENCODING=UTF8", "--env", quiet],
+                &[&both, options].concat(),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
