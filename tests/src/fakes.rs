@@ -29,7 +29,7 @@ const QUESTIONS: [&str; 17] = [
     "docker info ",
     "docker context inspect ",
     "docker compose version",
-    "docker buildx version",
+    "docker buildx inspect ",
     "docker image inspect ",
     "docker container inspect ",
     "docker ps ",
@@ -123,7 +123,7 @@ impl Fakes {
         for name in ["TEMPORAL_IMAGE", "COPILOT_IMAGE", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"] {
             command.env_remove(name);
         }
-        let builds = ["DOCKER_BUILDKIT", "BUILDX_NO_DEFAULT_ATTESTATIONS"];
+        let builds = ["DOCKER_BUILDKIT", "BUILDX_BUILDER", "BUILDX_NO_DEFAULT_ATTESTATIONS"];
         for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "PGPASSWORD", "CARGO"].into_iter().chain(builds) {
             command.env_remove(name);
         }

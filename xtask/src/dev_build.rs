@@ -7,9 +7,10 @@ use xshell::{Shell, cmd};
 
 use crate::{
     checkouts::{COPILOT, TEMPORAL},
-    engine,
+    engine::{self, BuildKit},
     exit::prerequisites,
     files,
+    finding::{Finding, finding},
     flags::{self, BuildTarget},
     mode::Mode,
     process,
@@ -36,9 +37,12 @@ impl flags::DevBuild {
             problems.extend((!self.dry_run).then(|| problem.to_string()));
             "ENGINE_ARCH".to_owned()
         });
+        let buildkit = engine::buildkit(sh);
+        if let Some(arch) = self.arch.map(|it| it.as_str()).filter(|it| *it != engine && problems.is_empty()) {
+            problems.extend((!runs_foreign(buildkit.as_ref(), arch)).then(|| no_emulation(arch).to_string()));
+        }
         prerequisites("cannot build", &problems)?;
 
-        let buildkit = engine::has_buildkit(sh);
         let mut options = Vec::new();
         options.extend(self.arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]));
         options.extend(self.no_cache.then(|| "--no-cache".to_owned()));
@@ -48,32 +52,28 @@ impl flags::DevBuild {
         if let Some(checkout) = temporal {
             let go = go_version(&checkout)?;
             let text = sh.read_file(DOCKERFILE)?;
-            let (dockerfile, platform) = if buildkit {
+            let (dockerfile, target) = if buildkit.is_some() {
                 (text, vec![])
             } else {
                 let target = self.arch.map_or(engine.clone(), |it| it.as_str().to_owned());
-                let arguments = [format!("BUILDPLATFORM=linux/{engine}"), format!("TARGETARCH={target}")];
-                (
-                    without_cache_mounts(&text),
-                    arguments.into_iter().flat_map(|it| ["--build-arg".to_owned(), it]).collect(),
-                )
+                (for_old_builder(&text, &engine), vec!["--build-arg".to_owned(), format!("TARGETARCH={target}")])
             };
             let base = cmd!(
                 sh,
-                "docker build --tag temporal-dsql:latest {options...} --build-arg GO_VERSION={go} {platform...} --file - {checkout}"
+                "docker build --tag temporal-dsql:latest {options...} --build-arg GO_VERSION={go} {target...} --file - {checkout}"
             );
-            build(base.into(), Some(dockerfile), buildkit, self.dry_run)?;
+            build(base.into(), Some(dockerfile), buildkit.as_ref(), self.dry_run)?;
             let runtime = cmd!(
                 sh,
                 "docker build --tag temporal-dsql-runtime:test {options...} --file dev/docker/runtime.Dockerfile dev"
             );
-            build(runtime.into(), None, buildkit, self.dry_run)?;
+            build(runtime.into(), None, buildkit.as_ref(), self.dry_run)?;
         }
         if let Some(checkout) = copilot {
             build(
                 cmd!(sh, "docker build --tag temporal-sre-copilot:dev {options...} {checkout}").into(),
                 None,
-                buildkit,
+                buildkit.as_ref(),
                 self.dry_run,
             )?;
         }
@@ -125,8 +125,9 @@ pub fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()>
         .run(sh)
 }
 
-fn build(mut command: Command, dockerfile: Option<String>, buildkit: bool, dry_run: bool) -> Result<()> {
-    command.env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" });
+fn build(mut command: Command, dockerfile: Option<String>, buildkit: Option<&BuildKit>, dry_run: bool) -> Result<()> {
+    command.env("DOCKER_BUILDKIT", if buildkit.is_some() { "1" } else { "0" });
+    command.envs(buildkit.map(|it| ("BUILDX_BUILDER", &it.builder)));
     // With an attestation, which holds the time of the build, the containerd image store would give the image another id
     // even where every step came from the cache, and everything that runs it would look outdated.
     command.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
@@ -152,9 +153,28 @@ fn go_version(checkout: &Path) -> Result<String> {
     version.map(str::to_owned).with_context(|| format!("{} has no `go 1.N` line", path.display()))
 }
 
-fn without_cache_mounts(dockerfile: &str) -> String {
+/// The same steps in the old builder's words: it knows no mounts, and no variable for the engine's platform.
+fn for_old_builder(dockerfile: &str, engine: &str) -> String {
     let words = |line: &str| line.split(' ').filter(|it| !it.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
-    dockerfile.lines().map(|it| words(it) + "\n").collect()
+    let text: String = dockerfile.lines().map(|it| words(it) + "\n").collect();
+    text.replace("$BUILDPLATFORM", &format!("linux/{engine}"))
+}
+
+/// Whether the engine can run what is made for another architecture. Without BuildKit only a Linux machine can be asked.
+fn runs_foreign(buildkit: Option<&BuildKit>, arch: &str) -> bool {
+    let interpreter = if arch == "arm64" { "qemu-aarch64" } else { "qemu-x86_64" };
+    let here = || !cfg!(target_os = "linux") || Path::new("/proc/sys/fs/binfmt_misc").join(interpreter).exists();
+    buildkit.map_or_else(here, |it| it.runs(arch))
+}
+
+fn no_emulation(arch: &str) -> Finding {
+    finding(
+        format!("the engine cannot run {arch} programs, and the images' last stage installs packages with some"),
+        format!(
+            "docker run --privileged --rm tonistiigi/binfmt --install {arch}  # on Debian and Ubuntu also: \
+             sudo apt-get install qemu-user-static"
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -163,8 +183,11 @@ mod tests {
 
     #[test]
     fn the_old_builder_gets_the_same_steps_without_mounts() {
-        let text = "FROM a\nRUN --mount=type=cache,target=/x --mount=type=cache,target=/y \\\n    go build\nRUN --mount=type=cache,target=/x go mod download\n";
-        assert_eq!(without_cache_mounts(text), "FROM a\nRUN \\\n    go build\nRUN go mod download\n");
+        let text = "FROM --platform=$BUILDPLATFORM a\nRUN --mount=type=cache,target=/x --mount=type=cache,target=/y \\\n    go build\nRUN --mount=type=cache,target=/x go mod download\n";
+        assert_eq!(
+            for_old_builder(text, "arm64"),
+            "FROM --platform=linux/arm64 a\nRUN \\\n    go build\nRUN go mod download\n"
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ use xshell::{Shell, cmd};
 use crate::{
     exit::{self, PREREQUISITE, exit},
     finding::{Finding, finding},
-    process, route,
+    process,
+    route::{self, Source},
 };
 
 /// The oldest Compose that replaces a list with `!override`, as the generated file does for shifted ports.
@@ -180,11 +181,40 @@ pub fn info(sh: &Shell) -> Result<Info> {
     })
 }
 
-/// Whether Docker builds with BuildKit: it does with its `buildx` plugin. Without, the old builder knows no
-/// `RUN --mount`.
-pub fn has_buildkit(sh: &Shell) -> bool {
-    let output = process::capture_within(&mut cmd!(sh, "docker buildx version").into(), ANSWER);
-    output.is_ok_and(|it| it.is_some_and(|it| it.status.success()))
+/// The engine's own BuildKit.
+#[derive(Clone, Debug)]
+pub struct BuildKit {
+    /// What `buildx` calls it. A builder that the user has selected may run elsewhere: what it builds would not arrive in
+    /// the engine, and what the engine has it would not find.
+    pub builder: String,
+    platforms: Vec<String>,
+}
+
+impl BuildKit {
+    /// Whether it can run programs of this architecture, by itself or by emulation.
+    pub fn runs(&self, arch: &str) -> bool {
+        let platform = format!("linux/{arch}");
+        self.platforms.iter().any(|it| *it == platform || it.starts_with(&format!("{platform}/")))
+    }
+
+    fn parse(builder: String, printed: &str) -> BuildKit {
+        let platforms = printed.lines().filter_map(|it| it.trim().strip_prefix("Platforms:"));
+        // What a builder is told to prefer is marked.
+        let platforms = platforms.flat_map(|it| it.split(',')).map(|it| it.trim().trim_end_matches('*').to_owned());
+        BuildKit { builder, platforms: platforms.collect() }
+    }
+}
+
+/// The BuildKit that Docker builds with: it needs its `buildx` plugin. `None` where that is missing or broken, or the
+/// engine has none; what is left is the old builder, which knows no `RUN --mount`.
+pub fn buildkit(sh: &Shell) -> Option<BuildKit> {
+    let builder = match route::find().source {
+        Source::Context(name) => name,
+        Source::Variable | Source::Default => "default".to_owned(),
+    };
+    let printed = process::read_within(&mut cmd!(sh, "docker buildx inspect {builder}").into(), ANSWER).ok()?;
+    // An engine without BuildKit is listed as well, with an error in the place of its platforms.
+    Some(BuildKit::parse(builder, &printed)).filter(|it| !it.platforms.is_empty())
 }
 
 fn parse_version(text: &str) -> Option<(u32, u32)> {
@@ -272,6 +302,16 @@ mod tests {
         ] {
             assert_eq!(Engine::parse(printed), Engine { arch: arch.to_owned(), start_interval }, "{printed:?}");
         }
+    }
+
+    #[test]
+    fn a_builder_says_what_it_can_run() {
+        let printed = "Name:          default\nDriver: docker\n\nNodes:\nName:  default\nStatus: running\n\
+                       Platforms:        linux/amd64*, linux/amd64/v2, linux/arm64/v8, linux/386\nLabels:\n";
+        let buildkit = BuildKit::parse("default".to_owned(), printed);
+        assert!(buildkit.runs("amd64") && buildkit.runs("arm64") && !buildkit.runs("arm"));
+        let without = BuildKit::parse("default".to_owned(), "Name: default\nError: not supported\n");
+        assert!(without.platforms.is_empty());
     }
 
     #[test]

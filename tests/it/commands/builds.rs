@@ -1,14 +1,15 @@
 use std::fs;
 
 use super::{dev_up, expect_calls, expect_shown, xtask};
-use tests::fakes::Fakes;
+use tests::{checkout::run, fakes::Fakes};
 
 const TEMPORAL: &str = "ROOT/tests/fixtures/temporal-dsql";
 const COPILOT: &str = "ROOT/tests/fixtures/temporal-sre-copilot";
 
 /// The three builds, with BuildKit or without, and with further options.
 fn builds(buildkit: bool, options: &str, platform: &str) -> [String; 3] {
-    let docker = format!("DOCKER_BUILDKIT={} BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag", u8::from(buildkit));
+    let builder = if buildkit { "DOCKER_BUILDKIT=1 BUILDX_BUILDER=default" } else { "DOCKER_BUILDKIT=0" };
+    let docker = format!("{builder} BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag");
     [
         format!("{docker} temporal-dsql:latest{options} --build-arg GO_VERSION=1.25.5{platform} --file - {TEMPORAL}"),
         format!("{docker} temporal-dsql-runtime:test{options} --file dev/docker/runtime.Dockerfile dev"),
@@ -37,14 +38,38 @@ fn each_target_builds_its_images_with_buildkit_where_the_engine_has_it() {
 #[test]
 fn the_old_builder_is_told_the_platform_and_gets_no_mounts() {
     let fakes = Fakes::with_checkouts();
-    fakes.tell("no-buildx", "");
-    xtask(&fakes, "dev-build").expect(0);
-    expect_calls(&fakes, &builds(false, "", " --build-arg BUILDPLATFORM=linux/arm64 --build-arg TARGETARCH=arm64"));
-    let dockerfile = fakes.told("dockerfile");
-    assert!(dockerfile.contains("FROM ") && !dockerfile.contains("--mount"), "{dockerfile}");
-    xtask(&fakes, "dev-build --arch=amd64").expect(0);
-    let platform = " --build-arg BUILDPLATFORM=linux/arm64 --build-arg TARGETARCH=amd64";
-    expect_calls(&fakes, &builds(false, " --platform linux/amd64", platform));
+    for (file, answer) in [("no-buildx", ""), ("buildx", "Error: this engine has no BuildKit")] {
+        fakes.tell(file, answer);
+        xtask(&fakes, "dev-build").expect(0);
+        expect_calls(&fakes, &builds(false, "", " --build-arg TARGETARCH=arm64"));
+        let dockerfile = fakes.told("dockerfile");
+        assert!(dockerfile.contains("FROM --platform=linux/arm64 golang:"), "{dockerfile}");
+        assert!(!dockerfile.contains("--mount") && !dockerfile.contains("BUILDPLATFORM "), "{dockerfile}");
+    }
+}
+
+#[test]
+fn the_engine_s_own_builder_builds_whatever_the_user_has_selected() {
+    let fakes = Fakes::with_checkouts();
+    for (variable, value, builder) in
+        [("BUILDX_BUILDER", "mine", "default"), ("DOCKER_BUILDKIT", "0", "default"), ("DOCKER_CONTEXT", "far", "far")]
+    {
+        run(fakes.command().args(["dev-build", "copilot"]).env(variable, value)).expect(0);
+        expect_calls(&fakes, &builds(true, "", "").map(|it| it.replace("=default", &format!("={builder}")))[2..]);
+    }
+}
+
+#[test]
+fn what_the_engine_cannot_run_is_not_built_and_what_it_lacks_is_named() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("buildx", "Platforms: linux/arm64, linux/arm64/v8, linux/arm/v7\n");
+    let refused = xtask(&fakes, "dev-build --arch amd64").expect(3);
+    for says in ["cannot run amd64", "tonistiigi/binfmt --install amd64", "apt-get install qemu-user-static"] {
+        assert!(refused.err.contains(says), "{}", refused.err);
+    }
+    expect_calls(&fakes, &[]);
+    xtask(&fakes, "dev-build copilot --arch arm64").expect(0);
+    expect_calls(&fakes, &builds(true, " --platform linux/arm64", "")[2..]);
 }
 
 #[test]

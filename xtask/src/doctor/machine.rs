@@ -38,7 +38,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
     let (for_compose, for_buildkit) = (sh.clone(), sh.clone());
     thread::scope(|scope| {
         let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let buildkit = scope.spawn(move || engine::has_buildkit(&for_buildkit));
+        let buildkit = scope.spawn(move || engine::buildkit(&for_buildkit).is_some());
         let engine = engine::engine(sh).and_then(|it| {
             let arch = preflight::wanted_arch(mode, &it.arch);
             Ok((ask(sh, settings, stack, arch)?, it.arch))
@@ -136,7 +136,10 @@ fn builder(is_there: bool) -> Check {
         } else {
             "sudo apt-get install docker-buildx-plugin  # or see https://github.com/docker/buildx#installing"
         };
-        finding("`docker buildx` is missing: builds work, but each change compiles Temporal from nothing", fix)
+        finding(
+            "`docker buildx` is missing or broken: builds work, but each change compiles Temporal from nothing",
+            fix,
+        )
     });
     Check::of("buildkit", Status::Warn, findings.into_iter().collect(), "builds keep their caches")
 }
