@@ -25,8 +25,11 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    exit::{FAILED, exit},
-    flags, term,
+    cli::flags,
+    machine::{
+        exit::{FAILED, exit},
+        term,
+    },
 };
 use repo::Repo;
 

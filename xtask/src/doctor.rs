@@ -15,13 +15,17 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    exit::{PREREQUISITE, exit},
-    finding::{Finding, finding},
-    flags,
-    mode::{self, Mode},
+    cli::flags,
+    machine::{
+        exit::{PREREQUISITE, exit},
+        finding::{Finding, finding},
+        term::{self, Colour},
+    },
     settings::{ENV_FILE, Settings},
-    stack::Stack,
-    term::{self, Colour},
+    stack::{
+        Stack,
+        mode::{self, Mode},
+    },
 };
 
 /// How something stands.
@@ -252,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_is_that_of_a_missing_prerequisite_only_where_something_fails() {
-        assert_eq!(crate::exit::code(&conclude(&checks()).unwrap_err()), PREREQUISITE);
+        assert_eq!(crate::machine::exit::code(&conclude(&checks()).unwrap_err()), PREREQUISITE);
         let warned = Check::of("w", Status::Warn, vec![finding("a", "b")], "");
         assert!(conclude(&[warned]).is_ok());
     }

@@ -1,77 +1,33 @@
 //! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
 
 mod aws;
-mod aws_errors;
-mod bench;
 mod check;
-mod checkouts;
-mod confirm;
-mod containers;
-mod dev_build;
-mod dev_down;
-mod dev_exec;
-mod dev_logs;
-mod dev_ps;
-mod dev_restart;
-mod dev_status;
-mod dev_up;
+mod cli;
+mod commands;
+mod docker;
 mod doctor;
-mod dotenv;
-mod engine;
-mod env_check;
-mod env_init;
-mod env_merge;
-mod env_sync;
-mod exit;
-mod failure;
-mod files;
-mod finding;
-mod flags;
-mod generated;
-mod help;
-mod infra_apply;
-mod infra_destroy;
-mod infra_output;
-mod infra_status;
-mod interrupt;
-mod kb;
-mod kb_ingest;
-mod kb_jobs;
-mod kb_populate;
-mod kb_status;
-mod kb_sync;
-mod lock;
-mod mode;
-mod namespaces;
-mod ports;
+mod images;
+mod machine;
 mod preflight;
-mod process;
-mod project;
-mod provide;
-mod readiness;
-mod render;
-mod route;
 mod schema;
 mod settings;
 mod stack;
-mod supervise;
-mod table;
-mod term;
-mod terraform;
-mod test;
-mod time;
-mod variables;
-mod wait;
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
-use flags::{Xtask, XtaskCmd};
 use xshell::Shell;
+
+use cli::{
+    flags::{Xtask, XtaskCmd},
+    help,
+};
+use images::missing;
+use machine::{exit, interrupt, term};
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));
     if args.is_empty() {
-        let next = shell().map_or("cargo xtask doctor", |sh| provide::next_step(&sh));
+        let next = shell().map_or("cargo xtask doctor", |sh| missing::next_step(&sh));
         term::out(&format!("{}\nNext:\n  {next}\n", help::overview()));
         return ExitCode::SUCCESS;
     }

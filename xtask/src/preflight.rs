@@ -11,16 +11,20 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    containers::{self, Container},
-    dev_build,
-    engine::{self, Image},
-    exit::prerequisites,
-    finding::{Finding, finding},
-    flags::{BuildTarget, Cluster},
-    mode::Mode,
-    ports, render, schema,
-    settings::{ENV_FILE, PROJECT, Settings},
-    stack::{Service, Stack},
+    cli::flags::{BuildTarget, Cluster},
+    commands::dev_build,
+    docker::{
+        containers::{self, Container},
+        engine::{self, Image},
+        ports,
+    },
+    machine::{
+        exit::prerequisites,
+        finding::{Finding, finding},
+    },
+    schema,
+    settings::{ENV_FILE, PROJECT, Settings, template},
+    stack::{Service, Stack, mode::Mode},
 };
 
 const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
@@ -42,7 +46,7 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
     let settings = Settings::load(sh, mode.local);
     let text = |it: Finding| it.to_string();
     let mut findings: Vec<String> = variables(sh, &settings, "dev-up", true).into_iter().map(text).collect();
-    let rendered = render::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
+    let rendered = template::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
     });

@@ -19,15 +19,15 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    confirm::confirm,
-    exit::{FAILED, exit, prerequisites},
-    flags::{self, Step},
-    interrupt, lock,
-    mode::Mode,
+    cli::flags::{self, Step},
+    machine::{
+        confirm::confirm,
+        exit::{FAILED, exit, prerequisites},
+        interrupt, lock, term,
+    },
     preflight,
     settings::Settings,
-    stack::{Service, Stack},
-    term,
+    stack::{Service, Stack, mode::Mode},
 };
 
 use applied::remember;
@@ -237,7 +237,7 @@ mod tests {
                 prop_assert!(shown.contains(step.as_str()) && shown.contains(outcome.text()), "{}", shown);
             }
             let failed = outcomes.iter().any(|it| matches!(it, Outcome::Failed(_)));
-            prop_assert_eq!(conclude(&reports).err().map(|e| crate::exit::code(&e)), failed.then_some(1));
+            prop_assert_eq!(conclude(&reports).err().map(|e| crate::machine::exit::code(&e)), failed.then_some(1));
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
+pub mod dotenv;
+pub mod merge;
+pub mod template;
+pub mod variables;
+
 use std::{
     collections::BTreeMap,
     env, fmt,
@@ -9,8 +14,9 @@ use std::{
 use xshell::Shell;
 
 use crate::{
-    dotenv, files, generated,
-    variables::{self, Kind, Variable},
+    machine::files,
+    settings::variables::{Kind, Variable},
+    stack::overrides,
 };
 
 /// The user's file of variables, from the workspace root.
@@ -173,7 +179,7 @@ impl Settings {
 
 /// The project of the last `dev-up`: under that name the stack runs, whatever has become of [`ENV_FILE`] since.
 fn last_project(sh: &Shell) -> Vec<dotenv::Entry> {
-    let text = files::read(&sh.current_dir().join(generated::ENV)).ok().flatten().unwrap_or_default();
+    let text = files::read(&sh.current_dir().join(overrides::ENV)).ok().flatten().unwrap_or_default();
     let mut entries = dotenv::parse(&text, &|_| None).unwrap_or_default();
     entries.retain(|it| it.key == PROJECT);
     entries

@@ -1,5 +1,12 @@
 //! The compose files as data, and the `docker compose` command line that belongs to them.
 
+pub mod diagnosis;
+pub mod mode;
+pub mod namespaces;
+pub mod overrides;
+pub mod readiness;
+pub mod wait;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -11,18 +18,21 @@ use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    containers::{self, Container},
-    dotenv,
-    engine::{self, Engine},
-    exit::{PREREQUISITE, USAGE, exit},
-    files,
-    flags::Platform,
-    generated::{ENV, OVERRIDE, environment},
-    help,
-    mode::Mode,
+    cli::{flags::Platform, help},
+    docker::{
+        containers::{self, Container},
+        engine::{self, Engine},
+    },
+    machine::{
+        exit::{PREREQUISITE, USAGE, exit},
+        files,
+    },
     preflight,
-    settings::{PROJECT, Settings},
-    variables,
+    settings::{PROJECT, Settings, dotenv, variables},
+    stack::{
+        mode::Mode,
+        overrides::{ENV, OVERRIDE, environment},
+    },
 };
 
 const BASE: &str = "dev/docker-compose.yml";
@@ -308,7 +318,7 @@ mod tests {
             }
         }
         let highest = plain.services.iter().flat_map(|it| &it.ports).map(|it| it.host).max();
-        assert_eq!(highest, Some(crate::flags::HIGHEST_PORT));
+        assert_eq!(highest, Some(crate::cli::flags::HIGHEST_PORT));
     }
 
     #[test]

@@ -102,11 +102,11 @@ pub(super) const ALL: &[Mutation] = &[
     here(BASE, "${TEMPORAL_SQL_USER:-admin}", "${TEMPORAL_SQL_USR:-admin}", "TEMPORAL_SQL_USR", "`TEMPORAL_SQL_USR` is not a variable", "`TEMPORAL_SQL_USER` meant"),
     here(BASE, "${AWS_PROFILE:-default}", "${AWS_PROFILE:-dev}", "AWS_PROFILE", "`AWS_PROFILE` is `dev` by default here, and `default` in", "${AWS_PROFILE:-default}"),
     here(BASE, "${GRAFANA_ADMIN_PASSWORD:-admin}", "${GRAFANA_ADMIN_PASSWORD}", "GRAFANA_ADMIN_PASSWORD", "`GRAFANA_ADMIN_PASSWORD` has no default here", "${GRAFANA_ADMIN_PASSWORD:-admin}"),
-    here(EXAMPLE, "#TEMPORAL_SQL_MAX_CONNS=50", "#TEMPORAL_SQL_MAX_CONNS=40", "MAX_CONNS=40", "is not what xtask/src/variables.rs says of TEMPORAL_SQL_MAX_CONNS", "write `#TEMPORAL_SQL_MAX_CONNS=50`"),
+    here(EXAMPLE, "#TEMPORAL_SQL_MAX_CONNS=50", "#TEMPORAL_SQL_MAX_CONNS=40", "MAX_CONNS=40", "is not what xtask/src/settings/variables.rs says of TEMPORAL_SQL_MAX_CONNS", "write `#TEMPORAL_SQL_MAX_CONNS=50`"),
     here(EXAMPLE, "#TEMPORAL_LOG_LEVEL=info\n", "", "", "TEMPORAL_LOG_LEVEL is missing", "add `#TEMPORAL_LOG_LEVEL=info`"),
     here(EXAMPLE, "# Port of the database.\n", "", "TEMPORAL_SQL_PORT", "nothing says what TEMPORAL_SQL_PORT means", "comment above"),
     here(EXAMPLE, "#AWS_PROFILE=default", "#AWS_PROFILE=default\n#AWS_PROFIL=x", "AWS_PROFIL=x", "`AWS_PROFIL` is not a variable", "`AWS_PROFILE` meant"),
-    here(TEMPLATE, "numHistoryShards: $TEMPORAL_HISTORY_SHARDS", "numHistoryShards: 4", "", "nothing reads TEMPORAL_HISTORY_SHARDS", "or use it").found_in("xtask/src/variables.rs"),
+    here(TEMPLATE, "numHistoryShards: $TEMPORAL_HISTORY_SHARDS", "numHistoryShards: 4", "", "nothing reads TEMPORAL_HISTORY_SHARDS", "or use it").found_in("xtask/src/settings/variables.rs"),
     here(SOURCES, "${AWS_REGION}", "${AWS_REGIO}", "AWS_REGIO}", "grafana has no variable AWS_REGIO", "environment of grafana"),
     here(ALLOY, "sys.env(\"COMPOSE_PROJECT_NAME\")", "sys.env(\"PROJECT_NAME\")", "PROJECT_NAME", "alloy has no variable PROJECT_NAME", "environment of alloy"),
 
@@ -146,7 +146,7 @@ pub(super) const ALL: &[Mutation] = &[
     here(GUIDE, "| grafana | 3000 |", "| grafana | 3001 |", "| grafana |", "the host ports of grafana are 3000, not 3001", "dev/docker-compose.yml"),
     here(GUIDE, "| grafana | 3000 |", "| grafna | 3000 |", "| grafna |", "there is no service `grafna`", "`grafana` meant"),
     here(GUIDE, "| `TEMPORAL_LOG_LEVEL` |", "| `LOG_LEVEL` |", "| variable |", "the variable TEMPORAL_LOG_LEVEL is missing", "add a line"),
-    here(GUIDE, "| `TEMPORAL_HISTORY_SHARDS` | 4 |", "| `TEMPORAL_HISTORY_SHARDS` | 8 |", "TEMPORAL_HISTORY_SHARDS", "the default of TEMPORAL_HISTORY_SHARDS is `4`, not `8`", "xtask/src/variables.rs"),
+    here(GUIDE, "| `TEMPORAL_HISTORY_SHARDS` | 4 |", "| `TEMPORAL_HISTORY_SHARDS` | 8 |", "TEMPORAL_HISTORY_SHARDS", "the default of TEMPORAL_HISTORY_SHARDS is `4`, not `8`", "xtask/src/settings/variables.rs"),
     here(GUIDE, "`TEMPORAL_SQL_PORT` †", "`TEMPORAL_SQL_PORT`", "TEMPORAL_SQL_PORT", "TEMPORAL_SQL_PORT has a value of its own under `--local`", "†"),
     here(GUIDE, "set `COMPOSE_PROJECT_NAME`", "set `COMPOSE_PROJECT`", "`COMPOSE_PROJECT`", "`COMPOSE_PROJECT` is not a variable", "`COMPOSE_PROJECT_NAME` meant"),
     here(GUIDE, "`elasticsearch-data`", "`elastic-data`", "elastic-data", "there is no volume `elastic-data`", "elasticsearch-data"),
@@ -156,7 +156,7 @@ pub(super) const ALL: &[Mutation] = &[
     here("Justfile", "cargo xtask dev-ps", "cargo xtask dev-sp", "dev-sp", "there is no command `dev-sp`", "`dev-ps` meant"),
     here("Justfile", "cargo xtask dev-ps", "cargo xtask dev-status", "dev-status", "the recipe `dev-ps` runs the command `dev-status`", "rename the recipe"),
     here("dev/docker/elasticsearch-setup.sh", "cargo xtask schema --only es-monitored", "cargo xtask schema --ony es-monitored", "--ony", "`schema` has no flag `--ony`", "`--only` meant"),
-    here("xtask/src/failure.rs", "cargo xtask dev-logs", "cargo xtask dev-log", "dev-log ", "there is no command `dev-log`", "`dev-logs` meant"),
+    here("xtask/src/stack/diagnosis.rs", "cargo xtask dev-logs", "cargo xtask dev-log", "dev-log ", "there is no command `dev-log`", "`dev-logs` meant"),
     here(SERVER, "\"title\": \"Servers scraped\"", "\"title\": \"Servers seen\"", "panels:start", "the table of panels is not what the dashboards hold", "cargo xtask check --fix").found_in(GUIDE),
 
     // Files that cannot be read.

@@ -12,7 +12,10 @@ use super::{
     Finding, ports,
     repo::{Document, Repo, text, texts},
 };
-use crate::{dotenv, help, variables};
+use crate::{
+    cli::help,
+    settings::{dotenv, variables},
+};
 
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"/dev/tcp/([A-Za-z0-9.-]+)/([0-9]+)|([A-Za-z0-9][A-Za-z0-9.-]*):([0-9]+)").expect("a pattern")

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use regex_lite::Regex;
 
-use crate::help;
+use crate::cli::help;
 
 /// What is wrong with a command line, and what to do.
 pub type Wrong = (String, String);

@@ -9,7 +9,7 @@ use super::{
     Finding,
     repo::{Document, Repo, texts},
 };
-use crate::variables;
+use crate::settings::variables;
 
 /// A tag that always means the same image: at least two numbers, with anything after them.
 static EXACT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^v?[0-9]+\.[0-9]+[0-9A-Za-z.+_-]*$").expect("a pattern"));
@@ -172,8 +172,10 @@ fn aliases(repo: &Repo) -> Vec<Finding> {
     }
     for (name, alias) in aliases.iter().filter(|(_, it)| !hosts.contains(&it.as_str())) {
         let text = format!("nothing asks for `{alias}`, an alias of {name}");
-        let remedy =
-            format!("one of {} is meant (xtask/src/variables.rs)", hosts.map(|it| format!("`{it}`")).join(", "));
+        let remedy = format!(
+            "one of {} is meant (xtask/src/settings/variables.rs)",
+            hosts.map(|it| format!("`{it}`")).join(", ")
+        );
         found.push(file.finding(file.line_of(alias), text, remedy));
     }
     found

@@ -9,7 +9,7 @@ use super::{
     promql::{metrics_in, variables_in},
     repo::{Document, Repo},
 };
-use crate::help;
+use crate::cli::help;
 
 /// Every dashboard, and the list of metrics.
 pub fn check(repo: &Repo) -> Vec<Finding> {

@@ -9,7 +9,7 @@ use super::{
     Finding, compose, markdown, ports,
     repo::{Document, Repo},
 };
-use crate::{help, variables};
+use crate::{cli::help, settings::variables};
 
 static LOCAL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(127\.0\.0\.1|localhost):([0-9]+)").expect("a pattern"));
 static COUNT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"([0-9]+) services").expect("a pattern"));

@@ -4,7 +4,7 @@
 use serde_yaml::Value;
 
 use super::{Finding, repo::Repo};
-use crate::help;
+use crate::cli::help;
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -105,7 +105,7 @@ impl Kind {
         match self {
             Kind::Bool => value.is_bool(),
             Kind::Number => value.is_number(),
-            Kind::Duration => value.as_str().is_some_and(|it| crate::variables::seconds(it).is_some()),
+            Kind::Duration => value.as_str().is_some_and(|it| crate::settings::variables::seconds(it).is_some()),
             Kind::List => value.is_sequence(),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     Finding,
     repo::{DYNAMIC, Document, Repo, text, texts},
 };
-use crate::{flags::Cluster, render};
+use crate::{cli::flags::Cluster, settings::template};
 
 /// A file or folder of this repository in a container.
 pub struct Mount<'a> {
@@ -62,10 +62,10 @@ fn short(file: &Document<Value>, name: &str, item: &str) -> Option<Finding> {
 }
 
 fn missing(repo: &Repo, file: &Document<Value>, name: &str, mount: &Mount<'_>) -> Option<Finding> {
-    let generated = Cluster::ALL.iter().any(|it| render::path(*it) == mount.path);
+    let generated = Cluster::ALL.iter().any(|it| template::path(*it) == mount.path);
     let line = file.line_in(name, mount.source);
     if mount.path.starts_with("dev/.rendered") {
-        let known = Cluster::ALL.iter().map(|it| render::path(*it)).collect::<Vec<_>>().join(" and ");
+        let known = Cluster::ALL.iter().map(|it| template::path(*it)).collect::<Vec<_>>().join(" and ");
         return (!generated).then(|| {
             let text = format!("{name} mounts {}, which nothing generates", mount.path);
             file.finding(line, text, format!("`cargo xtask render` writes {known}"))

@@ -8,7 +8,7 @@ use super::{
     dashboards::str_of,
     repo::{Document, Repo},
 };
-use crate::files;
+use crate::machine::files;
 
 const START: &str = "<!-- panels:start -->";
 const END: &str = "<!-- panels:end -->";

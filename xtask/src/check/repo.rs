@@ -10,7 +10,7 @@ use serde_yaml::Value as Yaml;
 use walkdir::WalkDir;
 
 use super::Finding;
-use crate::{files, render, stack::merged};
+use crate::{machine::files, settings::template, stack::merged};
 
 /// A file with what it was parsed to.
 pub struct Document<V> {
@@ -66,7 +66,7 @@ impl Repo {
             base: reader.yaml("dev/docker-compose.yml"),
             local: reader.yaml("dev/docker-compose.local.yml"),
             amd64: reader.yaml("dev/docker-compose.amd64.yml"),
-            template: reader.yaml(render::TEMPLATE),
+            template: reader.yaml(template::TEMPLATE),
             mimir: reader.yaml("dev/config/mimir.yaml"),
             loki: reader.yaml("dev/config/loki.yaml"),
             sources: reader.yaml("dev/config/grafana-datasources.yaml"),

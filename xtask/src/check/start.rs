@@ -8,7 +8,7 @@ use super::{
     Finding,
     repo::{Document, Repo},
 };
-use crate::help;
+use crate::cli::help;
 
 /// All dependencies, and that each service can be found ready.
 pub fn check(repo: &Repo) -> Vec<Finding> {

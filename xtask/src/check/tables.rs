@@ -10,7 +10,7 @@ use super::{
     ports,
     repo::{Document, Repo},
 };
-use crate::{help, variables};
+use crate::{cli::help, settings::variables};
 
 /// The document that describes the environment.
 const FILE: &str = "dev/README.md";
@@ -100,7 +100,7 @@ fn all_variables(file: &Document<()>, table: &Table) -> Vec<Finding> {
             let shown = cells.get(1).map(|it| it.replace('`', "")).unwrap_or_default();
             if shown != default {
                 let text = format!("the default of {name} is `{default}`, not `{shown}`");
-                found.push(file.finding(Some(*line), text, "correct it here, or in xtask/src/variables.rs"));
+                found.push(file.finding(Some(*line), text, "correct it here, or in xtask/src/settings/variables.rs"));
             }
             if cells[0].contains(LOCAL) != variable.local.is_some() {
                 let (text, remedy) = match variable.local {

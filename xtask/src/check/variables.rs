@@ -9,13 +9,15 @@ use super::{
     repo::{Document, Repo},
 };
 use crate::{
-    flags::Cluster,
-    generated::DERIVED,
-    help, render,
-    variables::{self, ALL, Kind, Variable},
+    cli::{flags::Cluster, help},
+    settings::{
+        template,
+        variables::{self, ALL, Kind, Variable},
+    },
+    stack::overrides::DERIVED,
 };
 
-const DECLARATION: &str = "xtask/src/variables.rs";
+const DECLARATION: &str = "xtask/src/settings/variables.rs";
 
 /// A reference of Compose, or an escaped dollar, which is none.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
@@ -142,7 +144,7 @@ fn placeholders(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
     let names = names(repo);
     for name in &names {
-        if Cluster::ALL.iter().any(|it| variables::find(render::source(*it, name)).is_none()) {
+        if Cluster::ALL.iter().any(|it| variables::find(template::source(*it, name)).is_none()) {
             let remedy = help::suggest(name, ALL.iter().map(|it| it.name))
                 .map_or(format!("declare it in {DECLARATION}"), |it| format!("is `${it}` meant?"));
             found.push(file.finding(file.line_of(&format!("${name}")), format!("`${name}` is not a variable"), remedy));
@@ -153,7 +155,7 @@ fn placeholders(repo: &Repo) -> Vec<Finding> {
 
 /// The template's placeholders.
 fn names(repo: &Repo) -> Vec<String> {
-    render::substitute(&repo.template.value, &|_| None).err().unwrap_or_default()
+    template::substitute(&repo.template.value, &|_| None).err().unwrap_or_default()
 }
 
 /// A variable that neither the template nor a compose file nor xtask reads. One that allows a single value has its use
@@ -161,14 +163,15 @@ fn names(repo: &Repo) -> Vec<String> {
 fn unused(repo: &Repo) -> Vec<Finding> {
     let mut used: BTreeSet<String> = BTreeSet::new();
     for name in names(repo) {
-        used.extend(Cluster::ALL.iter().map(|it| render::source(*it, &name).to_owned()));
+        used.extend(Cluster::ALL.iter().map(|it| template::source(*it, &name).to_owned()));
     }
     for file in [&repo.base, &repo.local] {
         used.extend(references(&file.text).into_iter().map(|it| it.name));
     }
     // These name variables without reading them.
-    let naming =
-        |file: &str| matches!(file, DECLARATION | "xtask/src/render.rs") || file.starts_with("xtask/src/check/");
+    let naming = |file: &str| {
+        matches!(file, DECLARATION | "xtask/src/settings/template.rs") || file.starts_with("xtask/src/check/")
+    };
     let ours: String = repo
         .sources_of_text
         .iter()

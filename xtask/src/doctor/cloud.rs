@@ -11,12 +11,13 @@ use xshell::{Shell, cmd};
 
 use super::{Check, Status};
 use crate::{
-    aws, aws_errors,
-    engine::ANSWER,
-    finding::{Finding, finding},
-    process,
+    aws::{awscli, errors, terraform},
+    docker::engine::ANSWER,
+    machine::{
+        finding::{Finding, finding},
+        process, time,
+    },
     settings::Settings,
-    terraform, time,
 };
 
 /// AWS answers in well under a second; a network that swallows packets would let the CLI wait for minutes.
@@ -59,7 +60,7 @@ fn version(sh: &Shell) -> Result<String, Finding> {
 }
 
 fn call(sh: &Shell, settings: &Settings, arguments: &[&str]) -> anyhow::Result<Option<Output>> {
-    process::capture_within(&mut aws::command(sh, settings.get("AWS_REGION"), arguments)?, PATIENCE)
+    process::capture_within(&mut awscli::command(sh, settings.get("AWS_REGION"), arguments)?, PATIENCE)
 }
 
 /// When the credentials end; `None` where they do not, or where nothing tells. The answer holds secrets: only the time
@@ -100,8 +101,8 @@ fn credentials(settings: &Settings, identity: anyhow::Result<Option<Output>>, ex
 }
 
 fn refused(settings: &Settings, stderr: &str) -> Finding {
-    let said = aws_errors::message(stderr);
-    let Some(remedy) = aws_errors::remedy(stderr, settings.get("AWS_PROFILE")) else {
+    let said = errors::message(stderr);
+    let Some(remedy) = errors::remedy(stderr, settings.get("AWS_PROFILE")) else {
         return finding(said, "aws sts get-caller-identity --debug  # says more");
     };
     let command = remedy.split('`').skip(1).step_by(2).find(|it| it.starts_with("aws ")).map(str::to_owned);

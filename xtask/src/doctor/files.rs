@@ -4,14 +4,13 @@ use xshell::Shell;
 
 use super::{Check, Status};
 use crate::{
-    checkouts::{COPILOT, TEMPORAL},
-    env_check,
-    finding::{Finding, finding},
-    flags::Cluster,
-    preflight, render,
-    settings::{ENV_FILE, Origin, Settings},
+    cli::flags::Cluster,
+    commands::env_check,
+    images::checkouts::{COPILOT, TEMPORAL},
+    machine::finding::{Finding, finding},
+    preflight,
+    settings::{ENV_FILE, Origin, Settings, template, variables},
     stack::Stack,
-    variables,
 };
 
 pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, broken: Option<&Finding>) -> Vec<Check> {
@@ -60,8 +59,8 @@ fn mend(settings: &Settings, text: &str) -> String {
 }
 
 fn rendering(sh: &Shell, settings: &Settings) -> Check {
-    let found = render::render(sh, settings, Cluster::ALL).err().unwrap_or_default();
-    let fix = format!("git checkout -- {}", render::TEMPLATE);
+    let found = template::render(sh, settings, Cluster::ALL).err().unwrap_or_default();
+    let fix = format!("git checkout -- {}", template::TEMPLATE);
     let findings = found.into_iter().map(|it| finding(it, &fix)).collect();
     Check::of("rendering", Status::Fail, findings, "the persistence template renders for both clusters")
 }

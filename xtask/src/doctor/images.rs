@@ -13,15 +13,17 @@ use xshell::{Shell, cmd};
 
 use super::{Check, Status};
 use crate::{
-    checkouts::{COPILOT, Checkout, TEMPORAL},
-    dev_build,
-    engine::{ANSWER, Image, find_image},
-    finding::{Finding, finding},
-    flags::BuildTarget,
-    preflight, process,
+    cli::flags::BuildTarget,
+    commands::dev_build,
+    docker::engine::{ANSWER, Image, find_image},
+    images::checkouts::{COPILOT, Checkout, TEMPORAL},
+    machine::{
+        finding::{Finding, finding},
+        process, time,
+    },
+    preflight,
     settings::Settings,
     stack::Service,
-    time,
 };
 
 /// What of this repository is built into Temporal's image.

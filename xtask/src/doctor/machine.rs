@@ -6,14 +6,18 @@ use xshell::{Shell, cmd};
 
 use super::{Check, Status, images};
 use crate::{
-    containers::{self, Container},
-    engine::{self, ANSWER, Image, Info, find_image},
-    finding::{Finding, finding},
-    mode::Mode,
-    preflight, process,
-    route::{self, Kind},
+    docker::{
+        containers::{self, Container},
+        endpoint::{self, Kind},
+        engine::{self, ANSWER, Image, Info, find_image},
+    },
+    machine::{
+        finding::{Finding, finding},
+        process,
+    },
+    preflight,
     settings::Settings,
-    stack::Stack,
+    stack::{Stack, mode::Mode},
 };
 
 const GIB: u64 = 1 << 30;
@@ -102,7 +106,7 @@ fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>, arch: &str) -> Re
             outdated: outdated.join().expect(join),
         })
     });
-    answers.map_err(|e| finding(format!("the engine is there, but: {e:#}"), route::find().restart()))
+    answers.map_err(|e| finding(format!("the engine is there, but: {e:#}"), endpoint::find().restart()))
 }
 
 fn client(sh: &Shell) -> Result<String, Finding> {
@@ -120,7 +124,7 @@ fn client(sh: &Shell) -> Result<String, Finding> {
 }
 
 fn describe(info: &Info, arch: &str) -> String {
-    let route = route::find();
+    let route = endpoint::find();
     let product = match route.kind() {
         Kind::Service | Kind::Unknown | Kind::Remote if info.rootless => "rootless, ".to_owned(),
         Kind::Service | Kind::Unknown | Kind::Remote => String::new(),
@@ -153,7 +157,7 @@ fn memory(info: &Info) -> Check {
         }
         _ => return Check::ok("memory", format!("{shown}; the stack takes about 3 GiB")),
     };
-    Check::of("memory", status, vec![finding(format!("{shown}: {consequence}"), route::find().give("memory"))], "")
+    Check::of("memory", status, vec![finding(format!("{shown}: {consequence}"), endpoint::find().give("memory"))], "")
 }
 
 fn cpus(info: &Info) -> Check {
@@ -161,7 +165,7 @@ fn cpus(info: &Info) -> Check {
     let findings = if count < CPUS_WANTED {
         vec![finding(
             format!("{count}: starting takes longer, and so does a build (better {CPUS_WANTED})"),
-            route::find().give("processors"),
+            endpoint::find().give("processors"),
         )]
     } else {
         Vec::new()
@@ -171,7 +175,7 @@ fn cpus(info: &Info) -> Check {
 
 /// Room for images and data; `complete` says that no image is missing. `None` where nothing tells.
 fn disk(sh: &Shell, info: &Info, complete: bool) -> Option<Check> {
-    let route = route::find();
+    let route = endpoint::find();
     let is_here = cfg!(target_os = "linux") && matches!(route.kind(), Kind::Service | Kind::Rootless | Kind::Unknown);
     let root = sh.current_dir();
     // An engine in a virtual machine keeps its disk in a file of this machine, which grows.

@@ -6,9 +6,11 @@ use xshell::{Shell, cmd};
 
 use super::Check;
 use crate::{
-    engine::ANSWER,
-    finding::{Finding, finding},
-    process,
+    docker::engine::ANSWER,
+    machine::{
+        finding::{Finding, finding},
+        process,
+    },
 };
 
 /// `rust-version` of the workspace.

@@ -8,8 +8,8 @@ use super::{
     steps::{Context, SQL_STEPS, checkout, database, schema, steps_of},
 };
 use crate::{
-    files,
-    flags::Step,
+    cli::flags::Step,
+    machine::files,
     settings::Settings,
     stack::{Service, Stack},
 };

@@ -10,7 +10,12 @@ use super::{
     plan::{Catalogue, objects, plan},
     source::{Manifest, Schema},
 };
-use crate::{aws, files, process, settings::Settings, stack::Stack, term};
+use crate::{
+    aws::awscli,
+    machine::{files, process, term},
+    settings::Settings,
+    stack::Stack,
+};
 
 /// The image that holds `psql` where there is no container to run it in.
 pub const POSTGRES: &str = "postgres:17.11";
@@ -104,7 +109,7 @@ impl Database<'_> {
     /// A password for Aurora DSQL, valid for 15 minutes; signed on this machine.
     fn token(&self, sh: &Shell) -> Result<String> {
         let (host, region) = (self.host, self.settings.get("TEMPORAL_SQL_AWS_REGION"));
-        aws::text(sh, region, &["dsql", "generate-db-connect-admin-auth-token", "--hostname", host])
+        awscli::text(sh, region, &["dsql", "generate-db-connect-admin-auth-token", "--hostname", host])
             .context("cannot sign in to Aurora DSQL")
     }
 

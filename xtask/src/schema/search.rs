@@ -7,7 +7,7 @@ use serde_json::Value;
 use xshell::Shell;
 
 use super::Outcome;
-use crate::{process, stack::Stack};
+use crate::{machine::process, stack::Stack};
 
 /// An index made with Temporal's template has 49 mapped fields; one made without has none.
 const MAPPED_FIELDS: usize = 40;

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, fs, path::Path};
 use anyhow::{Context, Result, bail};
 
 use super::dialect::{Dialect, Source, Statement, translate};
-use crate::files;
+use crate::machine::files;
 
 /// A schema, oldest version first. The Copilot's has one version without a number.
 #[derive(Debug)]

@@ -13,10 +13,9 @@ use super::{
     source::{self, Schema},
 };
 use crate::{
-    checkouts::{COPILOT, TEMPORAL},
-    finding::Finding,
-    flags::Step,
-    process,
+    cli::flags::Step,
+    images::checkouts::{COPILOT, TEMPORAL},
+    machine::{finding::Finding, process},
     settings::Settings,
     stack::{Service, Stack},
 };

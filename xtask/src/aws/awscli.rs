@@ -1,0 +1,129 @@
+//! The AWS CLI: with the profile that `dev/.env` names, without a pager, and with errors that say what to do.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use xshell::Shell;
+
+use crate::{
+    aws::errors,
+    machine::{
+        exit::{FAILED, PREREQUISITE, exit, prerequisites},
+        process,
+    },
+    settings::{ENV_FILE, Origin, Settings},
+};
+
+/// The user's AWS profile.
+pub struct Profile {
+    pub name: String,
+    /// What the AWS tools must find in their environment to use it, beyond what is there already.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+/// The profile that the process environment names, else `dev/.env`.
+///
+/// # Errors
+/// `dev/.env` cannot be read, or what it says about AWS is wrong.
+pub fn profile(sh: &Shell) -> Result<Profile> {
+    let settings = Settings::load(sh, false);
+    let concerns = |name: Option<&str>| name.is_none_or(|it| it.starts_with("AWS_"));
+    let problems: Vec<String> =
+        settings.problems.iter().filter(|it| concerns(it.name)).map(|it| it.text.clone()).collect();
+    prerequisites(&format!("{ENV_FILE} does not say which AWS account is meant"), &problems)?;
+    let own = |name: &str, default: &str| {
+        matches!(settings.origin(name), Some(Origin::File(_))) && settings.get(name) != default
+    };
+    let mut variables = Vec::new();
+    // The default profile is used unasked. Asked for, it would have to exist, also beside keys in the environment.
+    if own("AWS_PROFILE", "default") {
+        variables.push(("AWS_PROFILE", settings.get("AWS_PROFILE").to_owned()));
+    }
+    if own("AWS_CONFIG_DIR", "~/.aws") {
+        let folder = settings.path(&sh.current_dir(), "AWS_CONFIG_DIR");
+        for (name, file) in [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")] {
+            if std::env::var_os(name).is_none() {
+                variables.push((name, folder.join(file).to_string_lossy().into_owned()));
+            }
+        }
+    }
+    Ok(Profile { name: settings.get("AWS_PROFILE").to_owned(), variables })
+}
+
+/// A command of the AWS CLI in this region.
+///
+/// # Errors
+/// As [`profile`].
+pub fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
+    let mut command = Command::new("aws");
+    command
+        .current_dir(sh.current_dir())
+        .args(args)
+        .args(["--region", region])
+        .envs(profile(sh)?.variables)
+        // A pager would wait for a key; this is the one way to turn it off that both major versions accept.
+        .env("AWS_PAGER", "")
+        // Without credentials the CLI would look for a cloud machine's, for seconds.
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    Ok(command)
+}
+
+/// A command as a line for a shell, with the profile that it is given by environment.
+pub fn line(command: &Command) -> String {
+    let given = ["AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+    let mut words: Vec<String> = Vec::new();
+    for (name, value) in command.get_envs() {
+        if given.iter().any(|it| name == *it) {
+            let value = process::quote(&value.unwrap_or_default().to_string_lossy()).into_owned();
+            words.push(format!("{}={value}", name.to_string_lossy()));
+        }
+    }
+    words.push(process::line(command));
+    words.join(" ")
+}
+
+/// What the CLI answers, as JSON, or what it wrote to stderr where it failed.
+///
+/// # Errors
+/// The CLI is missing, or its answer is no JSON.
+pub fn ask(sh: &Shell, region: &str, args: &[&str]) -> Result<Result<Value, String>> {
+    let output = process::capture(command(sh, region, args)?.args(["--output", "json"]))?;
+    if !output.status.success() {
+        return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    let answer = serde_json::from_slice(&output.stdout);
+    answer.map(Ok).with_context(|| format!("`aws {}` answered with something other than JSON", args[..2].join(" ")))
+}
+
+/// The same, where a failure is nothing to go on from.
+///
+/// # Errors
+/// The CLI is missing or failed.
+pub fn json(sh: &Shell, region: &str, args: &[&str]) -> Result<Value> {
+    ask(sh, region, args)?.or_else(|stderr| Err(failure(sh, args, &stderr)?))
+}
+
+/// The same, for what is printed as plain text.
+///
+/// # Errors
+/// The CLI is missing or failed.
+pub fn text(sh: &Shell, region: &str, args: &[&str]) -> Result<String> {
+    let output = process::capture(command(sh, region, args)?.args(["--output", "text"]))?;
+    if !output.status.success() {
+        return Err(failure(sh, args, &String::from_utf8_lossy(&output.stderr))?);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The error for a failed call: what AWS said, and what to do about it.
+///
+/// # Errors
+/// As [`profile`].
+pub fn failure(sh: &Shell, args: &[&str], stderr: &str) -> Result<anyhow::Error> {
+    let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::message(stderr));
+    let profile = profile(sh)?.name;
+    let code = if errors::is_about_credentials(stderr) { PREREQUISITE } else { FAILED };
+    let remedy = errors::remedy(stderr, &profile).map_or(String::new(), |it| format!("\n{it}"));
+    Ok(exit(code, what + &remedy))
+}

@@ -1,0 +1,4 @@
+//! What can be typed.
+
+pub mod flags;
+pub mod help;

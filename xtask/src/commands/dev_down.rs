@@ -1,0 +1,61 @@
+//! `cargo xtask dev-down`: stops the stack, and with `--volumes` removes its data. Never touches AWS.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::{
+    cli::flags,
+    machine::{confirm::confirm, interrupt, lock, process, term},
+    stack::Stack,
+};
+
+impl flags::DevDown {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let stack = Stack::last(sh)?;
+        let mut down = stack.compose_all(sh);
+        down.args(["down", "--remove-orphans"]);
+        if self.volumes {
+            down.arg("--volumes");
+        }
+        if self.dry_run {
+            term::out(&format!("{}\n", process::line(&down)));
+            return Ok(());
+        }
+        let volumes = if self.volumes { volumes(sh, &stack)? } else { Vec::new() };
+        if self.volumes && volumes.is_empty() {
+            term::say("there are no volumes");
+        } else if self.volumes {
+            confirm(&format!("this removes the data in {}", volumes.join(", ")), self.yes)?;
+        }
+        let _lock = lock::take(sh, "dev-down")?;
+        interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
+        process::run(&mut down)?;
+        if volumes.is_empty() {
+            return Ok(());
+        }
+        // Compose leaves those that its files no longer name.
+        let all = list(sh, None)?;
+        let left: Vec<String> = volumes.into_iter().filter(|it| all.contains(it)).collect();
+        if left.is_empty() { Ok(()) } else { process::run(&mut cmd!(sh, "docker volume rm {left...}").into()) }
+    }
+}
+
+/// The project's volumes: those that Compose made, and those of its names that somebody else made, which Compose uses
+/// and removes all the same.
+fn volumes(sh: &Shell, stack: &Stack) -> Result<Vec<String>> {
+    let project = &stack.project;
+    let mut volumes = list(sh, Some(project))?;
+    let declared = process::read(stack.compose_all(sh).args(["config", "--volumes"]))?;
+    let declared: Vec<String> = declared.lines().map(|it| format!("{project}_{it}")).collect();
+    let adopted = list(sh, None)?.into_iter().filter(|it| declared.contains(it) && !volumes.contains(it));
+    volumes.extend(adopted.collect::<Vec<_>>());
+    Ok(volumes)
+}
+
+/// The names of all volumes, or of those that carry a project's label.
+fn list(sh: &Shell, project: Option<&str>) -> Result<Vec<String>> {
+    let filter = project.map(|it| ["--filter".to_owned(), format!("label=com.docker.compose.project={it}")]);
+    let filter = filter.into_iter().flatten();
+    let printed = process::read(&mut cmd!(sh, "docker volume ls --quiet {filter...}").into())?;
+    Ok(printed.lines().map(str::to_owned).collect())
+}

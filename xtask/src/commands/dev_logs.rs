@@ -1,0 +1,34 @@
+//! `cargo xtask dev-logs`: `docker compose logs`, following by default.
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::{
+    cli::flags,
+    machine::{process, term},
+    stack::Stack,
+};
+
+impl flags::DevLogs {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let stack = Stack::last(sh)?;
+        stack.check_names(&self.service)?;
+        let mut logs = stack.compose(sh);
+        logs.arg("logs");
+        if !self.no_follow {
+            logs.arg("--follow");
+        }
+        if let Some(lines) = self.tail {
+            logs.args(["--tail", &lines.to_string()]);
+        }
+        if let Some(since) = &self.since {
+            logs.args(["--since", since]);
+        }
+        let shown = process::run(logs.args(&self.service));
+        if shown.is_err() {
+            // Compose fails where its reader went away (`| head`); we end quietly there, as this line then does.
+            term::out("\n");
+        }
+        shown
+    }
+}

@@ -1,0 +1,12 @@
+//! `cargo xtask dev-ps`: the containers, as `docker compose ps` lists them.
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::{cli::flags, machine::process, stack::Stack};
+
+impl flags::DevPs {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        process::run(Stack::last(sh)?.compose(sh).args(["ps", "--all"]))
+    }
+}

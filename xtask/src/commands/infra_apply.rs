@@ -1,0 +1,80 @@
+//! Makes the AWS environment, or brings it up to date, and tells `dev/.env` about it.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+use crate::{
+    aws::{project::Project, terraform},
+    cli::flags,
+    commands::{env_sync, infra_output},
+    machine::{
+        confirm,
+        exit::{code, exit},
+        interrupt, lock, process, term,
+    },
+};
+
+/// What was shown and is then applied, from the module's folder. Git-ignored, and removed after use: it may hold secrets.
+const PLAN: &str = ".terraform/xtask.tfplan";
+
+/// Terraform's code for a plan with changes, under `-detailed-exitcode`.
+const CHANGES: i32 = 2;
+
+/// Prepares the module; safe to repeat.
+pub const INIT: &[&str] = &["init", "-input=false"];
+const PLAN_ARGS: &[&str] = &["plan", "-input=false", "-detailed-exitcode", "-out", PLAN];
+const UNFINISHED: &str = "what was made until then is recorded: `cargo xtask infra-apply` goes on from there, \
+                          `cargo xtask infra-destroy` removes it";
+const APPLY: &[&str] = &["apply", "-input=false", PLAN];
+
+impl flags::InfraApply {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let project = Project::resolve(sh, self.project_name, self.region)?;
+        let vars = project.vars();
+        let plan = [PLAN_ARGS, &vars.each_ref().map(|it| &**it)].concat();
+        if self.dry_run {
+            return print(sh, &[INIT, &plan, APPLY]);
+        }
+        let _lock = lock::take(sh, "infra-apply")?;
+        // What would be learned after minutes of work is looked at first.
+        terraform::tool()?;
+        env_sync::check_readable(sh)?;
+        if let Some(remark) = project.remark() {
+            term::say(&format!("note: {remark}"));
+        }
+        project.remember(sh)?;
+        terraform::run(sh, INIT, &[0])?;
+        let applied = apply(sh, &plan, self.yes);
+        _ = fs::remove_file(sh.current_dir().join(terraform::FOLDER).join(PLAN));
+        applied?;
+        let outputs = terraform::outputs(sh)?;
+        term::out(&infra_output::table(&outputs));
+        env_sync::sync(sh, &outputs, false)
+    }
+}
+
+fn apply(sh: &Shell, plan: &[&str], yes: bool) -> Result<()> {
+    let folder = sh.current_dir().join(terraform::FOLDER).join(".terraform");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if terraform::run(sh, plan, &[0, CHANGES])? != CHANGES {
+        term::say("no changes: everything is there already");
+        return Ok(());
+    }
+    confirm::confirm("this makes the changes above in AWS", yes)?;
+    interrupt::on_interrupt(UNFINISHED);
+    terraform::run(sh, APPLY, &[0]).map(drop).map_err(|e| exit(code(&e), format!("{e:#}\n{UNFINISHED}")))
+}
+
+/// Prints Terraform commands instead of running them.
+///
+/// # Errors
+/// The tool is missing.
+pub fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
+    let lines: Result<Vec<Command>> = commands.iter().map(|it| terraform::command(sh, it)).collect();
+    for command in lines? {
+        term::out(&format!("{}\n", process::line(&command)));
+    }
+    Ok(())
+}

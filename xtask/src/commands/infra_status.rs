@@ -1,0 +1,89 @@
+//! What exists in AWS, as Terraform's state has it, and whether `dev/.env` agrees.
+
+use anyhow::Result;
+use serde_json::json;
+use xshell::Shell;
+
+use crate::{
+    aws::{project::Project, terraform},
+    cli::flags,
+    commands::{env_sync, infra_output},
+    machine::{table, term},
+    settings::{ENV_FILE, Settings},
+};
+
+/// A variable that an output fills.
+struct Filled<'a> {
+    name: &'static str,
+    expected: &'a str,
+    actual: String,
+    origin: String,
+}
+
+impl flags::InfraStatus {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        let project = Project::known(sh)?;
+        let resources = terraform::resources(sh)?;
+        let outputs = terraform::outputs(sh)?;
+        let settings = Settings::load(sh, false);
+        let filled: Vec<Filled<'_>> = env_sync::wanted(&outputs)?
+            .into_iter()
+            .map(|(name, expected)| Filled {
+                name,
+                expected,
+                actual: settings.get(name).to_owned(),
+                origin: settings.origin(name).map_or("not set".to_owned(), |it| it.to_string()),
+            })
+            .collect();
+        if self.json {
+            let report = json!({
+                "schemaVersion": 1,
+                "projectName": project.as_ref().map(|it| it.name.to_string()),
+                "region": project.as_ref().map(|it| it.region.to_string()),
+                "resources": resources,
+                "outputs": infra_output::json(&outputs),
+                "variables": filled.iter().map(json_of).collect::<Vec<_>>(),
+            });
+            term::out(&format!("{report:#}\n"));
+            return Ok(());
+        }
+        if resources.is_empty() {
+            term::out("nothing exists: `cargo xtask infra-apply` makes the AWS environment\n");
+            return Ok(());
+        }
+        let named = project.map_or(String::new(), |it| format!("`{}` in {}: ", it.name, it.region));
+        let list: String = resources.iter().map(|it| format!("  {it}\n")).collect();
+        term::out(&format!("{named}{} resources\n{list}", resources.len()));
+        if !filled.is_empty() {
+            term::out(&format!("\n{}", infra_output::table(&outputs)));
+        }
+        if settings.problems.iter().any(|it| it.name.is_none()) {
+            term::out(&format!("\n{ENV_FILE} cannot be read: `cargo xtask env-check` says why\n"));
+            return Ok(());
+        }
+        term::out(&format!("\n{}", agreement(&filled)));
+        Ok(())
+    }
+}
+
+fn agreement(filled: &[Filled<'_>]) -> String {
+    if filled.is_empty() {
+        return "there are no outputs yet: `cargo xtask infra-apply` completes the environment\n".to_owned();
+    }
+    let wrong: Vec<[String; 2]> = filled
+        .iter()
+        .filter(|it| it.actual != it.expected)
+        .map(|it| {
+            let actual = if it.actual.is_empty() { "empty" } else { &it.actual };
+            [format!("  {}", it.name), format!("{actual} ({}), not {}", it.origin, it.expected)]
+        })
+        .collect();
+    if wrong.is_empty() {
+        return format!("{ENV_FILE} agrees\n");
+    }
+    format!("{ENV_FILE} does not agree; `cargo xtask env-sync` mends it:\n{}", table::rows(&wrong))
+}
+
+fn json_of(it: &Filled<'_>) -> serde_json::Value {
+    json!({ "name": it.name, "expected": it.expected, "actual": it.actual, "agrees": it.actual == it.expected })
+}

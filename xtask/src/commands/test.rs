@@ -1,0 +1,25 @@
+//! `cargo xtask test`: everything, with the engine tests, which plain `cargo test` leaves out.
+
+use std::env;
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::{
+    cli::flags,
+    docker::engine,
+    machine::{
+        exit::{PREREQUISITE, exit},
+        process,
+    },
+};
+
+impl flags::Test {
+    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+        engine::engine(sh)
+            .map_err(|it| exit(PREREQUISITE, format!("{it}\n`cargo test` runs the tests that need no engine")))?;
+        let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let arguments = self.arg;
+        process::run(&mut cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}").into())
+    }
+}

@@ -1,0 +1,196 @@
+//! What the engine says about the project's containers.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::{
+    docker::engine::{self, ANSWER, Image},
+    machine::process,
+    stack::{
+        Service, Stack,
+        overrides::{DIGESTS_LABEL, digests},
+    },
+};
+
+/// One container of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    pub id: String,
+    pub service: String,
+    /// `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
+    pub status: String,
+    pub exit_code: i64,
+    pub oom_killed: bool,
+    /// How often the engine has restarted it by policy.
+    pub restarts: u64,
+    /// `starting`, `healthy` or `unhealthy`; empty without a health check.
+    pub health: String,
+    /// What the last health check printed.
+    pub health_output: String,
+    /// What the engine said when it could not start it.
+    pub error: String,
+    pub image_id: String,
+    /// The user that it runs as, as the image or the compose file names it; empty for root.
+    pub user: String,
+    /// Its volumes, and the folder that each one is.
+    pub volumes: Vec<(String, String)>,
+    /// Compose's hash of the configuration that it was made from.
+    pub config_hash: String,
+    /// What it mounted from the repository when it was made, as [`crate::stack::overrides::digests`] spells it.
+    pub digests: String,
+    /// The folder of the compose file that it was made from.
+    pub working_dir: String,
+}
+
+/// The containers of a project, without those of `docker compose run`.
+///
+/// # Errors
+/// The engine does not answer.
+pub fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let ids =
+        process::read_within(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into(), ANSWER)?;
+    if ids.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.split_whitespace();
+    // A container that goes away in between is reported on stderr, the others on stdout.
+    let output = process::capture_within(&mut cmd!(sh, "docker container inspect {ids...}").into(), ANSWER)?;
+    let output = output.context("the engine has not said in time how its containers are")?;
+    parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The container of a service, where there is one.
+pub fn find<'a>(containers: &'a [Container], service: &Service) -> Option<&'a Container> {
+    containers.iter().find(|it| it.service == service.name)
+}
+
+/// Reads what `docker container inspect` prints.
+///
+/// # Errors
+/// It is not a JSON list.
+pub fn parse(json: &str) -> Result<Vec<Container>> {
+    let parsed: Value = serde_json::from_str(json).context("`docker container inspect` printed no JSON")?;
+    let list = parsed.as_array().context("`docker container inspect` printed no list")?;
+    Ok(list.iter().filter(|it| label(it, "oneoff") != "True").map(container).collect())
+}
+
+fn container(node: &Value) -> Container {
+    let state = &node["State"];
+    let checks = state["Health"]["Log"].as_array();
+    let volumes = node["Mounts"].as_array().into_iter().flatten().filter(|it| it["Type"] == "volume");
+    Container {
+        id: text(&node["Id"]),
+        service: label(node, "service"),
+        status: text(&state["Status"]),
+        exit_code: state["ExitCode"].as_i64().unwrap_or(0),
+        oom_killed: state["OOMKilled"].as_bool().unwrap_or(false),
+        restarts: node["RestartCount"].as_u64().unwrap_or(0),
+        health: health(&state["Health"]),
+        health_output: checks.and_then(|it| it.last()).map_or(String::new(), |it| text(&it["Output"])),
+        error: text(&state["Error"]),
+        image_id: text(&node["Image"]),
+        user: text(&node["Config"]["User"]),
+        volumes: volumes.map(|it| (text(&it["Name"]), text(&it["Destination"]))).collect(),
+        config_hash: label(node, "config-hash"),
+        digests: text(&node["Config"]["Labels"][DIGESTS_LABEL]),
+        working_dir: label(node, "project.working_dir"),
+    }
+}
+
+/// A pause ends the checks and makes the engine call the container unhealthy until the next one, with no check failed.
+fn health(node: &Value) -> String {
+    match node["Status"].as_str() {
+        Some("unhealthy") if node["FailingStreak"] == 0 => "starting".to_owned(),
+        _ => text(&node["Status"]),
+    }
+}
+
+fn label(node: &Value, name: &str) -> String {
+    text(&node["Config"]["Labels"][format!("com.docker.compose.{name}")])
+}
+
+fn text(node: &Value) -> String {
+    node.as_str().unwrap_or_default().to_owned()
+}
+
+/// The hash that Compose gives each service's configuration now.
+///
+/// # Errors
+/// Compose refuses the configuration.
+pub fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
+    let printed = process::read(compose.args(["config", "--hash", "*"]))?;
+    Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
+}
+
+/// Services whose container was not made from today's configuration or image, with the reason.
+///
+/// # Errors
+/// A mounted file cannot be read.
+pub fn drift(
+    root: &Path,
+    stack: &Stack,
+    containers: &[Container],
+    hashes: &[(String, String)],
+    images: &[Image],
+) -> Result<Vec<(String, String)>> {
+    let mut drift = Vec::new();
+    for service in &stack.services {
+        let Some(container) = find(containers, service) else { continue };
+        let hash = hashes.iter().find(|(it, _)| *it == service.name);
+        let image = engine::find_image(images, &service.image);
+        if hash.is_some_and(|(_, it)| *it != container.config_hash) {
+            drift.push((service.name.clone(), what_changed(container, &digests(root, service)?)));
+        } else if image.is_some_and(|it| it.id != container.image_id) {
+            drift.push((service.name.clone(), format!("the image {} was rebuilt", service.image)));
+        }
+    }
+    Ok(drift)
+}
+
+fn what_changed(container: &Container, now: &str) -> String {
+    let before: Vec<&str> = container.digests.split(' ').collect();
+    let changed: Vec<&str> =
+        now.split(' ').filter(|it| !before.contains(it)).filter_map(|it| it.split('=').next()).collect();
+    if !changed.concat().is_empty() {
+        return format!("{} changed", changed.join(", "));
+    }
+    let folder = Path::new(&container.working_dir);
+    if folder.exists() {
+        return "its settings changed, in dev/.env or a compose file".to_owned();
+    }
+    // What it mounts has another path now.
+    format!("the checkout was moved, from {}", folder.parent().unwrap_or(folder).display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_unhealthy_only_where_a_check_has_failed() {
+        let of = |status: &str, failed: u64| health(&serde_json::json!({"Status": status, "FailingStreak": failed}));
+        assert_eq!([of("unhealthy", 0), of("unhealthy", 1), of("healthy", 0)], ["starting", "unhealthy", "healthy"]);
+        assert_eq!(health(&Value::Null), "");
+    }
+
+    #[test]
+    fn drift_names_the_file_that_changed_or_what_else_did() {
+        let of = |before: &str, now: &str, working_dir: &str| {
+            let labels = serde_json::json!({
+                DIGESTS_LABEL: before,
+                "com.docker.compose.project.working_dir": working_dir,
+            });
+            what_changed(&container(&serde_json::json!({"Config": {"Labels": labels}})), now)
+        };
+        let settings = "its settings changed, in dev/.env or a compose file";
+        assert_eq!(of("a=1 b=2", "a=1 b=3", "/"), "b changed");
+        assert_eq!(of("a=1 b=2", "a=1 b=3", "/nowhere/dev"), "b changed");
+        assert_eq!(of("a=1", "a=1", "/"), settings);
+        assert_eq!(of("", "", "/"), settings);
+        assert_eq!(of("a=1", "a=1", "/nowhere/dev"), "the checkout was moved, from /nowhere");
+    }
+}

@@ -1,0 +1,52 @@
+//! Nothing is destroyed without being asked for.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Result;
+
+use crate::machine::{
+    exit::{REFUSED, exit},
+    term,
+};
+
+/// Says what is about to happen and asks for a `y`, unless `yes` was given on the command line.
+///
+/// # Errors
+/// Exit code 5: another answer, or nobody there to ask.
+pub fn confirm(what: &str, yes: bool) -> Result<()> {
+    if yes {
+        term::say(what);
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(exit(REFUSED, format!("{what}; without a terminal to ask on, `--yes` confirms it")));
+    }
+    _ = write!(io::stderr(), "{what}. Go on? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(exit(REFUSED, "nothing was changed")),
+    }
+}
+
+/// Asks for a name to be typed, on a terminal or through a pipe, unless `yes` was given on the command line.
+///
+/// # Errors
+/// Exit code 5: another name, or none.
+pub fn confirm_by_name(name: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    eprint!("There is no way back. Type `{name}` to go on: ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    if !io::stdin().is_terminal() {
+        eprintln!();
+    }
+    match answer.trim() {
+        it if it == name => Ok(()),
+        "" => Err(exit(REFUSED, format!("nothing was changed: `{name}` was not typed (`--yes` does not ask)"))),
+        it => Err(exit(REFUSED, format!("nothing was changed: `{}` is not `{name}`", it.escape_debug()))),
+    }
+}

@@ -1,0 +1,235 @@
+//! Runs other programs: echoed so that a reader learns the tool beneath, with their failures never swallowed.
+
+use std::{
+    borrow::Cow,
+    io::{ErrorKind, Read, Write},
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::machine::{
+    exit::{PREREQUISITE, exit},
+    interrupt::Tracked,
+    term,
+};
+
+/// Echoes a command and runs it with our own stdin, stdout and stderr.
+///
+/// # Errors
+/// The program is missing, or ends with another code than 0 (the code is in the text).
+pub fn run(command: &mut Command) -> Result<()> {
+    term::say(&format!("$ {}", line(command)));
+    let (mut child, _tracked) = spawn(command)?;
+    let status = child.wait()?;
+    succeeded(command, status)
+}
+
+/// As [`run`], with a text on the command's stdin; `shown` follows the command in the echo.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
+    term::say(&format!("$ {}{shown}", line(command)));
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()))?;
+    feed(&mut child, input);
+    let status = child.wait()?;
+    succeeded(command, status)
+}
+
+/// Runs a command silently and returns what it printed, whatever its exit code.
+///
+/// # Errors
+/// The program is missing or cannot be started.
+pub fn capture(command: &mut Command) -> Result<Output> {
+    capture_with_input(command, "")
+}
+
+/// As [`capture`], for at most this long; `None` where the command had not ended by then and was killed. What it has
+/// started itself is not waited for.
+///
+/// # Errors
+/// As [`capture`].
+pub fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
+    let deadline = Instant::now() + limit;
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let rest = || deadline.saturating_duration_since(Instant::now());
+    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(rest()), stderr.recv_timeout(rest())) else {
+        return kill(child);
+    };
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(Output { status, stdout, stderr }));
+        }
+        // Its pipes are closed, so it is about to end, unless it closed them itself.
+        if rest().is_zero() {
+            return kill(child);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(mut child: Child) -> Result<Option<Output>> {
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// Reads a pipe to its end on a thread of its own, which a grandchild that keeps the pipe open may outlive.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            _ = pipe.read_to_end(&mut bytes);
+        }
+        _ = send.send(bytes);
+    });
+    receive
+}
+
+/// As [`capture`], with a text on the command's stdin.
+///
+/// # Errors
+/// As [`capture`].
+pub fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> {
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    feed(&mut child, input);
+    Ok(child.wait_with_output()?)
+}
+
+/// Runs a command silently and returns its stdout as text.
+///
+/// # Errors
+/// As [`run`]; the text holds what the command wrote to stderr.
+pub fn read(command: &mut Command) -> Result<String> {
+    let output = capture(command)?;
+    text(command, output)
+}
+
+/// As [`read`], for at most this long.
+///
+/// # Errors
+/// As [`read`]; also when the time is over.
+pub fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
+    let output = capture_within(command, limit)?;
+    let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
+    text(command, output)
+}
+
+fn text(command: &Command, output: Output) -> Result<String> {
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` ended with {}: {}", line(command), output.status, stderr.trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no UTF-8", line(command)))
+}
+
+/// Starts a command that ends with us: hold on to the second value for as long as it may run.
+///
+/// # Errors
+/// The program is missing or cannot be started.
+pub fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
+    // Go programs trust PWD, and would see a symlinked checkout under the name by which the user came here.
+    if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
+        command.env("PWD", folder);
+    }
+    let child = command.spawn().map_err(|e| cannot_start(command, e))?;
+    let tracked = Tracked::new(&child);
+    Ok((child, tracked))
+}
+
+/// Writes to a child's stdin on a thread of its own, so that a child which writes before it has read everything does
+/// not wait for ever. A child that ends before it has read everything is judged by its exit code.
+fn feed(child: &mut Child, input: &str) {
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    if !input.is_empty() {
+        let input = input.to_owned();
+        thread::spawn(move || stdin.write_all(input.as_bytes()));
+    }
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`{}` ended with {status}", line(command));
+    }
+    Ok(())
+}
+
+/// A command as one line that a POSIX shell would read back as the same words.
+pub fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|it| quote(&it.to_string_lossy()).into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn quote(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''")).into()
+    }
+}
+
+fn cannot_start(command: &Command, error: std::io::Error) -> anyhow::Error {
+    let program = command.get_program().to_string_lossy();
+    if error.kind() != ErrorKind::NotFound {
+        return anyhow::Error::new(error).context(format!("cannot start `{program}`"));
+    }
+    let remedy = match &*program {
+        "docker" => "install Docker Engine or Docker Desktop: https://docs.docker.com/get-docker/",
+        "aws" => {
+            "install the AWS CLI v2: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
+        }
+        _ => "install it, or add its folder to PATH",
+    };
+    exit(PREREQUISITE, format!("`{program}` is not on PATH; {remedy}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echoed_command_can_be_pasted_into_a_shell() {
+        let mut command = Command::new("printf");
+        command.args(["%s|", "plain", "", "two words", "it's", "$HOME", "a\nb", "*"]);
+        let direct = read(&mut command).unwrap();
+        let pasted = read(Command::new("sh").args(["-c", &line(&command)])).unwrap();
+        assert_eq!(direct, pasted);
+    }
+
+    #[test]
+    fn a_failing_child_is_reported_with_its_code_and_its_words() {
+        let error = read(Command::new("sh").args(["-c", "echo no luck >&2; exit 7"])).unwrap_err().to_string();
+        assert!(error.contains("exit status: 7") && error.contains("no luck"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended_in_time_even_if_something_else_holds_its_output() {
+        for script in ["exec sleep 60", "sleep 60 & sleep 60", "exec >&- 2>&-; exec sleep 60"] {
+            let began = Instant::now();
+            let ended = capture_within(Command::new("sh").args(["-c", script]), Duration::from_millis(100)).unwrap();
+            assert!(ended.is_none() && began.elapsed() < Duration::from_secs(5), "{script}: {:?}", began.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_command_that_ends_in_time_is_captured_whole() {
+        let script = "i=0; while [ $i -lt 9000 ]; do echo 0123456789; echo 0123456789 >&2; i=$((i+1)); done; exit 3";
+        let output = capture_within(Command::new("sh").args(["-c", script]), Duration::from_secs(60)).unwrap().unwrap();
+        let lengths = (output.stdout.len(), output.stderr.len());
+        assert_eq!((output.status.code(), lengths), (Some(3), (99_000, 99_000)));
+    }
+
+    #[test]
+    fn a_missing_program_is_a_missing_prerequisite() {
+        let error = read(&mut Command::new("no-such-program-here")).unwrap_err();
+        assert_eq!(crate::machine::exit::code(&error), PREREQUISITE);
+    }
+}

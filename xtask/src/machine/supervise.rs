@@ -1,0 +1,94 @@
+//! Runs programs that are watched while they run.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::process::CommandExt,
+    process::{Command, ExitStatus, Stdio},
+    thread,
+};
+
+use anyhow::Result;
+
+use crate::machine::{interrupt, process, term};
+
+/// Echoes a command that must be able to finish, and runs it with our stdout and stderr, without stdin. Returns its
+/// exit status and the last 64 KiB that it wrote to stderr.
+///
+/// # Errors
+/// The program is missing or cannot be started.
+pub fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
+    term::say(&format!("$ {}", process::line(command)));
+    interrupt::let_children_finish();
+    // In a group of its own, so that Ctrl-C reaches it once, through us: Terraform takes a second signal for an order
+    // to give up without saving what it has made.
+    let apart = command.process_group(0).stdin(Stdio::null()).stderr(Stdio::piped());
+    let (mut child, _tracked) = process::spawn(apart)?;
+    let stderr = child.stderr.take().expect("stderr is a pipe");
+    let stderr = thread::spawn(move || copy(stderr, io::stderr()));
+    let status = child.wait()?;
+    Ok((status, text(stderr)))
+}
+
+/// Runs a command without stdin, hands each line of its stdout to `each` as it comes, and returns its exit status and
+/// what it wrote to stderr.
+///
+/// # Errors
+/// The program is missing or cannot be started.
+pub fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result<(ExitStatus, String)> {
+    let (mut child, _tracked) =
+        process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let stderr = child.stderr.take().expect("stderr is a pipe");
+    // Read side by side: a child that fills one pipe while we read the other would wait for ever.
+    let stderr = thread::spawn(move || copy(stderr, io::sink()));
+    for line in BufReader::new(child.stdout.take().expect("stdout is a pipe")).split(b'\n') {
+        each(&String::from_utf8_lossy(&line?));
+    }
+    let status = child.wait()?;
+    Ok((status, text(stderr)))
+}
+
+fn text(copied: thread::JoinHandle<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&copied.join().unwrap_or_default()).into_owned()
+}
+
+/// Copies everything and returns the end of it.
+fn copy(mut from: impl Read, mut to: impl Write) -> Vec<u8> {
+    const KEPT: usize = 64 * 1024;
+    let (mut kept, mut chunk) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = from.read(&mut chunk) {
+        _ = to.write_all(&chunk[..length]);
+        kept.extend_from_slice(&chunk[..length]);
+        if kept.len() > 2 * KEPT {
+            kept.drain(..kept.len() - KEPT);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_wrote_to_stderr_is_kept() {
+        let (status, stderr) = run(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"])).unwrap();
+        assert_eq!((status.code(), &*stderr), (Some(3), "two\n"));
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_a_flood_on_stderr_blocks_nothing() {
+        let script = "i=0; while [ $i -lt 3000 ]; do echo $i; echo 0123456789012345678901234567890123456789 >&2; \
+                      i=$((i+1)); done; printf last; exit 2";
+        let mut all = Vec::new();
+        let (status, stderr) =
+            lines(Command::new("sh").args(["-c", script]), &mut |it| all.push(it.to_owned())).unwrap();
+        assert_eq!((status.code(), all.len(), &*all[3000]), (Some(2), 3001, "last"));
+        assert!(stderr.ends_with("0123456789\n"), "{} bytes of stderr", stderr.len());
+    }
+
+    #[test]
+    fn only_the_end_of_a_flood_is_kept() {
+        let kept = copy(&vec![b'x'; 1_000_000][..], io::sink());
+        assert!((64 * 1024..=132 * 1024).contains(&kept.len()), "{}", kept.len());
+    }
+}
