@@ -1,7 +1,7 @@
 //! The AWS half: the AWS CLI, Terraform, the project, the knowledge base.
 
-pub mod awscli;
-pub mod errors;
-pub mod kb;
-pub mod project;
-pub mod terraform;
+pub(crate) mod awscli;
+pub(crate) mod errors;
+pub(crate) mod kb;
+pub(crate) mod project;
+pub(crate) mod terraform;

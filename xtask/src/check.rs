@@ -35,7 +35,7 @@ use repo::Repo;
 
 /// Two places of the repository that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// From the workspace root.
     pub file: String,
     /// From 1; `None` where it is about the whole file.
@@ -73,7 +73,7 @@ const CHECKS: &[Check] = &[
 ];
 
 impl flags::Check {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let root = sh.current_dir();
         if self.fix
             && let Ok(repo) = Repo::read(&root)

@@ -1,6 +1,6 @@
 //! The engine, its images, containers and ports. No service is known by name here.
 
-pub mod containers;
-pub mod endpoint;
-pub mod engine;
-pub mod ports;
+pub(crate) mod containers;
+pub(crate) mod endpoint;
+pub(crate) mod engine;
+pub(crate) mod ports;

@@ -68,7 +68,7 @@ impl Status {
 }
 
 impl flags::Doctor {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let flag = flags::mode_flag(self.local, self.dsql)?;
         let (mode, why, damage) = choose_mode(sh, flag);
         let mut checks: Vec<Check> =

@@ -1,4 +1,4 @@
 //! The images: the checkouts they come from, and what is missing.
 
-pub mod checkouts;
+pub(crate) mod checkouts;
 pub mod missing;

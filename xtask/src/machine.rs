@@ -1,13 +1,13 @@
 //! The machine that we run on: processes, files, time, the terminal.
 
-pub mod confirm;
+pub(crate) mod confirm;
 pub mod exit;
-pub mod files;
-pub mod finding;
+pub(crate) mod files;
+pub(crate) mod finding;
 pub mod interrupt;
-pub mod lock;
-pub mod process;
-pub mod supervise;
-pub mod table;
+pub(crate) mod lock;
+pub(crate) mod process;
+pub(crate) mod supervise;
+pub(crate) mod table;
 pub mod term;
-pub mod time;
+pub(crate) mod time;

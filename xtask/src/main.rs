@@ -1,28 +1,17 @@
 //! `cargo xtask`: the development lifecycle of the Temporal SRE Copilot.
 
-mod aws;
-mod check;
-mod cli;
-mod commands;
-mod docker;
-mod doctor;
-mod images;
-mod machine;
-mod preflight;
-mod schema;
-mod settings;
-mod stack;
-
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use xshell::Shell;
 
-use cli::{
-    flags::{Xtask, XtaskCmd},
-    help,
+use xtask::{
+    cli::{
+        flags::{Xtask, XtaskCmd},
+        help,
+    },
+    images::missing,
+    machine::{exit, interrupt, term},
 };
-use images::missing;
-use machine::{exit, interrupt, term};
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));

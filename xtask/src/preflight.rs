@@ -30,7 +30,7 @@ use crate::{
 const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 
 /// What preflight found, all of it in order.
-pub struct Preflight {
+pub(crate) struct Preflight {
     pub settings: Settings,
     pub stack: Stack,
     pub containers: Vec<Container>,
@@ -42,7 +42,7 @@ pub struct Preflight {
 ///
 /// # Errors
 /// All findings in one error with exit code 3.
-pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
+pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
     let text = |it: Finding| it.to_string();
     let mut findings: Vec<String> = variables(sh, &settings, "dev-up", true).into_iter().map(text).collect();
@@ -97,7 +97,7 @@ pub fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool)
 }
 
 /// Everything that is missing or wrong with the variables that `command` needs, with the databases' hosts or without.
-pub fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) -> Vec<Finding> {
+pub(crate) fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) -> Vec<Finding> {
     let mut problems: Vec<_> = settings.problems.iter().collect();
     let mut findings = Vec::new();
     let unknown = !sh.path_exists(ENV_FILE) && HOSTS.iter().all(|it| settings.origin(it).is_none());
@@ -118,12 +118,12 @@ pub fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) ->
 }
 
 /// The architecture that images have to be for: the user's choice, else the engine's.
-pub fn wanted_arch(mode: Mode, engine: &str) -> &str {
+pub(crate) fn wanted_arch(mode: Mode, engine: &str) -> &str {
     mode.platform.map_or(engine, |it| it.arch())
 }
 
 /// Images that are missing and that only a build brings. All others are pulled.
-pub fn missing_images(images: &[Image], services: &[Service], settings: &Settings) -> Vec<Finding> {
+pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &Settings) -> Vec<Finding> {
     let own: BTreeSet<(&str, BuildTarget)> =
         services.iter().filter_map(|it| Some((it.image.as_str(), dev_build::target_of(&it.name)?))).collect();
     let missing = own.into_iter().filter(|(image, _)| engine::find_image(images, image).is_none());
@@ -141,7 +141,7 @@ pub fn missing_images(images: &[Image], services: &[Service], settings: &Setting
 }
 
 /// Images that are there, but for another processor than the one wanted.
-pub fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<Finding> {
+pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<Finding> {
     let names: BTreeSet<(&str, Option<BuildTarget>)> =
         services.iter().map(|it| (it.image.as_str(), dev_build::target_of(&it.name))).collect();
     let foreign = names.into_iter().filter_map(|(image, target)| {
@@ -157,7 +157,7 @@ pub fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec
 }
 
 /// What services mount from the repository, or from the user's home, and is not there.
-pub fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Finding> {
+pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Finding> {
     let mut missing = BTreeMap::<&Path, Vec<&str>>::new();
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it)) {
@@ -179,7 +179,7 @@ pub fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Find
 }
 
 /// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
-pub fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<Finding> {
+pub(crate) fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<Finding> {
     let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
     let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
     let foreign = containers.iter().find(is_foreign)?;
@@ -191,13 +191,18 @@ pub fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -
 }
 
 /// Our project's containers, where its name is one that they can have.
-pub fn ours<'a>(settings: &Settings, containers: &'a [Container]) -> Option<&'a [Container]> {
+pub(crate) fn ours<'a>(settings: &Settings, containers: &'a [Container]) -> Option<&'a [Container]> {
     settings.wrong_project().is_none().then_some(containers)
 }
 
 /// Host ports, which have this offset already, of services that do not run, and that somebody else has. Where it is not
 /// known which containers are ours, only processes that certainly hold a port for none.
-pub fn taken_ports(sh: &Shell, services: &[Service], containers: Option<&[Container]>, offset: u16) -> Vec<Finding> {
+pub(crate) fn taken_ports(
+    sh: &Shell,
+    services: &[Service],
+    containers: Option<&[Container]>,
+    offset: u16,
+) -> Vec<Finding> {
     let holds = |it: &Container| matches!(it.status.as_str(), "running" | "paused" | "restarting");
     let runs = |it: &&Service| containers.into_iter().flatten().any(|c| c.service == it.name && holds(c));
     let ports = services.iter().filter(|it| !runs(it)).flat_map(|it| it.ports.iter().map(move |port| (it, port.host)));

@@ -1,11 +1,11 @@
 //! `cargo xtask schema`: five steps, each repeatable, each attempted whatever became of the others.
 
 mod applied;
-pub mod database;
-pub mod dialect;
-pub mod plan;
-pub mod search;
-pub mod source;
+pub(crate) mod database;
+pub(crate) mod dialect;
+pub(crate) mod plan;
+pub(crate) mod search;
+pub(crate) mod source;
 mod sql;
 mod steps;
 
@@ -31,12 +31,12 @@ use crate::{
 };
 
 use applied::remember;
-pub use applied::{is_current, missing_checkouts};
+pub(crate) use applied::{is_current, missing_checkouts};
 use steps::{Context, SQL_STEPS, apply, dry_run, steps_of};
 
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Applied,
     AlreadyThere,
     /// What an interrupted run, or somebody's hand, had left out was added.
@@ -57,14 +57,14 @@ impl Outcome {
 }
 
 /// One step with its outcome.
-pub struct Report {
+pub(crate) struct Report {
     pub step: Step,
     pub outcome: Outcome,
     pub took: Duration,
 }
 
 impl flags::Schema {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let settings = Settings::load(sh, mode.local);
         let stack = Stack::of(sh, &settings, mode)?;
@@ -121,7 +121,7 @@ impl flags::Schema {
 ///
 /// # Errors
 /// A step failed.
-pub fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Result<()> {
+pub(crate) fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Result<()> {
     let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
     let steps = steps_of(services);
     if steps.is_empty() {
@@ -134,13 +134,13 @@ pub fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Ser
 }
 
 /// What [`bring_up`] would run, for `--dry-run`.
-pub fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
+pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
     let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
     steps_of(services).into_iter().map(|it| dry_run(&context, it)).collect()
 }
 
 /// Attempts every step, in order, whatever became of the others; `each` sees each report at once.
-pub fn attempt(
+pub(crate) fn attempt(
     steps: &[Step],
     mut apply: impl FnMut(Step) -> Result<Outcome>,
     mut each: impl FnMut(&Report),
@@ -160,7 +160,7 @@ pub fn attempt(
 ///
 /// # Errors
 /// At least one step failed.
-pub fn conclude(reports: &[Report]) -> Result<()> {
+pub(crate) fn conclude(reports: &[Report]) -> Result<()> {
     match reports.iter().filter(|it| matches!(it.outcome, Outcome::Failed(_))).count() {
         0 => Ok(()),
         failed => Err(exit(
@@ -171,7 +171,7 @@ pub fn conclude(reports: &[Report]) -> Result<()> {
 }
 
 /// One report as a line of the table, with the cause below it where the step failed.
-pub fn line(report: &Report) -> String {
+pub(crate) fn line(report: &Report) -> String {
     let mut out =
         format!("  {:<20} {:<40} {:>5.1} s", report.step.as_str(), report.outcome.text(), report.took.as_secs_f64());
     if let Outcome::Failed(cause) = &report.outcome {

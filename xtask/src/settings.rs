@@ -1,9 +1,9 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
-pub mod dotenv;
-pub mod merge;
-pub mod template;
-pub mod variables;
+pub(crate) mod dotenv;
+pub(crate) mod merge;
+pub(crate) mod template;
+pub(crate) mod variables;
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// The user's file of variables, from the workspace root.
-pub const ENV_FILE: &str = "dev/.env";
+pub(crate) const ENV_FILE: &str = "dev/.env";
 
 /// The variable that names the compose project.
-pub const PROJECT: &str = "COMPOSE_PROJECT_NAME";
+pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ fn wrong(name: &str, value: &str, origin: Origin, expected: &str) -> String {
 }
 
 /// A value as a message shows it: at most 60 characters, escaped.
-pub fn shorten(value: &str) -> String {
+pub(crate) fn shorten(value: &str) -> String {
     let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
     if value.chars().nth(60).is_some() {
         shown.push('…');

@@ -1,11 +1,11 @@
 //! The compose files as data, and the `docker compose` command line that belongs to them.
 
-pub mod diagnosis;
-pub mod mode;
-pub mod namespaces;
-pub mod overrides;
-pub mod readiness;
-pub mod wait;
+pub(crate) mod diagnosis;
+pub(crate) mod mode;
+pub(crate) mod namespaces;
+pub(crate) mod overrides;
+pub(crate) mod readiness;
+pub(crate) mod wait;
 
 use std::{
     collections::BTreeMap,
@@ -66,7 +66,7 @@ pub struct Port {
 
 /// Everything that the commands need to know about the stack.
 #[derive(Debug)]
-pub struct Stack {
+pub(crate) struct Stack {
     pub mode: Mode,
     /// The compose project, and so the prefix of every container, network and volume.
     pub project: String,
@@ -86,7 +86,7 @@ impl Stack {
     ///
     /// # Errors
     /// A compose file is missing or is not what this reader understands.
-    pub fn load(sh: &Shell, settings: &Settings, mode: Mode, amd64: bool) -> Result<Stack> {
+    pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, amd64: bool) -> Result<Stack> {
         let root = sh.current_dir();
         let mut files = vec![BASE];
         files.extend(mode.local.then_some(LOCAL));
@@ -119,7 +119,7 @@ impl Stack {
     ///
     /// # Errors
     /// As [`Stack::load`]; exit code 3 where no engine answers.
-    pub fn last(sh: &Shell) -> Result<Stack> {
+    pub(crate) fn last(sh: &Shell) -> Result<Stack> {
         let mode = Mode::last(sh)?;
         Stack::of(sh, &Settings::load(sh, mode.local), mode)
     }
@@ -129,7 +129,7 @@ impl Stack {
     ///
     /// # Errors
     /// As [`Stack::last`]; exit code 3 where the project has no valid name, or is another checkout's.
-    pub fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
+    pub(crate) fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
         Stack::with_containers(sh, settings, mode).map(|(stack, _)| stack)
     }
 
@@ -137,7 +137,7 @@ impl Stack {
     ///
     /// # Errors
     /// As [`Stack::of`].
-    pub fn with_containers(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
+    pub(crate) fn with_containers(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
         let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
         if let Some(it) = settings.wrong_project() {
             return Err(exit(PREREQUISITE, it.text.clone()));
@@ -154,7 +154,7 @@ impl Stack {
     ///
     /// # Errors
     /// As [`Stack::load`].
-    pub fn on(sh: &Shell, settings: &Settings, mode: Mode, engine: &Engine) -> Result<Stack> {
+    pub(crate) fn on(sh: &Shell, settings: &Settings, mode: Mode, engine: &Engine) -> Result<Stack> {
         let amd64 = mode.platform.map_or(engine.arch == "amd64", |it| it == Platform::LinuxAmd64);
         let stack = Stack::load(sh, settings, mode, amd64)?;
         Ok(Stack { start_interval: engine.start_interval, ..stack })
@@ -162,7 +162,7 @@ impl Stack {
 
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
     /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
-    pub fn compose(&self, sh: &Shell) -> Command {
+    pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.generated.then_some(["--env-file", ENV]).into_iter().flatten();
         let files = self.files.iter().copied().chain(self.generated.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
@@ -175,7 +175,7 @@ impl Stack {
 
     /// [`Stack::compose`] for ending things: it includes every file, so that nothing of the project is left behind
     /// whatever mode it was started in.
-    pub fn compose_all(&self, sh: &Shell) -> Command {
+    pub(crate) fn compose_all(&self, sh: &Shell) -> Command {
         let project = &self.project;
         let mut command =
             Command::from(cmd!(sh, "docker compose --project-name {project} --file {BASE} --file {LOCAL}"));
@@ -186,7 +186,7 @@ impl Stack {
     }
 
     /// The service of this name.
-    pub fn service(&self, name: &str) -> Option<&Service> {
+    pub(crate) fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|it| it.name == name)
     }
 
@@ -194,7 +194,7 @@ impl Stack {
     ///
     /// # Errors
     /// Exit code 2, with every name that is not one.
-    pub fn check_names(&self, names: &[String]) -> Result<()> {
+    pub(crate) fn check_names(&self, names: &[String]) -> Result<()> {
         let unknown: Vec<String> = names.iter().filter_map(|it| self.unknown(it)).collect();
         if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
     }
@@ -213,7 +213,7 @@ impl Stack {
     }
 
     /// These services and all that they depend on; all services where `names` is empty.
-    pub fn closure(&self, names: &[String]) -> Vec<&Service> {
+    pub(crate) fn closure(&self, names: &[String]) -> Vec<&Service> {
         let mut wanted: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut at = 0;
         while at < wanted.len() {
@@ -242,7 +242,7 @@ fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
 ///
 /// # Errors
 /// A `<<` that names no mapping.
-pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
+pub(crate) fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();
         document.apply_merge()?;

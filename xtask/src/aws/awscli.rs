@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The user's AWS profile.
-pub struct Profile {
+pub(crate) struct Profile {
     pub name: String,
     /// What the AWS tools must find in their environment to use it, beyond what is there already.
     pub variables: Vec<(&'static str, String)>,
@@ -26,7 +26,7 @@ pub struct Profile {
 ///
 /// # Errors
 /// `dev/.env` cannot be read, or what it says about AWS is wrong.
-pub fn profile(sh: &Shell) -> Result<Profile> {
+pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
     let settings = Settings::load(sh, false);
     let concerns = |name: Option<&str>| name.is_none_or(|it| it.starts_with("AWS_"));
     let problems: Vec<String> =
@@ -55,7 +55,7 @@ pub fn profile(sh: &Shell) -> Result<Profile> {
 ///
 /// # Errors
 /// As [`profile`].
-pub fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
+pub(crate) fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new("aws");
     command
         .current_dir(sh.current_dir())
@@ -70,7 +70,7 @@ pub fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
 }
 
 /// A command as a line for a shell, with the profile that it is given by environment.
-pub fn line(command: &Command) -> String {
+pub(crate) fn line(command: &Command) -> String {
     let given = ["AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
     let mut words: Vec<String> = Vec::new();
     for (name, value) in command.get_envs() {
@@ -87,7 +87,7 @@ pub fn line(command: &Command) -> String {
 ///
 /// # Errors
 /// The CLI is missing, or its answer is no JSON.
-pub fn ask(sh: &Shell, region: &str, args: &[&str]) -> Result<Result<Value, String>> {
+pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str]) -> Result<Result<Value, String>> {
     let output = process::capture(command(sh, region, args)?.args(["--output", "json"]))?;
     if !output.status.success() {
         return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
@@ -100,7 +100,7 @@ pub fn ask(sh: &Shell, region: &str, args: &[&str]) -> Result<Result<Value, Stri
 ///
 /// # Errors
 /// The CLI is missing or failed.
-pub fn json(sh: &Shell, region: &str, args: &[&str]) -> Result<Value> {
+pub(crate) fn json(sh: &Shell, region: &str, args: &[&str]) -> Result<Value> {
     ask(sh, region, args)?.or_else(|stderr| Err(failure(sh, args, &stderr)?))
 }
 
@@ -108,7 +108,7 @@ pub fn json(sh: &Shell, region: &str, args: &[&str]) -> Result<Value> {
 ///
 /// # Errors
 /// The CLI is missing or failed.
-pub fn text(sh: &Shell, region: &str, args: &[&str]) -> Result<String> {
+pub(crate) fn text(sh: &Shell, region: &str, args: &[&str]) -> Result<String> {
     let output = process::capture(command(sh, region, args)?.args(["--output", "text"]))?;
     if !output.status.success() {
         return Err(failure(sh, args, &String::from_utf8_lossy(&output.stderr))?);
@@ -120,7 +120,7 @@ pub fn text(sh: &Shell, region: &str, args: &[&str]) -> Result<String> {
 ///
 /// # Errors
 /// As [`profile`].
-pub fn failure(sh: &Shell, args: &[&str], stderr: &str) -> Result<anyhow::Error> {
+pub(crate) fn failure(sh: &Shell, args: &[&str], stderr: &str) -> Result<anyhow::Error> {
     let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::message(stderr));
     let profile = profile(sh)?.name;
     let code = if errors::is_about_credentials(stderr) { PREREQUISITE } else { FAILED };

@@ -86,13 +86,13 @@ fn kind(stderr: &str) -> Option<Kind> {
 }
 
 /// Whether the credentials are what is wrong, so that nothing was even tried.
-pub fn is_about_credentials(stderr: &str) -> bool {
+pub(crate) fn is_about_credentials(stderr: &str) -> bool {
     use Kind::{KeysExpired, KeysWrong, NoCredentials, ProfileMissing, SessionExpired};
     matches!(kind(stderr), Some(ProfileMissing | SessionExpired | KeysExpired | KeysWrong | NoCredentials))
 }
 
 /// What to do about a failure of somebody with this profile; `None` where its text has to speak for itself.
-pub fn remedy(stderr: &str, profile: &str) -> Option<String> {
+pub(crate) fn remedy(stderr: &str, profile: &str) -> Option<String> {
     Some(match kind(stderr)? {
         Kind::ProfileMissing => format!(
             "there is no AWS profile `{profile}`: `aws configure sso --profile {profile}` makes it, or name another \
@@ -151,7 +151,7 @@ fn operation(stderr: &str) -> Option<String> {
 }
 
 /// What a tool said, on one line, without anything secret.
-pub fn message(stderr: &str) -> String {
+pub(crate) fn message(stderr: &str) -> String {
     static SECRET: LazyLock<Regex> = LazyLock::new(|| regex(r"(AKIA|ASIA)[A-Z0-9]{12,}|[A-Za-z0-9+/=]{100,}"));
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     let shown: String = SECRET.replace_all(&lines.join(" "), "$1…").chars().take(1000).collect();

@@ -16,7 +16,7 @@ use crate::{
 
 /// What the flags say.
 #[derive(Debug, Default)]
-pub struct Given {
+pub(crate) struct Given {
     pub bucket: Option<String>,
     pub kb_id: Option<String>,
     pub ds_id: Option<String>,
@@ -26,13 +26,13 @@ pub struct Given {
 /// A part of a [`Place`]: its flag and its Terraform output.
 type Part = (&'static str, &'static str);
 
-pub const BUCKET: Part = ("--bucket", "kb_source_bucket");
-pub const KB_ID: Part = ("--kb-id", "knowledge_base_id");
-pub const DS_ID: Part = ("--ds-id", "data_source_id");
+pub(crate) const BUCKET: Part = ("--bucket", "kb_source_bucket");
+pub(crate) const KB_ID: Part = ("--kb-id", "knowledge_base_id");
+pub(crate) const DS_ID: Part = ("--ds-id", "data_source_id");
 
 /// Where the documents and the knowledge base are. What a command did not need is empty.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     pub bucket: String,
     pub kb_id: String,
     pub ds_id: String,
@@ -43,7 +43,7 @@ pub struct Place {
 ///
 /// # Errors
 /// Parts that neither names, all at once.
-pub fn locate(sh: &Shell, given: Given, needed: &[Part]) -> Result<Place> {
+pub(crate) fn locate(sh: &Shell, given: Given, needed: &[Part]) -> Result<Place> {
     let flag = |part: &Part| match *part {
         BUCKET => given.bucket.as_ref(),
         KB_ID => given.kb_id.as_ref(),
@@ -87,7 +87,7 @@ fn place(given: Given, needed: &[Part], outputs: &Outputs, fallback: impl Fn() -
 
 impl Place {
     /// The arguments of a Bedrock command about the data source, followed by `more`.
-    pub fn bedrock<'a>(&'a self, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn bedrock<'a>(&'a self, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         let place = ["--knowledge-base-id", &self.kb_id, "--data-source-id", &self.ds_id];
         [&["bedrock-agent", command], &place[..], more].concat()
     }
@@ -97,7 +97,7 @@ impl Place {
 ///
 /// # Errors
 /// AWS refuses.
-pub fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
+pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
     let limit = limit.to_string();
     let newest = ["--sort-by", "attribute=STARTED_AT,order=DESCENDING", "--max-items", &limit];
     let answer = awscli::json(sh, &place.region, &place.bedrock("list-ingestion-jobs", &newest))?;
@@ -109,13 +109,13 @@ pub fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
 ///
 /// # Errors
 /// AWS refuses, or answers with something else.
-pub fn job(sh: &Shell, place: &Place, id: &str) -> Result<Value> {
+pub(crate) fn job(sh: &Shell, place: &Place, id: &str) -> Result<Value> {
     let mut answer = awscli::json(sh, &place.region, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]))?;
     Some(answer["ingestionJob"].take()).filter(Value::is_object).context("AWS describes no ingestion job")
 }
 
 /// The statistics that AWS keeps of a job, in the order in which they are shown.
-pub const STATISTICS: &[(&str, &str)] = &[
+pub(crate) const STATISTICS: &[(&str, &str)] = &[
     ("scanned", "numberOfDocumentsScanned"),
     ("new", "numberOfNewDocumentsIndexed"),
     ("modified", "numberOfModifiedDocumentsIndexed"),
@@ -124,13 +124,13 @@ pub const STATISTICS: &[(&str, &str)] = &[
 ];
 
 /// One of a job's statistics, by its name in [`STATISTICS`].
-pub fn count(job: &Value, name: &str) -> u64 {
+pub(crate) fn count(job: &Value, name: &str) -> u64 {
     let field = STATISTICS.iter().find(|(it, _)| *it == name).expect("the name is one of ours").1;
     job["statistics"][field].as_u64().unwrap_or(0)
 }
 
 /// A job as our own JSON.
-pub fn json(job: &Value) -> Value {
+pub(crate) fn json(job: &Value) -> Value {
     let statistics: Map<String, Value> =
         STATISTICS.iter().map(|(name, _)| ((*name).to_owned(), count(job, name).into())).collect();
     json!({
@@ -144,12 +144,12 @@ pub fn json(job: &Value) -> Value {
 }
 
 /// A job's text field; empty where it has none.
-pub fn text<'a>(job: &'a Value, field: &str) -> &'a str {
+pub(crate) fn text<'a>(job: &'a Value, field: &str) -> &'a str {
     job[field].as_str().unwrap_or("")
 }
 
 /// Why a job, or some of its documents, failed.
-pub fn reasons(job: &Value) -> Vec<String> {
+pub(crate) fn reasons(job: &Value) -> Vec<String> {
     job["failureReasons"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 

@@ -30,7 +30,7 @@ pub struct Region(String);
 
 /// A checkout's AWS environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Project {
+pub(crate) struct Project {
     pub name: ProjectName,
     pub region: Region,
 }
@@ -90,7 +90,7 @@ impl Project {
     ///
     /// # Errors
     /// The state or the file of what was asked for is there and cannot be read.
-    pub fn known(sh: &Shell) -> Result<Option<Project>> {
+    pub(crate) fn known(sh: &Shell) -> Result<Option<Project>> {
         let outputs = terraform::outputs(sh)?;
         let parsed = |name: &str| outputs.get(name).map(str::to_owned);
         match (parsed("project_name").and_then(|it| it.parse().ok()), parsed("region").and_then(|it| it.parse().ok())) {
@@ -112,7 +112,7 @@ impl Project {
     ///
     /// # Errors
     /// No name was ever given, or something exists already under another name or region.
-    pub fn resolve(sh: &Shell, name: Option<ProjectName>, region: Option<Region>) -> Result<Project> {
+    pub(crate) fn resolve(sh: &Shell, name: Option<ProjectName>, region: Option<Region>) -> Result<Project> {
         let known = Project::known(sh)?;
         let name = name.or_else(|| known.as_ref().map(|it| it.name.clone())).ok_or_else(|| unnamed(sh))?;
         let region = region
@@ -137,7 +137,7 @@ impl Project {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn remember(&self, sh: &Shell) -> Result<()> {
+    pub(crate) fn remember(&self, sh: &Shell) -> Result<()> {
         let mut variables = read(sh)?;
         variables.insert("project_name".to_owned(), json!(self.name.0));
         variables.insert("region".to_owned(), json!(self.region.0));
@@ -147,12 +147,12 @@ impl Project {
     }
 
     /// Why the Copilot will not work with this region, where it will not.
-    pub fn remark(&self) -> Option<String> {
+    pub(crate) fn remark(&self) -> Option<String> {
         variables::check_copilot_region(&self.region.0).err()
     }
 
     /// Terraform's arguments that name the environment.
-    pub fn vars(&self) -> [String; 4] {
+    pub(crate) fn vars(&self) -> [String; 4] {
         ["-var".to_owned(), format!("project_name={}", self.name), "-var".to_owned(), format!("region={}", self.region)]
     }
 }

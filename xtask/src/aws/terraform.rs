@@ -21,11 +21,11 @@ use crate::{
 };
 
 /// The module, from the workspace root.
-pub const FOLDER: &str = "terraform/dev";
+pub(crate) const FOLDER: &str = "terraform/dev";
 
 /// The outputs of the last apply.
 #[derive(Debug, Default)]
-pub struct Outputs(BTreeMap<String, Output>);
+pub(crate) struct Outputs(BTreeMap<String, Output>);
 
 #[derive(Debug)]
 struct Output {
@@ -36,12 +36,12 @@ struct Output {
 
 impl Outputs {
     /// The value of an output; `None` where there is none, or an empty one.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|it| &*it.text).filter(|it| !it.is_empty())
     }
 
     /// Names and values that may be shown, in the order of the names.
-    pub fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, it)| (&**name, if it.sensitive { "(sensitive)" } else { &*it.text }))
     }
 
@@ -63,7 +63,7 @@ impl Outputs {
 ///
 /// # Errors
 /// Neither is on PATH.
-pub fn tool() -> Result<&'static str> {
+pub(crate) fn tool() -> Result<&'static str> {
     ["terraform", "tofu"].into_iter().find(|it| is_on_path(it)).ok_or_else(|| {
         exit(
             PREREQUISITE,
@@ -82,7 +82,7 @@ fn is_on_path(program: &str) -> bool {
 ///
 /// # Errors
 /// The tool is missing.
-pub fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
+pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
     command
         .current_dir(sh.current_dir())
@@ -99,7 +99,7 @@ pub fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
 ///
 /// # Errors
 /// `dev/.env` does not say which profile is meant, or the command ended with another code than `accepted`; what AWS refused is explained.
-pub fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
+pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
     let (name, rest) = args.split_first().expect("a command has a name");
     // It colours what it prints, also where nobody sees it.
     let plain: &[&str] = if term::wants_colour(&io::stdout()) { &[] } else { &["-no-color"] };
@@ -123,7 +123,7 @@ pub fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
 ///
 /// # Errors
 /// The tool is missing or cannot read its state.
-pub fn outputs(sh: &Shell) -> Result<Outputs> {
+pub(crate) fn outputs(sh: &Shell) -> Result<Outputs> {
     if !has_state(sh) {
         return Ok(Outputs::default());
     }
@@ -136,7 +136,7 @@ pub fn outputs(sh: &Shell) -> Result<Outputs> {
 ///
 /// # Errors
 /// There is no output.
-pub fn require(outputs: &Outputs) -> Result<()> {
+pub(crate) fn require(outputs: &Outputs) -> Result<()> {
     if outputs.0.is_empty() {
         return Err(exit(
             PREREQUISITE,
@@ -150,7 +150,7 @@ pub fn require(outputs: &Outputs) -> Result<()> {
 ///
 /// # Errors
 /// As [`outputs`].
-pub fn resources(sh: &Shell) -> Result<Vec<String>> {
+pub(crate) fn resources(sh: &Shell) -> Result<Vec<String>> {
     if !has_state(sh) {
         return Ok(Vec::new());
     }

@@ -26,7 +26,7 @@ static TARGET: LazyLock<Regex> = LazyLock::new(|| {
 static SYS_ENV: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"sys\.env\("([^"]*)"\)"#).expect("a pattern"));
 
 /// The addresses in the services' environments, in Alloy's configuration and in Grafana's data sources.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let listening = ports::listening(repo);
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
@@ -45,7 +45,7 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// Each `HOST:PORT` in a text, also in bash's `/dev/tcp/HOST/PORT`. What cannot be a port is left out.
-pub fn find(text: &str) -> Vec<(String, u16)> {
+pub(super) fn find(text: &str) -> Vec<(String, u16)> {
     let pair = |it: regex_lite::Captures<'_>| {
         let part = |a: usize, b: usize| it.get(a).or_else(|| it.get(b)).map(|it| it.as_str());
         Some((part(1, 3)?.to_owned(), part(2, 4)?.parse().ok()?))
@@ -54,7 +54,7 @@ pub fn find(text: &str) -> Vec<(String, u16)> {
 }
 
 /// Whether a host is the asking container itself.
-pub fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1")
 }
 

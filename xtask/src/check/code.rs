@@ -19,7 +19,7 @@ static FAMILY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(dev|env|infra|kb)-([a-z]+|\*)( .*)?$").expect("a pattern"));
 
 /// All commands, and the Justfile's recipes.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let services: Vec<&str> = repo.by_name().into_keys().collect();
     let recipes = repo.justfile.as_ref().map(recipes).unwrap_or_default();
     let mut found = Vec::new();

@@ -17,7 +17,7 @@ static EXACT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^v?[0-9]+\.[0-9]+[
 const OURS: &[&str] = &["TEMPORAL_IMAGE", "COPILOT_IMAGE"];
 
 /// Everything about single services, and the declarations of volumes and networks.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let base: BTreeSet<&str> = repo.base.services().map(|it| it.0).collect();
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
@@ -143,7 +143,7 @@ fn declared(repo: &Repo, kind: &str, uses: &dyn Fn(&Value) -> Vec<String>) -> Ve
 }
 
 /// The named volumes that a service mounts.
-pub fn named_volumes(node: &Value) -> Vec<String> {
+pub(super) fn named_volumes(node: &Value) -> Vec<String> {
     let name = |it: String| it.split(':').next().map(str::to_owned);
     texts(node, "volumes").into_iter().filter_map(name).filter(|it| !it.starts_with(['.', '/', '~', '$'])).collect()
 }

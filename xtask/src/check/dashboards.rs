@@ -12,7 +12,7 @@ use super::{
 use crate::cli::help;
 
 /// Every dashboard, and the list of metrics.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let known = Metrics::read(&repo.metrics);
     let sources = grafana::source_ids(repo);
     let uids: BTreeSet<&str> = repo.dashboards.iter().map(|it| str_of(&it.value, "uid")).collect();
@@ -41,7 +41,7 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// Every panel, those inside collapsed rows and the rows themselves included.
-pub fn panels(dashboard: &Value) -> Vec<&Value> {
+pub(super) fn panels(dashboard: &Value) -> Vec<&Value> {
     let top = dashboard["panels"].as_array();
     top.into_iter()
         .flatten()
@@ -50,7 +50,7 @@ pub fn panels(dashboard: &Value) -> Vec<&Value> {
 }
 
 /// A string field, or "" where there is none.
-pub fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 

@@ -24,7 +24,7 @@ const MADE: &[&str] =
     &["dev/.env", "dev/.rendered", "terraform/dev/.terraform.lock.hcl", "terraform/dev/dev.auto.tfvars.json"];
 
 /// Every document, and the example of `dev/.env`.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let published: BTreeSet<u16> = repo.services().flat_map(|(_, _, node)| ports::host_ports(node)).collect();
     let mut found = Vec::new();
     for file in repo.docs.iter().chain([&repo.example]) {

@@ -62,7 +62,7 @@ const KNOWN: &[(&str, Kind)] = &[
 ];
 
 /// Every key of the file.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let file = &repo.dynamic;
     let Some(keys) = file.value.as_mapping() else {
         return vec![file.finding(None, "it is not a mapping of keys", "write `KEY:` and under it `- value: …`")];

@@ -12,7 +12,7 @@ const TARGET: &str = "/aws";
 const REFERENCES: &[&str] = &["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST", "AWS_REGION"];
 
 /// Property 2, and what belongs to it.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
         let mount = aws_mount(node);

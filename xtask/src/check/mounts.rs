@@ -11,7 +11,7 @@ use super::{
 use crate::{cli::flags::Cluster, settings::template};
 
 /// A file or folder of this repository in a container.
-pub struct Mount<'a> {
+pub(super) struct Mount<'a> {
     pub source: &'a str,
     /// From the workspace root.
     pub path: String,
@@ -19,7 +19,7 @@ pub struct Mount<'a> {
 }
 
 /// The mounts of all services, and the paths that commands and configurations name in them.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
         for item in node.get("volumes").and_then(Value::as_sequence).into_iter().flatten() {
@@ -37,7 +37,7 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// What a service mounts from this repository.
-pub fn mounts(node: &Value) -> Vec<Mount<'_>> {
+pub(super) fn mounts(node: &Value) -> Vec<Mount<'_>> {
     let volumes = node.get("volumes").and_then(Value::as_sequence);
     let mount = |it| {
         let source = Value::get(it, "source")?.as_str().filter(|it| it.starts_with('.'))?;

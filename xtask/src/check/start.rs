@@ -11,7 +11,7 @@ use super::{
 use crate::cli::help;
 
 /// All dependencies, and that each service can be found ready.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let all = repo.by_name();
     let mut found = Vec::new();
     let mut graph: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

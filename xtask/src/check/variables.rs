@@ -26,7 +26,7 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The example, the references of the compose files, the template's placeholders, and that each variable has a use.
-pub fn check(repo: &Repo) -> Vec<Finding> {
+pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = example(&repo.example);
     for file in [&repo.base, &repo.local, &repo.amd64] {
         found.extend(references(&file.text).into_iter().filter_map(|it| reference(file, &it)));
@@ -37,7 +37,7 @@ pub fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// A variable that a text refers to.
-pub struct Reference {
+pub(super) struct Reference {
     /// From 1.
     pub line: usize,
     pub name: String,
@@ -46,7 +46,7 @@ pub struct Reference {
 }
 
 /// The references of a text whose comments begin with `#`.
-pub fn references(text: &str) -> Vec<Reference> {
+pub(super) fn references(text: &str) -> Vec<Reference> {
     let mut found = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, it)| !it.trim_start().starts_with('#')) {
         for it in REFERENCE.captures_iter(line) {
@@ -191,7 +191,7 @@ fn unused(repo: &Repo) -> Vec<Finding> {
 }
 
 /// A file of Rust up to its tests.
-pub fn without_tests(text: &str) -> &str {
+pub(super) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or_default()
 }
 

@@ -19,7 +19,7 @@ use crate::{
 const RUNS: usize = 5;
 
 impl flags::Bench {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let xtask = env::current_exe().context("cannot find this program")?;
         let ours = |arguments: &[&str]| {

@@ -22,7 +22,7 @@ use crate::{
 const DOCKERFILE: &str = "dev/docker/Dockerfile";
 
 impl flags::DevBuild {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let settings = Settings::load(sh, Mode::last(sh)?.local);
         let what = self.what.unwrap_or(BuildTarget::All);
         let mut problems = Vec::new();
@@ -82,7 +82,7 @@ impl flags::DevBuild {
 }
 
 /// The target that makes the image of this service; `None` for an image that is pulled.
-pub fn target_of(service: &str) -> Option<BuildTarget> {
+pub(crate) fn target_of(service: &str) -> Option<BuildTarget> {
     match service {
         "copilot-worker" | "copilot-api" => Some(BuildTarget::Copilot),
         "elasticsearch-setup"
@@ -96,12 +96,12 @@ pub fn target_of(service: &str) -> Option<BuildTarget> {
 }
 
 /// The variable that names a target's image.
-pub fn image_variable(target: BuildTarget) -> &'static str {
+pub(crate) fn image_variable(target: BuildTarget) -> &'static str {
     if target == BuildTarget::Copilot { "COPILOT_IMAGE" } else { "TEMPORAL_IMAGE" }
 }
 
 /// Whether the image that a target's services run is the one that a build of it makes.
-pub fn makes(target: BuildTarget, settings: &Settings) -> bool {
+pub(crate) fn makes(target: BuildTarget, settings: &Settings) -> bool {
     let name = image_variable(target);
     variables::find(name).and_then(|it| it.default) == Some(settings.get(name))
 }
@@ -110,7 +110,7 @@ pub fn makes(target: BuildTarget, settings: &Settings) -> bool {
 ///
 /// # Errors
 /// As `dev-build`.
-pub fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
+pub(crate) fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
     let any = |target| services.iter().any(|it| target_of(&it.name) == Some(target));
     let what = match (any(BuildTarget::Temporal), any(BuildTarget::Copilot)) {
         (true, true) => BuildTarget::All,

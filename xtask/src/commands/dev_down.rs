@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl flags::DevDown {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let stack = Stack::last(sh)?;
         let mut down = stack.compose_all(sh);
         down.args(["down", "--remove-orphans"]);

@@ -8,7 +8,7 @@ use xshell::Shell;
 use crate::{cli::flags, machine::process, stack::Stack};
 
 impl flags::DevExec {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let stack = Stack::last(sh)?;
         stack.check_names(std::slice::from_ref(&self.service))?;
         let mut exec = stack.compose(sh);

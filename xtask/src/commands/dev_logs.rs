@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl flags::DevLogs {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let stack = Stack::last(sh)?;
         stack.check_names(&self.service)?;
         let mut logs = stack.compose(sh);

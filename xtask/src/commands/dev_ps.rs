@@ -6,7 +6,7 @@ use xshell::Shell;
 use crate::{cli::flags, machine::process, stack::Stack};
 
 impl flags::DevPs {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         process::run(Stack::last(sh)?.compose(sh).args(["ps", "--all"]))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl flags::DevRestart {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let stack = Stack::last(sh)?;
         stack.check_names(&self.service)?;
         let _lock = lock::take(sh, "dev-restart")?;

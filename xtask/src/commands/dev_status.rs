@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl flags::DevStatus {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?;
         let settings = Settings::load(sh, mode.local);
         let (stack, containers) = Stack::with_containers(sh, &settings, mode)?;

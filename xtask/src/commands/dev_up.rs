@@ -38,7 +38,7 @@ const STORES: &[&str] = &["elasticsearch", "elasticsearch-setup", "dsql-monitore
 const LAST: &[&str] = &["temporal-ui", "alloy", "grafana", "copilot-ui", "copilot-worker", "copilot-api"];
 
 impl flags::DevUp {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let last_saved = Mode::last(sh)?;
         let last = last_saved.with(flags::mode_flag(self.local, self.dsql)?);
         let mode = Mode {
@@ -155,7 +155,7 @@ fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
 ///
 /// # Errors
 /// A file cannot be written; the old one is then kept.
-pub fn write(sh: &Shell, stack: &Stack, rendered: &[(Cluster, String)]) -> Result<()> {
+pub(crate) fn write(sh: &Shell, stack: &Stack, rendered: &[(Cluster, String)]) -> Result<()> {
     for (cluster, text) in rendered {
         template::write(sh, *cluster, text)?;
     }

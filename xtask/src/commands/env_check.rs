@@ -20,7 +20,7 @@ use crate::{
 const FAMILIES: [&str; 5] = ["TEMPORAL_", "COPILOT_", "DSQL_", "AWS_", "GRAFANA_"];
 
 impl flags::EnvCheck {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let settings = Settings::load(sh, self.local);
         let (findings, notes) = look(sh, &settings);
         for note in &notes {
@@ -40,7 +40,7 @@ impl flags::EnvCheck {
 }
 
 /// What is wrong with the variables and their file, and what is only worth knowing.
-pub fn look(sh: &Shell, settings: &Settings) -> (Vec<String>, Vec<String>) {
+pub(crate) fn look(sh: &Shell, settings: &Settings) -> (Vec<String>, Vec<String>) {
     let read = |file: &str| files::read(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
     let environment = |name: &str| env::var(name).ok();
     // What cannot be read stands among the settings' problems.

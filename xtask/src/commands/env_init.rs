@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// What a new `dev/.env` is made from, from the workspace root.
-pub const EXAMPLE: &str = "dev/.env.example";
+pub(crate) const EXAMPLE: &str = "dev/.env.example";
 
 impl flags::EnvInit {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let path = sh.current_dir().join(ENV_FILE);
         // A link that leads nowhere is somebody's file as well.
         if path.symlink_metadata().is_ok() {
@@ -35,7 +35,7 @@ impl flags::EnvInit {
 ///
 /// # Errors
 /// It is missing or no text.
-pub fn example(sh: &Shell) -> Result<String> {
+pub(crate) fn example(sh: &Shell) -> Result<String> {
     files::read(&sh.current_dir().join(EXAMPLE))?
         .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))
 }

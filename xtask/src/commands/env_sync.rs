@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Which variables an output fills.
-pub const FILLS: &[(&str, &[&str])] = &[
+pub(crate) const FILLS: &[(&str, &[&str])] = &[
     ("monitored_dsql_endpoint", &["TEMPORAL_SQL_HOST"]),
     ("copilot_dsql_endpoint", &["COPILOT_DSQL_HOST"]),
     ("knowledge_base_id", &["COPILOT_KNOWLEDGE_BASE_ID"]),
@@ -27,7 +27,7 @@ pub const FILLS: &[(&str, &[&str])] = &[
 ];
 
 impl flags::EnvSync {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let outputs = terraform::outputs(sh)?;
         terraform::require(&outputs)?;
         sync(sh, &outputs, self.dry_run)
@@ -38,7 +38,7 @@ impl flags::EnvSync {
 ///
 /// # Errors
 /// An output cannot be such a variable's value, or the file cannot be read or written; it is then as it was.
-pub fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
+pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
     let path = sh.current_dir().join(ENV_FILE);
     // A link is followed: replacing it would cut the file that it leads to off.
     let path = fs::canonicalize(&path).unwrap_or(path);
@@ -61,7 +61,7 @@ pub fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
 ///
 /// # Errors
 /// Every line that cannot.
-pub fn check_readable(sh: &Shell) -> Result<()> {
+pub(crate) fn check_readable(sh: &Shell) -> Result<()> {
     let text = files::read(&sh.current_dir().join(ENV_FILE))?;
     entries(ENV_FILE, &text.unwrap_or_default()).map(drop)
 }
@@ -78,7 +78,7 @@ fn entries(source: &str, text: &str) -> Result<Vec<Entry>> {
 ///
 /// # Errors
 /// Every output that is no valid value.
-pub fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
+pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
     let (mut wanted, mut problems) = (Vec::new(), Vec::new());
     for (output, names) in FILLS {
         let Some(value) = outputs.get(output) else { continue };

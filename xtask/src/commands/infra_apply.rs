@@ -23,14 +23,14 @@ const PLAN: &str = ".terraform/xtask.tfplan";
 const CHANGES: i32 = 2;
 
 /// Prepares the module; safe to repeat.
-pub const INIT: &[&str] = &["init", "-input=false"];
+pub(crate) const INIT: &[&str] = &["init", "-input=false"];
 const PLAN_ARGS: &[&str] = &["plan", "-input=false", "-detailed-exitcode", "-out", PLAN];
 const UNFINISHED: &str = "what was made until then is recorded: `cargo xtask infra-apply` goes on from there, \
                           `cargo xtask infra-destroy` removes it";
 const APPLY: &[&str] = &["apply", "-input=false", PLAN];
 
 impl flags::InfraApply {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let project = Project::resolve(sh, self.project_name, self.region)?;
         let vars = project.vars();
         let plan = [PLAN_ARGS, &vars.each_ref().map(|it| &**it)].concat();
@@ -71,7 +71,7 @@ fn apply(sh: &Shell, plan: &[&str], yes: bool) -> Result<()> {
 ///
 /// # Errors
 /// The tool is missing.
-pub fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
+pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
     let lines: Result<Vec<Command>> = commands.iter().map(|it| terraform::command(sh, it)).collect();
     for command in lines? {
         term::out(&format!("{}\n", process::line(&command)));

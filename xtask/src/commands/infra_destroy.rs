@@ -21,7 +21,7 @@ const UNFINISHED: &str =
     "what is left is recorded: `cargo xtask infra-status` lists it, `cargo xtask infra-destroy` goes on";
 
 impl flags::InfraDestroy {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let resources = terraform::resources(sh)?;
         if resources.is_empty() {
             term::say("there is nothing to destroy");

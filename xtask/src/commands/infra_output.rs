@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl flags::InfraOutput {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let outputs = terraform::outputs(sh)?;
         terraform::require(&outputs)?;
         if self.json {
@@ -24,12 +24,12 @@ impl flags::InfraOutput {
 }
 
 /// The outputs as a table.
-pub fn table(outputs: &Outputs) -> String {
+pub(crate) fn table(outputs: &Outputs) -> String {
     let body = outputs.shown().map(|(name, value)| [name.to_owned(), value.to_owned()]).collect();
     table::titled(["OUTPUT", "VALUE"], body)
 }
 
 /// The outputs as a JSON object.
-pub fn json(outputs: &Outputs) -> Map<String, Value> {
+pub(crate) fn json(outputs: &Outputs) -> Map<String, Value> {
     outputs.shown().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }

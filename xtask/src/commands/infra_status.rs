@@ -21,7 +21,7 @@ struct Filled<'a> {
 }
 
 impl flags::InfraStatus {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let project = Project::known(sh)?;
         let resources = terraform::resources(sh)?;
         let outputs = terraform::outputs(sh)?;

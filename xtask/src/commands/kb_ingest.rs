@@ -22,7 +22,7 @@ use crate::{
 const DEFAULT_TIMEOUT: u64 = 900;
 
 impl flags::KbIngest {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let given = Given { kb_id: self.kb_id, ds_id: self.ds_id, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::KB_ID, kb::DS_ID])?;
         if self.dry_run {
@@ -34,7 +34,7 @@ impl flags::KbIngest {
 
 /// How the job came about that was waited for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     Ours,
     /// It ran already.
     Joined,
@@ -44,7 +44,7 @@ pub enum Start {
 ///
 /// # Errors
 /// The job failed, was stopped, could not read a document, or did not end in `timeout` seconds.
-pub fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<Start> {
+pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<Start> {
     let (id, start) = start(sh, place)?;
     let how = if start == Start::Ours { "started" } else { "runs already: waiting for it" };
     term::say(&format!("ingestion job {id} {how}"));
@@ -58,7 +58,7 @@ pub fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<Start> 
 }
 
 /// Prints the commands instead of running them.
-pub fn print(sh: &Shell, place: &Place) -> Result<()> {
+pub(crate) fn print(sh: &Shell, place: &Place) -> Result<()> {
     kb_sync::print(sh, place, &place.bedrock("start-ingestion-job", &[]))?;
     kb_sync::print(sh, place, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", "JOB"]))
 }
@@ -124,7 +124,7 @@ fn progress(job: &Value) -> String {
 }
 
 /// A job's statistics as a table.
-pub fn statistics(job: &Value) -> String {
+pub(crate) fn statistics(job: &Value) -> String {
     let row = |(name, _): &(&str, &str)| [(*name).to_owned(), kb::count(job, name).to_string()];
     table::titled(["DOCUMENTS", "COUNT"], kb::STATISTICS.iter().map(row).collect())
 }

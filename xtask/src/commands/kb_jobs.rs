@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl flags::KbJobs {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let given = Given { kb_id: self.kb_id, ds_id: self.ds_id, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::KB_ID, kb::DS_ID])?;
         let jobs = kb::jobs(sh, &place, self.limit.unwrap_or(10))?;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl flags::KbPopulate {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let documents = kb_sync::find_documents(sh, self.source)?;
         let given = Given { bucket: self.bucket, kb_id: self.kb_id, ds_id: self.ds_id, region: self.region };
         let place = kb::locate(sh, given, &[kb::BUCKET, kb::KB_ID, kb::DS_ID])?;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl flags::KbStatus {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let given = Given { kb_id: self.kb_id, ds_id: self.ds_id, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::KB_ID, kb::DS_ID])?;
         let asked = ["bedrock-agent", "get-knowledge-base", "--knowledge-base-id", &place.kb_id];

@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl flags::KbSync {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let documents = find_documents(sh, self.source)?;
         let given = Given { bucket: self.bucket, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::BUCKET])?;
@@ -33,7 +33,7 @@ impl flags::KbSync {
 }
 
 /// A folder with at least one document.
-pub struct Documents {
+pub(crate) struct Documents {
     folder: String,
     count: usize,
 }
@@ -42,7 +42,7 @@ pub struct Documents {
 ///
 /// # Errors
 /// There is no such folder, or no `*.md` in it.
-pub fn find_documents(sh: &Shell, source: Option<PathBuf>) -> Result<Documents> {
+pub(crate) fn find_documents(sh: &Shell, source: Option<PathBuf>) -> Result<Documents> {
     let folder = match source {
         // A path on the command line is relative to where the user stands, not to the workspace.
         Some(it) => std::path::absolute(&it).unwrap_or(it),
@@ -63,7 +63,7 @@ pub fn find_documents(sh: &Shell, source: Option<PathBuf>) -> Result<Documents> 
 }
 
 /// The arguments of the upload. The order of the filters counts: the later one wins.
-pub fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
+pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
     let bucket = format!("s3://{}", place.bucket);
     let mut args =
         vec!["s3", "sync", &documents.folder, &bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
@@ -77,7 +77,7 @@ pub fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
 ///
 /// # Errors
 /// A document was not uploaded, or AWS refuses.
-pub fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
+pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
     let args = args(documents, place, delete);
     let args: Vec<&str> = args.iter().map(|it| &**it).collect();
     let mut command = awscli::command(sh, &place.region, &args)?;
@@ -105,7 +105,7 @@ pub fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> R
 }
 
 /// Prints a command instead of running it.
-pub fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
+pub(crate) fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
     let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
     term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, &args)?)));
     Ok(())

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl flags::Test {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         engine::engine(sh)
             .map_err(|it| exit(PREREQUISITE, format!("{it}\n`cargo test` runs the tests that need no engine")))?;
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

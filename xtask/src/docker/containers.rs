@@ -17,7 +17,7 @@ use crate::{
 
 /// One container of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Container {
+pub(crate) struct Container {
     pub id: String,
     pub service: String,
     /// `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
@@ -49,7 +49,7 @@ pub struct Container {
 ///
 /// # Errors
 /// The engine does not answer.
-pub fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
+pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     let filter = format!("label=com.docker.compose.project={project}");
     let ids =
         process::read_within(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into(), ANSWER)?;
@@ -64,7 +64,7 @@ pub fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
 }
 
 /// The container of a service, where there is one.
-pub fn find<'a>(containers: &'a [Container], service: &Service) -> Option<&'a Container> {
+pub(crate) fn find<'a>(containers: &'a [Container], service: &Service) -> Option<&'a Container> {
     containers.iter().find(|it| it.service == service.name)
 }
 
@@ -72,7 +72,7 @@ pub fn find<'a>(containers: &'a [Container], service: &Service) -> Option<&'a Co
 ///
 /// # Errors
 /// It is not a JSON list.
-pub fn parse(json: &str) -> Result<Vec<Container>> {
+pub(crate) fn parse(json: &str) -> Result<Vec<Container>> {
     let parsed: Value = serde_json::from_str(json).context("`docker container inspect` printed no JSON")?;
     let list = parsed.as_array().context("`docker container inspect` printed no list")?;
     Ok(list.iter().filter(|it| label(it, "oneoff") != "True").map(container).collect())
@@ -121,7 +121,7 @@ fn text(node: &Value) -> String {
 ///
 /// # Errors
 /// Compose refuses the configuration.
-pub fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
+pub(crate) fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
     let printed = process::read(compose.args(["config", "--hash", "*"]))?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
@@ -130,7 +130,7 @@ pub fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
 ///
 /// # Errors
 /// A mounted file cannot be read.
-pub fn drift(
+pub(crate) fn drift(
     root: &Path,
     stack: &Stack,
     containers: &[Container],

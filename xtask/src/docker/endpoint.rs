@@ -15,7 +15,7 @@ const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// An engine's address, and what chose it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     /// `None` where the chosen context does not exist.
     pub host: Option<String>,
     pub source: Source,
@@ -23,7 +23,7 @@ pub struct Route {
 
 /// What chose an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// `DOCKER_HOST`.
     Variable,
     /// The context of this name.
@@ -33,7 +33,7 @@ pub enum Source {
 
 /// The product behind an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     DockerDesktop,
     /// With the profile's name.
     Colima(String),
@@ -83,7 +83,7 @@ impl fmt::Display for Kind {
 }
 
 /// The engine that `docker` talks to here and now.
-pub fn find() -> Route {
+pub(crate) fn find() -> Route {
     resolve(&|name| env::var(name).ok().filter(|it| !it.is_empty()))
 }
 
@@ -122,12 +122,12 @@ fn context_host(config: &Path, name: &str) -> Option<String> {
 
 impl Route {
     /// The socket's path; `None` for an engine that is reached by network.
-    pub fn socket(&self) -> Option<&Path> {
+    pub(crate) fn socket(&self) -> Option<&Path> {
         self.host.as_deref()?.strip_prefix("unix://").map(Path::new)
     }
 
     /// The product that listens there, as far as the address tells.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         let Some(socket) = self.socket() else {
             return if self.host.is_some() { Kind::Remote } else { Kind::Unknown };
         };
@@ -137,7 +137,7 @@ impl Route {
     }
 
     /// The socket as the engine's own machine has it, to be mounted into a container.
-    pub fn socket_for_containers(&self) -> String {
+    pub(crate) fn socket_for_containers(&self) -> String {
         let in_virtual_machine = !cfg!(target_os = "linux")
             || matches!(
                 self.kind(),

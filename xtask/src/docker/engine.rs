@@ -16,16 +16,16 @@ use crate::{
 };
 
 /// The oldest Compose that replaces a list with `!override`, as the generated file does for shifted ports.
-pub const COMPOSE_FLOOR: (u32, u32) = (2, 24);
+pub(crate) const COMPOSE_FLOOR: (u32, u32) = (2, 24);
 
 /// How long an engine may take to say that it is there: one that was put to sleep needs seconds to wake up.
 const GREETING: Duration = Duration::from_secs(10);
 /// How long it may take for any other answer, under load.
-pub const ANSWER: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// An image that the engine has.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub(crate) struct Image {
     pub id: String,
     /// In Docker's spelling; empty where the engine has no part of it for itself (see [`prefer_arch`]).
     pub arch: String,
@@ -35,7 +35,7 @@ pub struct Image {
 
 /// An engine that answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// Its architecture, in Docker's spelling.
     pub arch: String,
     /// Whether it can ask a starting container for its health more often than a running one. On an engine that cannot,
@@ -56,7 +56,7 @@ impl Engine {
 ///
 /// # Errors
 /// Docker is not installed, or no engine answers; the text says which address was tried.
-pub fn engine(sh: &Shell) -> Result<Engine, Finding> {
+pub(crate) fn engine(sh: &Shell) -> Result<Engine, Finding> {
     let mut command = Command::from(cmd!(sh, "docker version --format '{{.Server.Arch}} {{.Server.APIVersion}}'"));
     let output = process::capture_within(&mut command, GREETING).map_err(|e| missing_docker(&e))?;
     let route = endpoint::find();
@@ -90,7 +90,7 @@ pub fn engine(sh: &Shell) -> Result<Engine, Finding> {
 }
 
 /// The finding for a Docker CLI that cannot be started.
-pub fn missing_docker(error: &anyhow::Error) -> Finding {
+pub(crate) fn missing_docker(error: &anyhow::Error) -> Finding {
     let what = format!("{error:#}");
     finding(what.split(';').next().unwrap_or_default(), install_docker())
 }
@@ -108,7 +108,7 @@ fn install_docker() -> &'static str {
 ///
 /// # Errors
 /// What is wrong and how to mend it.
-pub fn check_compose(sh: &Shell) -> Result<String, Finding> {
+pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
     let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
     let version = match printed {
         Ok(version) => version,
@@ -152,7 +152,7 @@ fn install_compose() -> String {
 
 /// The machine that an engine runs on.
 #[derive(Clone, Debug)]
-pub struct Info {
+pub(crate) struct Info {
     pub version: String,
     /// The operating system, as it names itself; Docker Desktop and OrbStack give their own name.
     pub system: String,
@@ -168,7 +168,7 @@ pub struct Info {
 ///
 /// # Errors
 /// It does not answer.
-pub fn info(sh: &Shell) -> Result<Info> {
+pub(crate) fn info(sh: &Shell) -> Result<Info> {
     let printed = process::read_within(&mut cmd!(sh, "docker info --format '{{json .}}'").into(), ANSWER)?;
     let parsed: Value = serde_json::from_str(&printed).context("`docker info` printed no JSON")?;
     let text = |name: &str| parsed[name].as_str().unwrap_or_default().to_owned();
@@ -185,7 +185,7 @@ pub fn info(sh: &Shell) -> Result<Info> {
 
 /// The engine's own BuildKit.
 #[derive(Clone, Debug)]
-pub struct BuildKit {
+pub(crate) struct BuildKit {
     /// What `buildx` calls it. A builder that the user has selected may run elsewhere: what it builds would not arrive in
     /// the engine, and what the engine has it would not find.
     pub builder: String,
@@ -194,7 +194,7 @@ pub struct BuildKit {
 
 impl BuildKit {
     /// Whether it can run programs of this architecture, by itself or by emulation.
-    pub fn runs(&self, arch: &str) -> bool {
+    pub(crate) fn runs(&self, arch: &str) -> bool {
         let platform = format!("linux/{arch}");
         self.platforms.iter().any(|it| *it == platform || it.starts_with(&format!("{platform}/")))
     }
@@ -209,7 +209,7 @@ impl BuildKit {
 
 /// The BuildKit that Docker builds with: it needs its `buildx` plugin. `None` where that is missing or broken, or the
 /// engine has none; what is left is the old builder, which knows no `RUN --mount`.
-pub fn buildkit(sh: &Shell) -> Option<BuildKit> {
+pub(crate) fn buildkit(sh: &Shell) -> Option<BuildKit> {
     let builder = match endpoint::find().source {
         Source::Context(name) => name,
         Source::Variable | Source::Default => "default".to_owned(),
@@ -228,7 +228,7 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 ///
 /// # Errors
 /// Docker cannot be started, or the engine does not answer.
-pub fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
+pub(crate) fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
     inspect(sh, &[], names)
 }
 
@@ -238,7 +238,7 @@ pub fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
 ///
 /// # Errors
 /// As [`images`].
-pub fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
+pub(crate) fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
     let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.names.first());
     let names: Vec<&str> = foreign.map(String::as_str).collect();
     if names.is_empty() {
@@ -268,7 +268,7 @@ fn image(line: &str) -> Option<Image> {
 }
 
 /// The image of this name, among these.
-pub fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
+pub(crate) fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
     let name = familiar(name);
     images.iter().find(|it| it.names.contains(&name))
 }

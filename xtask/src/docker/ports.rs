@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 use crate::machine::process;
 
 /// Whether somebody listens on this port of 127.0.0.1.
-pub fn is_taken(port: u16) -> bool {
+pub(crate) fn is_taken(port: u16) -> bool {
     let address = (Ipv4Addr::LOCALHOST, port);
     // On macOS a listener on all addresses does not hinder a second one on this address, so connect as well.
     TcpListener::bind(address).is_err()
@@ -20,7 +20,7 @@ pub fn is_taken(port: u16) -> bool {
 
 /// Who has a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// To be read after "taken by".
     pub name: String,
     /// The command that ends it.
@@ -32,12 +32,12 @@ pub struct Owner {
 const ENGINES: [&str; 8] = ["docker-p", "com.docke", "rootless", "gvproxy", "limactl", "ssh", "OrbStack", "rancher"];
 
 /// Who listens there, as far as this machine tells: a container, or a process with its id.
-pub fn owner(sh: &Shell, port: u16) -> Option<Owner> {
+pub(crate) fn owner(sh: &Shell, port: u16) -> Option<Owner> {
     container(sh, port).or_else(|| listener(sh, port))
 }
 
 /// The process that listens there, unless it belongs to an engine and holds the port for some container.
-pub fn stranger(sh: &Shell, port: u16) -> Option<Owner> {
+pub(crate) fn stranger(sh: &Shell, port: u16) -> Option<Owner> {
     listener(sh, port).filter(|owner| !ENGINES.iter().any(|it| owner.name.starts_with(it)))
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// A source checkout.
 #[derive(Debug)]
-pub struct Checkout {
+pub(crate) struct Checkout {
     /// What a user calls it.
     pub name: &'static str,
     variable: &'static str,
@@ -23,7 +23,7 @@ pub struct Checkout {
 }
 
 /// The Temporal fork with the DSQL persistence plugin.
-pub const TEMPORAL: Checkout = Checkout {
+pub(crate) const TEMPORAL: Checkout = Checkout {
     name: "temporal-dsql",
     variable: "TEMPORAL_DSQL_PATH",
     flag: "--temporal-dsql",
@@ -32,7 +32,7 @@ pub const TEMPORAL: Checkout = Checkout {
 };
 
 /// The Copilot.
-pub const COPILOT: Checkout = Checkout {
+pub(crate) const COPILOT: Checkout = Checkout {
     name: "temporal-sre-copilot",
     variable: "TEMPORAL_SRE_COPILOT_PATH",
     flag: "--copilot",
@@ -45,7 +45,7 @@ impl Checkout {
     ///
     /// # Errors
     /// It is not there, or something else is; the text names what would fix that.
-    pub fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, Finding> {
+    pub(crate) fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, Finding> {
         let path = self.path(sh, settings, flag);
         let missing: Vec<&str> = self.marks.iter().copied().filter(|it| !path.join(it).exists()).collect();
         if missing.is_empty() {
@@ -62,7 +62,7 @@ impl Checkout {
     }
 
     /// Where the checkout is looked for.
-    pub fn path(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> PathBuf {
+    pub(crate) fn path(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> PathBuf {
         let root = sh.current_dir();
         let path = match flag {
             // A path on the command line is relative to where the user stands, not to the workspace.

@@ -13,7 +13,7 @@ use crate::machine::{
 ///
 /// # Errors
 /// Exit code 5: another answer, or nobody there to ask.
-pub fn confirm(what: &str, yes: bool) -> Result<()> {
+pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {
     if yes {
         term::say(what);
         return Ok(());
@@ -34,7 +34,7 @@ pub fn confirm(what: &str, yes: bool) -> Result<()> {
 ///
 /// # Errors
 /// Exit code 5: another name, or none.
-pub fn confirm_by_name(name: &str, yes: bool) -> Result<()> {
+pub(crate) fn confirm_by_name(name: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }

@@ -4,14 +4,14 @@ use std::fmt;
 
 /// Something that keeps a command from working, and what mends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     pub what: String,
     /// A line for a shell; what follows a `#` is only to be read. Empty where `what` says it all.
     pub fix: String,
 }
 
 /// A finding.
-pub fn finding(what: impl Into<String>, fix: impl Into<String>) -> Finding {
+pub(crate) fn finding(what: impl Into<String>, fix: impl Into<String>) -> Finding {
     Finding { what: what.into(), fix: fix.into() }
 }
 

@@ -14,7 +14,7 @@ const PATH: &str = "dev/.rendered/lock";
 ///
 /// # Errors
 /// Another command holds it; the text names that command and its process.
-pub fn take(sh: &Shell, command: &str) -> Result<File> {
+pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
     let path = sh.current_dir().join(PATH);
     let folder = path.parent().context("the lock has a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;

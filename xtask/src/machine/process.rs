@@ -22,7 +22,7 @@ use crate::machine::{
 ///
 /// # Errors
 /// The program is missing, or ends with another code than 0 (the code is in the text).
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     let (mut child, _tracked) = spawn(command)?;
     let status = child.wait()?;
@@ -33,7 +33,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
+pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
     term::say(&format!("$ {}{shown}", line(command)));
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()))?;
     feed(&mut child, input);
@@ -45,7 +45,7 @@ pub fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result
 ///
 /// # Errors
 /// The program is missing or cannot be started.
-pub fn capture(command: &mut Command) -> Result<Output> {
+pub(crate) fn capture(command: &mut Command) -> Result<Output> {
     capture_with_input(command, "")
 }
 
@@ -54,7 +54,7 @@ pub fn capture(command: &mut Command) -> Result<Output> {
 ///
 /// # Errors
 /// As [`capture`].
-pub fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
+pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
     let deadline = Instant::now() + limit;
     let (mut child, _tracked) = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
@@ -97,7 +97,7 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
 ///
 /// # Errors
 /// As [`capture`].
-pub fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> {
+pub(crate) fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> {
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     feed(&mut child, input);
     Ok(child.wait_with_output()?)
@@ -107,7 +107,7 @@ pub fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> 
 ///
 /// # Errors
 /// As [`run`]; the text holds what the command wrote to stderr.
-pub fn read(command: &mut Command) -> Result<String> {
+pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output = capture(command)?;
     text(command, output)
 }
@@ -116,7 +116,7 @@ pub fn read(command: &mut Command) -> Result<String> {
 ///
 /// # Errors
 /// As [`read`]; also when the time is over.
-pub fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
+pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
     let output = capture_within(command, limit)?;
     let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
     text(command, output)
@@ -134,7 +134,7 @@ fn text(command: &Command, output: Output) -> Result<String> {
 ///
 /// # Errors
 /// The program is missing or cannot be started.
-pub fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
+pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     // Go programs trust PWD, and would see a symlinked checkout under the name by which the user came here.
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
         command.env("PWD", folder);
@@ -162,7 +162,7 @@ fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
 }
 
 /// A command as one line that a POSIX shell would read back as the same words.
-pub fn line(command: &Command) -> String {
+pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|it| quote(&it.to_string_lossy()).into_owned()).collect::<Vec<_>>().join(" ")
 }

@@ -16,7 +16,7 @@ use crate::machine::{interrupt, process, term};
 ///
 /// # Errors
 /// The program is missing or cannot be started.
-pub fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
+pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
     term::say(&format!("$ {}", process::line(command)));
     interrupt::let_children_finish();
     // In a group of its own, so that Ctrl-C reaches it once, through us: Terraform takes a second signal for an order
@@ -34,7 +34,7 @@ pub fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
 ///
 /// # Errors
 /// The program is missing or cannot be started.
-pub fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result<(ExitStatus, String)> {
+pub(crate) fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result<(ExitStatus, String)> {
     let (mut child, _tracked) =
         process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let stderr = child.stderr.take().expect("stderr is a pipe");

@@ -1,7 +1,7 @@
 //! Plain tables: columns as wide as their widest cell, two spaces apart.
 
 /// Rows without a heading, one a line.
-pub fn rows<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn rows<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|it| it[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut out = String::new();
@@ -18,7 +18,7 @@ pub fn rows<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// The same under a heading.
-pub fn titled<const N: usize>(titles: [&str; N], body: Vec<[String; N]>) -> String {
+pub(crate) fn titled<const N: usize>(titles: [&str; N], body: Vec<[String; N]>) -> String {
     let mut all = vec![titles.map(str::to_owned)];
     all.extend(body);
     rows(&all)

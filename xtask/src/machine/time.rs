@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 /// Reads RFC 3339, such as `2026-01-31T12:00:00.5Z` or `2026-01-31T12:00:00+02:00`, to the second; `None` for anything
 /// else, and for years before 1970.
-pub fn parse(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let clock_ends = rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.')?;
     let (clock, zone) = rest.split_at(clock_ends);
@@ -36,7 +36,7 @@ fn numbers<const N: usize>(text: &str, separator: char) -> Option<[i64; N]> {
 }
 
 /// A span in its largest unit: `3 days`, `1 hour`, `12 minutes`.
-pub fn words(span: Duration) -> String {
+pub(crate) fn words(span: Duration) -> String {
     let seconds = span.as_secs();
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),

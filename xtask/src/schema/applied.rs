@@ -18,7 +18,7 @@ use crate::{
 const APPLIED: &str = "dev/.rendered/schema-applied";
 
 /// The checkouts that `dev-up` would miss. One whose schema was applied before has nothing new where it is gone.
-pub fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
+pub(crate) fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
     let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
     let applied = sh.read_file(APPLIED).unwrap_or_default();
     let was_applied = |step: &Step| {
@@ -33,7 +33,7 @@ pub fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, service
 }
 
 /// Whether the checkouts hold what was applied last, to these databases. A checkout that is gone has nothing new.
-pub fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool {
+pub(crate) fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool {
     let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
     let applied = sh.read_file(APPLIED).unwrap_or_default();
     SQL_STEPS.iter().all(|it| fingerprint(&context, *it).is_none_or(|line| applied.lines().any(|it| it == line)))
@@ -43,7 +43,7 @@ pub fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool {
 ///
 /// # Errors
 /// The note cannot be written.
-pub fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> {
+pub(super) fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> {
     let path = context.sh.current_dir().join(APPLIED);
     let before = files::read(&path)?.unwrap_or_default();
     let mut lines: Vec<String> = before.lines().map(str::to_owned).collect();

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The image that holds `psql` where there is no container to run it in.
-pub const POSTGRES: &str = "postgres:17.11";
+pub(crate) const POSTGRES: &str = "postgres:17.11";
 /// Where the certificates to check Aurora DSQL's with are kept, from the workspace root.
 const CA_FILE: &str = "dev/.rendered/ca-certificates.crt";
 /// How often statements are sent again when Aurora DSQL says that another transaction was faster.
@@ -47,7 +47,7 @@ const VERSION_TABLES: [&str; 2] = [
 ];
 
 /// One database of the stack.
-pub struct Database<'a> {
+pub(crate) struct Database<'a> {
     pub stack: &'a Stack,
     pub settings: &'a Settings,
     /// The stand-in's service.
@@ -62,7 +62,7 @@ impl Database<'_> {
     }
 
     /// `psql`, reading a script from stdin. The token goes by environment: a command line can be seen by everybody.
-    pub fn psql(&self, sh: &Shell, token: Option<&str>) -> Command {
+    pub(crate) fn psql(&self, sh: &Shell, token: Option<&str>) -> Command {
         let mut command = if self.is_local() {
             let mut exec = self.stack.compose(sh);
             exec.args(["exec", "--no-TTY", self.service, "psql", "--single-transaction"]);
@@ -152,7 +152,7 @@ impl Database<'_> {
 ///
 /// # Errors
 /// The database cannot be reached, refuses a statement, or holds a newer schema.
-pub fn apply(sh: &Shell, database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
+pub(crate) fn apply(sh: &Shell, database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
     if !database.is_local() {
         write_certificates(sh, database.settings)?;
     }

@@ -23,14 +23,14 @@ mod tests;
 
 /// Whose SQL is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub(crate) enum Dialect {
     Dsql,
     Postgres,
 }
 
 /// The text of one schema file.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// What errors call the file.
     pub name: String,
     pub sql: String,
@@ -39,7 +39,7 @@ pub struct Source {
 /// One repeatable statement, from its first word to its last: no comment around it, no `;`. It neither opens
 /// anything that it does not close nor ends in a comment, so that `sql` + `;` is safe wherever a statement may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     pub file: String,
     /// The line in that file on which it starts; the first is 1.
     pub line: usize,
@@ -48,7 +48,7 @@ pub struct Statement {
 
 /// A statement that cannot be repeated, or text that is no statement. Displays as `file:line: found: remedy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub file: String,
     /// The line in that file of the cause; the first is 1.
     pub line: usize,
@@ -65,7 +65,7 @@ impl fmt::Display for Refusal {
 
 /// All statements of `source`, in order, made repeatable in `dialect`; or, if any cannot be, all that cannot, in order.
 /// Translating its own output, joined with `;`, changes nothing more.
-pub fn translate(dialect: Dialect, source: &Source) -> Result<Vec<Statement>, Vec<Refusal>> {
+pub(crate) fn translate(dialect: Dialect, source: &Source) -> Result<Vec<Statement>, Vec<Refusal>> {
     let mut statements = Vec::new();
     let mut refusals = Vec::new();
     for tokens in sql::split(&source.sql) {

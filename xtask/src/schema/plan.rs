@@ -11,7 +11,7 @@ use super::{
 
 /// What a database holds.
 #[derive(Clone, Debug, Default)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     /// Tables and usable indexes of the schema `public`.
     pub objects: BTreeSet<String>,
     /// The recorded version.
@@ -20,7 +20,7 @@ pub struct Catalogue {
 
 /// What to send.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     pub statements: Vec<&'a Statement>,
     /// The versions to record after that, each with the one before it.
     pub record: Vec<(String, &'a Manifest)>,
@@ -32,7 +32,7 @@ pub struct Plan<'a> {
 ///
 /// # Errors
 /// The recorded version is newer than the schema's newest.
-pub fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
+pub(crate) fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
     let recorded = have.version.as_deref().unwrap_or("0.0");
     let newest = schema.versions.iter().filter_map(|it| it.manifest.as_ref()).next_back();
     if let Some(newest) = newest.filter(|it| compare(recorded, &it.version) == Ordering::Greater) {
@@ -66,13 +66,13 @@ pub fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String
 }
 
 /// Every table and index that the schema makes.
-pub fn objects(schema: &Schema) -> impl Iterator<Item = (String, &Statement)> {
+pub(crate) fn objects(schema: &Schema) -> impl Iterator<Item = (String, &Statement)> {
     let statements = schema.versions.iter().flat_map(|it| &it.statements);
     statements.filter_map(|it| Some((created(it)?, it)))
 }
 
 /// The object that a translated statement makes, as the catalogue spells it; `None` for one that makes none.
-pub fn created(statement: &Statement) -> Option<String> {
+pub(crate) fn created(statement: &Statement) -> Option<String> {
     let tokens = sql::split(&statement.sql).into_iter().next()?.ok()?;
     let at = tokens.windows(3).position(|it| it[0].is("IF") && it[1].is("NOT") && it[2].is("EXISTS"))?;
     let mut name = &tokens.get(at + 3)?.text;

@@ -16,7 +16,7 @@ const MAPPED_FIELDS: usize = 40;
 ///
 /// # Errors
 /// Elasticsearch does not answer, or the index is there without Temporal's mappings.
-pub fn apply(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Result<Outcome> {
+pub(crate) fn apply(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Result<Outcome> {
     if overwrite {
         let answer =
             process::read(&mut curl(sh, stack, &["--request", "DELETE"], index)).map_err(|e| unreachable_(&e))?;
@@ -51,7 +51,7 @@ pub fn apply(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Result<
 }
 
 /// The commands that make an index, for `--dry-run`.
-pub fn commands(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Vec<Command> {
+pub(crate) fn commands(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Vec<Command> {
     let delete = overwrite.then(|| curl(sh, stack, &["--request", "DELETE"], index));
     delete.into_iter().chain([curl(sh, stack, &[], &format!("{index}/_mapping")), setup(sh, stack, index)]).collect()
 }

@@ -9,13 +9,13 @@ use crate::machine::files;
 
 /// A schema, oldest version first. The Copilot's has one version without a number.
 #[derive(Debug)]
-pub struct Schema {
+pub(crate) struct Schema {
     pub versions: Vec<Version>,
 }
 
 /// The statements that lead from the version before to this one.
 #[derive(Debug)]
-pub struct Version {
+pub(crate) struct Version {
     /// What is recorded once it is applied; `None` where nothing is.
     pub manifest: Option<Manifest>,
     pub statements: Vec<Statement>,
@@ -23,7 +23,7 @@ pub struct Version {
 
 /// A version's `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     pub version: String,
     pub min_compatible: String,
     pub description: String,
@@ -33,12 +33,12 @@ pub struct Manifest {
 
 impl Schema {
     /// All of it, to tell one schema from another.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.versions.iter().flat_map(|it| &it.statements).map(|it| format!("{};", it.sql)).collect()
     }
 
     /// How much there is of it.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let statements: usize = self.versions.iter().map(|it| it.statements.len()).sum();
         let newest = self.versions.last().and_then(|it| it.manifest.as_ref());
         let version = newest.map_or(String::new(), |it| format!(" up to version {}", it.version));
@@ -50,7 +50,7 @@ impl Schema {
 ///
 /// # Errors
 /// A manifest or a file is missing or cannot be read, or a statement cannot be repeated.
-pub fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
+pub(crate) fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     let folder = checkout.join("schema/dsql/temporal/versioned");
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut versions = Vec::new();
@@ -72,13 +72,13 @@ pub fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
 ///
 /// # Errors
 /// As [`temporal`].
-pub fn copilot(checkout: &Path, dialect: Dialect) -> Result<Schema> {
+pub(crate) fn copilot(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     let statements = read(&checkout.join("packages/copilot/src/copilot/db/schema.sql"), dialect)?;
     Ok(Schema { versions: vec![Version { manifest: None, statements }] })
 }
 
 /// Compares versions such as `1.10` and `v1.9` by their numbers.
-pub fn compare(a: &str, b: &str) -> Ordering {
+pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     let numbers =
         |it: &str| -> Vec<u64> { it.trim_start_matches('v').split('.').map(|it| it.parse().unwrap_or(0)).collect() };
     let (a, b) = (numbers(a), numbers(b));

@@ -11,7 +11,7 @@ mod tests;
 
 /// What a token is, as far as rewriting a statement asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A keyword or a name without quotes.
     Word,
     /// A name in double quotes, `U&"…"` included.
@@ -26,7 +26,7 @@ pub enum Kind {
 
 /// A piece of a statement that is neither white space nor comment.
 #[derive(Clone, Copy, Debug)]
-pub struct Token<'a> {
+pub(super) struct Token<'a> {
     pub kind: Kind,
     pub text: &'a str,
     /// Where it starts in the whole text, in bytes.
@@ -39,19 +39,19 @@ pub struct Token<'a> {
 
 impl Token<'_> {
     /// Whether this is the keyword, in any case, and not a quoted name of that spelling.
-    pub fn is(&self, keyword: &str) -> bool {
+    pub(super) fn is(&self, keyword: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
     }
 
     /// Where it ends in the whole text, in bytes.
-    pub fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 }
 
 /// Why a statement cannot be used, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(super) struct Fault {
     /// The line of the cause; the first is 1.
     pub line: usize,
     pub found: String,
@@ -60,7 +60,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault on `line`.
-    pub fn new(line: usize, found: impl Into<String>, remedy: &'static str) -> Self {
+    pub(super) fn new(line: usize, found: impl Into<String>, remedy: &'static str) -> Self {
         Self { line, found: found.into(), remedy }
     }
 }
@@ -68,7 +68,7 @@ impl Fault {
 /// Cuts `sql` into its statements, in order: of each its tokens (at least one, without the `;`), or the first fault
 /// in it. A byte order mark at the start is skipped; white space and comments alone are no statement. A string or
 /// comment without its end takes all that follows with it. Takes time linear in the length of `sql`.
-pub fn split(sql: &str) -> Vec<Result<Vec<Token<'_>>, Fault>> {
+pub(super) fn split(sql: &str) -> Vec<Result<Vec<Token<'_>>, Fault>> {
     if let Some(at) = sql.find('\0') {
         let line = 1 + sql[..at].matches('\n').count();
         return vec![Err(Fault::new(line, "a NUL character", "take it out; psql loses the rest of its line"))];
@@ -78,7 +78,7 @@ pub fn split(sql: &str) -> Vec<Result<Vec<Token<'_>>, Fault>> {
 }
 
 /// `text` for use in a message, in backticks: cut after 60 characters, what cannot be seen escaped.
-pub fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     let mut shown = String::from("`");
     for char in text.chars().take(60) {
         if char.is_alphanumeric() || char.is_ascii_graphic() || char == ' ' {

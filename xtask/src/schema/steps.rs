@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// The steps that send SQL.
-pub const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
+pub(super) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
 
 /// What the steps need to know.
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     pub sh: &'a Shell,
     pub stack: &'a Stack,
     pub settings: &'a Settings,
@@ -35,7 +35,7 @@ pub struct Context<'a> {
 }
 
 /// The SQL steps that these services wait for.
-pub fn steps_of(services: &[&Service]) -> Vec<Step> {
+pub(super) fn steps_of(services: &[&Service]) -> Vec<Step> {
     let any = |names: &[&str]| services.iter().any(|it| names.contains(&it.name.as_str()));
     let wanted = [
         (Step::TemporalMonitored, any(&["temporal-history"])),
@@ -49,7 +49,7 @@ pub fn steps_of(services: &[&Service]) -> Vec<Step> {
 ///
 /// # Errors
 /// The cause and the remedy, as text.
-pub fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
+pub(super) fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
     match index(context, step) {
         Some(index) => search::apply(context.sh, context.stack, &index, context.overwrite),
         None => {
@@ -61,7 +61,7 @@ pub fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
 }
 
 /// The commands of one step, for `--dry-run`.
-pub fn dry_run(context: &Context<'_>, step: Step) -> String {
+pub(super) fn dry_run(context: &Context<'_>, step: Step) -> String {
     let mut out = format!("# {}\n", step.as_str());
     match index(context, step) {
         Some(index) => {
@@ -93,7 +93,7 @@ fn index(context: &Context<'_>, step: Step) -> Option<String> {
 ///
 /// # Errors
 /// The checkout is missing, or holds a schema that cannot be read or repeated.
-pub fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
+pub(super) fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
     let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
     let checkout = checkout(context, step).map_err(|it| anyhow::anyhow!("{it}"))?;
     if step == Step::CopilotApp { source::copilot(&checkout, dialect) } else { source::temporal(&checkout, dialect) }
@@ -103,7 +103,7 @@ pub fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
 ///
 /// # Errors
 /// It is not there.
-pub fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
+pub(super) fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
     if step == Step::CopilotApp {
         COPILOT.find(context.sh, context.settings, context.copilot.as_ref())
     } else {
@@ -112,7 +112,7 @@ pub fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
 }
 
 /// Where a SQL step applies it.
-pub fn database<'a>(context: &Context<'a>, step: Step) -> Database<'a> {
+pub(super) fn database<'a>(context: &Context<'a>, step: Step) -> Database<'a> {
     let (service, host) = match step {
         Step::TemporalMonitored => ("dsql-monitored", "TEMPORAL_SQL_HOST"),
         _ => ("dsql-copilot", "COPILOT_DSQL_HOST"),

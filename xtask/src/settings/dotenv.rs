@@ -5,7 +5,7 @@ mod references;
 
 use std::{collections::BTreeMap, ops::Range};
 
-pub use references::{Lookup, expand};
+pub(crate) use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Entry {
 
 /// A place that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong there.
@@ -34,7 +34,7 @@ pub struct Problem {
 ///
 /// # Errors
 /// Every line that cannot be read.
-pub fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Entry>, Vec<Problem>> {
+pub(crate) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Entry>, Vec<Problem>> {
     let mut reader = Reader { text, at: text.strip_prefix('\u{feff}').map_or(0, |_| 3), line: 1 };
     let (mut entries, mut problems) = (Vec::<Entry>::new(), Vec::new());
     let mut known = BTreeMap::<String, String>::new();

@@ -4,7 +4,7 @@ use crate::settings::dotenv::Entry;
 
 /// One variable that a merge sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     pub name: String,
     /// The value before; `None` where no line had one.
     pub old: Option<String>,
@@ -13,7 +13,7 @@ pub struct Change {
 
 /// Sets variables in a file's text; `entries` is what the reader made of it. Of several lines with one name the last
 /// is changed: it is the one that counts. A name without a line gets one at the end.
-pub fn merge(text: &str, entries: &[Entry], wanted: &[(&str, &str)]) -> (String, Vec<Change>) {
+pub(crate) fn merge(text: &str, entries: &[Entry], wanted: &[(&str, &str)]) -> (String, Vec<Change>) {
     let mut changes = Vec::new();
     let mut edits = Vec::new();
     let mut added = Vec::new();

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The template, from the workspace root.
-pub const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
+pub(crate) const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
 
 /// What the copilot cluster takes from elsewhere: the template's name, the variable that it stands for there.
 const COPILOT: &[(&str, &str)] = &[
@@ -34,7 +34,7 @@ const COPILOT: &[(&str, &str)] = &[
 const PORT_DISTANCE: u64 = 1000;
 
 impl flags::Render {
-    pub(crate) fn run(self, sh: &Shell) -> Result<()> {
+    pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let settings = Settings::load(sh, mode.local);
         let clusters = self.cluster.map_or(Cluster::ALL.to_vec(), |it| vec![it]);
@@ -60,7 +60,7 @@ impl flags::Render {
 }
 
 /// Where a cluster's rendering goes, from the workspace root.
-pub fn path(cluster: Cluster) -> String {
+pub(crate) fn path(cluster: Cluster) -> String {
     format!("dev/.rendered/persistence-{}.yaml", cluster.as_str())
 }
 
@@ -68,7 +68,7 @@ pub fn path(cluster: Cluster) -> String {
 ///
 /// # Errors
 /// The file cannot be written; the old one is then kept.
-pub fn write(sh: &Shell, cluster: Cluster, text: &str) -> Result<bool> {
+pub(crate) fn write(sh: &Shell, cluster: Cluster, text: &str) -> Result<bool> {
     files::replace(&sh.current_dir().join(path(cluster)), text, 0o644)
 }
 
@@ -77,7 +77,11 @@ pub fn write(sh: &Shell, cluster: Cluster, text: &str) -> Result<bool> {
 ///
 /// # Errors
 /// Every placeholder that stands for no variable, or that the template cannot be read.
-pub fn render(sh: &Shell, settings: &Settings, clusters: &[Cluster]) -> Result<Vec<(Cluster, String)>, Vec<String>> {
+pub(crate) fn render(
+    sh: &Shell,
+    settings: &Settings,
+    clusters: &[Cluster],
+) -> Result<Vec<(Cluster, String)>, Vec<String>> {
     let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![format!("{e:#}")])?;
     let mut problems = Vec::new();
     let mut rendered = Vec::new();
@@ -133,7 +137,7 @@ fn unknown_placeholder(name: &str) -> String {
 }
 
 /// The variable that a template's placeholder stands for in this cluster.
-pub fn source(cluster: Cluster, placeholder: &str) -> &str {
+pub(crate) fn source(cluster: Cluster, placeholder: &str) -> &str {
     let own = COPILOT.iter().find(|(name, _)| cluster == Cluster::Copilot && *name == placeholder);
     own.map_or(placeholder, |(_, source)| source)
 }
@@ -156,7 +160,7 @@ fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<String> {
 ///
 /// # Errors
 /// The names that `lookup` does not know, each once, in the order in which they appear.
-pub fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
+pub(crate) fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
     let mut unknown = Vec::new();
     let document = walk(template, lookup, &mut unknown);
     if unknown.is_empty() { Ok(document) } else { Err(unknown) }

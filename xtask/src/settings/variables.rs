@@ -4,7 +4,7 @@ use serde_yaml::Value;
 
 /// What a variable may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Host,
     Port,
     /// A positive whole number that fits the server's 32-bit fields.
@@ -26,7 +26,7 @@ pub enum Kind {
 
 /// One variable.
 #[derive(Debug)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub name: &'static str,
     pub kind: Kind,
     /// The value where nobody sets one; `None` = it has to be set, `Some("")` = it may be empty.
@@ -48,12 +48,12 @@ const fn required(name: &'static str, kind: Kind, local: &'static str) -> Variab
 }
 
 /// The monitored cluster's database under `--local`. The form is DSQL's: the Copilot's connector insists on it.
-pub const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
+pub(crate) const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
 /// The Copilot's database under `--local`.
-pub const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
+pub(crate) const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
 
 /// The region that the Copilot's worker signs its database tokens for, and asks the knowledge base in.
-pub const COPILOT_REGION: &str = "eu-west-1";
+pub(crate) const COPILOT_REGION: &str = "eu-west-1";
 
 const ADMIN: Kind = Kind::Word(&["admin"], "the DSQL plugin always logs in as `admin`");
 const POSTGRES: Kind = Kind::Word(
@@ -67,7 +67,7 @@ const VERSION: Kind = Kind::Word(&["v8", "v7"], "Temporal knows no other Elastic
 const LEVEL: Kind = Kind::Word(&["debug", "info", "warn", "error"], "");
 
 /// All variables, in the order of `dev/.env.example`.
-pub const ALL: &[Variable] = &[
+pub(crate) const ALL: &[Variable] = &[
     required("TEMPORAL_SQL_HOST", Kind::Host, LOCAL_MONITORED_HOST),
     fixed("TEMPORAL_SQL_PORT", Kind::Port, "5432", "5432"),
     fixed("TEMPORAL_SQL_USER", ADMIN, "admin", "admin"),
@@ -111,12 +111,12 @@ pub const ALL: &[Variable] = &[
 ];
 
 /// The variable of this name.
-pub fn find(name: &str) -> Option<&'static Variable> {
+pub(crate) fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
 
 /// The region that an Aurora DSQL endpoint names; `None` where the host is no such endpoint.
-pub fn dsql_region(host: &str) -> Option<&str> {
+pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     let mut labels = host.strip_suffix(".on.aws")?.rsplit('.');
     let region = labels.next().filter(|it| is_region(it))?;
     labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
@@ -126,7 +126,7 @@ pub fn dsql_region(host: &str) -> Option<&str> {
 ///
 /// # Errors
 /// Why it cannot.
-pub fn check_copilot_region(region: &str) -> Result<(), String> {
+pub(crate) fn check_copilot_region(region: &str) -> Result<(), String> {
     let reason = match region {
         COPILOT_REGION => return Ok(()),
         it if it.starts_with("eu-") => "signs its database tokens for it and asks the knowledge base there",
@@ -140,7 +140,7 @@ impl Kind {
     ///
     /// # Errors
     /// What is allowed, to be read after "expected".
-    pub fn check(self, value: &str) -> Result<(), String> {
+    pub(crate) fn check(self, value: &str) -> Result<(), String> {
         let (ok, expected) = match self {
             Kind::Host => (is_host(value), "a host name, without scheme or port"),
             Kind::Port => (digits(value).is_some_and(|it| (1..=65535).contains(&it)), "a port, 1 to 65535"),
@@ -170,7 +170,7 @@ impl Kind {
     }
 
     /// A valid value as YAML of its own type: numbers and booleans are not strings.
-    pub fn to_yaml(self, value: &str) -> Value {
+    pub(crate) fn to_yaml(self, value: &str) -> Value {
         match (self, digits(value)) {
             (Kind::Port | Kind::Count, Some(number)) => number.into(),
             (Kind::Bool, _) | (Kind::Word(&["true"], _), _) => (value == "true").into(),
@@ -180,7 +180,7 @@ impl Kind {
 }
 
 /// A Go duration in seconds, or `None` where it is not one.
-pub fn seconds(text: &str) -> Option<f64> {
+pub(crate) fn seconds(text: &str) -> Option<f64> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let (mut rest, mut total) = (text, 0.0);

@@ -20,7 +20,7 @@ const LOG_LINES: usize = 20;
 const LOG_LINES_READ: usize = 400;
 
 /// Shows each of these services on stderr, and what Compose complained about.
-pub fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
+pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
     for (service, state) in culprits {
         let container = containers::find(containers, service);
         term::say("");

@@ -7,11 +7,11 @@ use xshell::Shell;
 use crate::{cli::flags::Platform, machine::files};
 
 /// Where the mode is kept, from the workspace root.
-pub const PATH: &str = "dev/.rendered/mode.json";
+pub(crate) const PATH: &str = "dev/.rendered/mode.json";
 
 /// What `dev-up` was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mode {
+pub(crate) struct Mode {
     /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
     /// Added to every host port.
@@ -25,7 +25,7 @@ impl Mode {
     ///
     /// # Errors
     /// The file is there and cannot be read.
-    pub fn last(sh: &Shell) -> Result<Mode> {
+    pub(crate) fn last(sh: &Shell) -> Result<Mode> {
         Ok(Mode::saved(sh)?.unwrap_or_default())
     }
 
@@ -33,7 +33,7 @@ impl Mode {
     ///
     /// # Errors
     /// As [`Mode::last`].
-    pub fn saved(sh: &Shell) -> Result<Option<Mode>> {
+    pub(crate) fn saved(sh: &Shell) -> Result<Option<Mode>> {
         let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(None) };
         let parsed = serde_json::from_str(&text).ok().and_then(|it| Mode::from_json(&it));
         parsed
@@ -42,7 +42,7 @@ impl Mode {
     }
 
     /// The same mode, with the database that a flag names.
-    pub fn with(self, local: Option<bool>) -> Mode {
+    pub(crate) fn with(self, local: Option<bool>) -> Mode {
         Mode { local: local.unwrap_or(self.local), ..self }
     }
 
@@ -50,7 +50,7 @@ impl Mode {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save(self, sh: &Shell) -> Result<()> {
+    pub(crate) fn save(self, sh: &Shell) -> Result<()> {
         let platform = self.platform.map(Platform::as_str);
         let text = json!({ "local": self.local, "portOffset": self.port_offset, "platform": platform });
         files::replace(&sh.current_dir().join(PATH), &format!("{text:#}\n"), 0o644)?;

@@ -17,7 +17,7 @@ const FRONTENDS: &[&str] = &["temporal-frontend", "copilot-temporal"];
 ///
 /// # Errors
 /// A frontend answers something else until the deadline.
-pub fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Instant) -> Result<()> {
+pub(crate) fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Instant) -> Result<()> {
     for (name, mut command) in commands(sh, stack, services) {
         loop {
             let code = process::read(&mut command).unwrap_or_else(|e| e.to_string());
@@ -39,7 +39,7 @@ pub fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Inst
 }
 
 /// The commands of [`register`]; each prints the HTTP status.
-pub fn commands(sh: &Shell, stack: &Stack, services: &[&Service]) -> Vec<(&'static str, Command)> {
+pub(crate) fn commands(sh: &Shell, stack: &Stack, services: &[&Service]) -> Vec<(&'static str, Command)> {
     let here = FRONTENDS.iter().filter(|name| services.iter().any(|it| it.name == **name));
     here.map(|name| (*name, command(sh, stack, name))).collect()
 }

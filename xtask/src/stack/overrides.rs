@@ -20,16 +20,16 @@ use crate::{
 };
 
 /// What Compose reads beside the committed files, from the workspace root.
-pub const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
+pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
 /// The variables that the compose files may refer to.
-pub const ENV: &str = "dev/.rendered/compose.env";
+pub(crate) const ENV: &str = "dev/.rendered/compose.env";
 /// The throw-away AWS directory of `--local`.
 const FAKE_AWS: &str = "dev/.rendered/aws";
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount.
-pub const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
+pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub(crate) const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 impl Stack {
     /// Writes what Compose reads beside the committed files: the variables, each service's digest, shifted
@@ -37,7 +37,7 @@ impl Stack {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(&self, sh: &Shell) -> Result<()> {
+    pub(crate) fn write(&self, sh: &Shell) -> Result<()> {
         let root = sh.current_dir();
         let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
             _ = writeln!(out, "{name}={}", quote(value));
@@ -75,7 +75,7 @@ impl Stack {
 }
 
 /// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
-pub fn project_name(root: &Path) -> String {
+pub(crate) fn project_name(root: &Path) -> String {
     let folder = root.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let kept: String =
         folder.chars().filter(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, '-' | '_')).collect();
@@ -84,7 +84,7 @@ pub fn project_name(root: &Path) -> String {
 }
 
 /// Every variable that the compose files may refer to.
-pub fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
+pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
     let aws = if settings.local { root.join(FAKE_AWS) } else { settings.path(root, "AWS_CONFIG_DIR") };
@@ -110,7 +110,7 @@ pub fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String>
 ///
 /// # Errors
 /// A mounted file cannot be read.
-pub fn digests(root: &Path, service: &Service) -> Result<String> {
+pub(crate) fn digests(root: &Path, service: &Service) -> Result<String> {
     let one = |mount: &PathBuf| Ok(format!("{}={:016x}", mount.display(), digest(root, mount)?));
     service.mounts.iter().map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
 }

@@ -13,7 +13,7 @@ const CRASH_LOOP: u64 = 5;
 
 /// Where a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// Not started yet.
     Waiting,
     /// Started, and not ready yet.
@@ -28,12 +28,12 @@ pub enum State {
 
 impl State {
     /// Whether there is nothing left to wait for.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         matches!(self, State::Ready | State::Done)
     }
 
     /// A word or two for a list.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             State::Waiting => "waiting",
             State::Starting => "starting",
@@ -45,7 +45,7 @@ impl State {
 }
 
 /// Where a service stands, judged by its container. `probe` asks a service that has no health check of its own.
-pub fn assess(service: &Service, container: Option<&Container>, probe: &dyn Fn(&Service) -> bool) -> State {
+pub(crate) fn assess(service: &Service, container: Option<&Container>, probe: &dyn Fn(&Service) -> bool) -> State {
     let Some(it) = container else { return State::Waiting };
     let memory = if it.oom_killed { ", killed for using more memory than its limit" } else { "" };
     match (it.status.as_str(), it.health.as_str()) {
@@ -66,13 +66,13 @@ pub fn assess(service: &Service, container: Option<&Container>, probe: &dyn Fn(&
 }
 
 /// Whether the engine starts it again and again. The engine's count stays until somebody stops or starts it.
-pub fn is_in_crash_loop(container: &Container) -> bool {
+pub(crate) fn is_in_crash_loop(container: &Container) -> bool {
     let is_alive = matches!(container.status.as_str(), "running" | "restarting");
     is_alive && container.health != "healthy" && container.restarts >= CRASH_LOOP
 }
 
 /// Asks `x-ready` of a service on its published port.
-pub fn probe(service: &Service) -> bool {
+pub(crate) fn probe(service: &Service) -> bool {
     let Some((container_port, path)) = &service.ready else { return false };
     let port = service.ports.iter().find(|it| it.container == *container_port);
     port.is_some_and(|it| answers_ok(it.host, path).unwrap_or(false))
@@ -91,7 +91,7 @@ fn answers_ok(port: u16, path: &str) -> std::io::Result<bool> {
 }
 
 /// The services to blame: those that failed, else those that are not ready and wait for nobody else.
-pub fn culprits<'a>(states: &'a [(&'a Service, State)]) -> Vec<(&'a Service, &'a State)> {
+pub(crate) fn culprits<'a>(states: &'a [(&'a Service, State)]) -> Vec<(&'a Service, &'a State)> {
     let unready = |name: &String| states.iter().any(|(it, state)| it.name == *name && !state.is_ready());
     let failed = |(_, state): &&(&Service, State)| matches!(state, State::Failed(_));
     let first = |(it, state): &&(&Service, State)| !state.is_ready() && !it.depends_on.iter().any(unready);
@@ -101,7 +101,7 @@ pub fn culprits<'a>(states: &'a [(&'a Service, State)]) -> Vec<(&'a Service, &'a
 }
 
 /// Whether some service could still become ready: one that has not failed, and depends on none that has.
-pub fn is_hopeful(states: &[(&Service, State)]) -> bool {
+pub(crate) fn is_hopeful(states: &[(&Service, State)]) -> bool {
     states.iter().any(|(it, state)| !state.is_ready() && !is_dead(it.name.as_str(), states))
 }
 

@@ -32,7 +32,7 @@ const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xt
 /// # Errors
 /// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
 /// shown. Exit code 1: `up` failed for another reason.
-pub fn up_and_wait(
+pub(crate) fn up_and_wait(
     sh: &Shell,
     stack: &Stack,
     services: &[&Service],

@@ -10,7 +10,7 @@ use super::{Kind, Route, Source};
 
 impl Route {
     /// What starts the engine, where it does not answer.
-    pub fn start(&self) -> String {
+    pub(crate) fn start(&self) -> String {
         let back = match &self.source {
             Source::Variable => "unset DOCKER_HOST  # goes back to the context's engine",
             Source::Context(_) if env::var_os("DOCKER_CONTEXT").is_some() => {
@@ -43,7 +43,7 @@ impl Route {
     }
 
     /// What mends an engine that takes connections and does not answer.
-    pub fn restart(&self) -> String {
+    pub(crate) fn restart(&self) -> String {
         match self.kind() {
             Kind::Service => service("restart"),
             Kind::DockerDesktop => "docker desktop restart  # or restart it from its menu".to_owned(),
@@ -60,7 +60,7 @@ impl Route {
     }
 
     /// What lets a user in whom the socket refuses.
-    pub fn admit(&self) -> String {
+    pub(crate) fn admit(&self) -> String {
         match self.kind() {
             Kind::Podman { .. } => "systemctl --user start podman.socket && export \
                                     DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock"
@@ -79,7 +79,7 @@ impl Route {
     }
 
     /// What gives the engine's machine more memory or processors.
-    pub fn give(&self, what: &str) -> String {
+    pub(crate) fn give(&self, what: &str) -> String {
         match self.kind() {
             Kind::Colima(profile) => format!("colima stop {profile} && colima start {profile} --cpu 4 --memory 8"),
             Kind::Podman { .. } if cfg!(target_os = "macos") => {

@@ -15,7 +15,7 @@ struct Atom {
 
 /// What a made up schema leaves in a database that held nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Made {
+pub(super) struct Made {
     pub tables: usize,
     pub indexes: usize,
     pub rows: usize,
@@ -23,7 +23,7 @@ pub struct Made {
 
 /// A made up schema file and, statement by statement, what must come of it.
 #[derive(Clone, Debug)]
-pub struct Schema {
+pub(super) struct Schema {
     pub sql: String,
     pub made: Made,
     /// Of each statement the line on which it starts.
@@ -34,7 +34,7 @@ pub struct Schema {
 
 impl Schema {
     /// The statements that must come of it, as [`flat`] writes them.
-    pub fn expected(&self, dialect: Dialect) -> &[String] {
+    pub(super) fn expected(&self, dialect: Dialect) -> &[String] {
         match dialect {
             Dialect::Dsql => &self.dsql,
             Dialect::Postgres => &self.postgres,
@@ -180,7 +180,7 @@ fn statement(number: usize) -> impl Strategy<Value = (Vec<Atom>, Made)> {
 }
 
 /// Up to 12 statements on a table `base`, which the first one makes, in any spelling and with anything between them.
-pub fn schema() -> impl Strategy<Value = Schema> {
+pub(super) fn schema() -> impl Strategy<Value = Schema> {
     let statements: Vec<_> = (1..12).map(statement).collect();
     let noise = prop::collection::vec((separator(), any::<u32>()), 100);
     (statements, 0..12_usize, noise, any::<bool>()).prop_map(|(mut statements, count, noise, is_closed)| {
@@ -245,7 +245,7 @@ fn respell(keyword: &str, spelling: u32) -> String {
 }
 
 /// One statement with one space between its tokens and none of its words in capitals.
-pub fn flat(sql: &str) -> String {
+pub(super) fn flat(sql: &str) -> String {
     match sql::split(sql).as_slice() {
         [Ok(tokens)] => {
             let spelling = |token: &Token<'_>| match token.kind {
@@ -259,6 +259,6 @@ pub fn flat(sql: &str) -> String {
 }
 
 /// A script of the statements.
-pub fn join(statements: &[Statement]) -> String {
+pub(super) fn join(statements: &[Statement]) -> String {
     statements.iter().map(|statement| format!("{};\n", statement.sql)).collect()
 }

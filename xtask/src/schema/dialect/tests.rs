@@ -1,6 +1,6 @@
 use super::*;
 
-pub fn source(sql: &str) -> Source {
+pub(super) fn source(sql: &str) -> Source {
     Source { name: "schema.sql".to_owned(), sql: sql.to_owned() }
 }
 

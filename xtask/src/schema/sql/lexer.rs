@@ -2,7 +2,7 @@
 
 use super::{Fault, Kind, Token, excerpt};
 
-pub struct Lexer<'a> {
+pub(super) struct Lexer<'a> {
     sql: &'a str,
     /// How far it has read, in bytes.
     at: usize,
@@ -15,13 +15,13 @@ pub struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    pub fn new(sql: &'a str) -> Self {
+    pub(super) fn new(sql: &'a str) -> Self {
         let at = if sql.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Self { sql, at, line: 1, counted: 0, depth: 0, opened: 1 }
     }
 
     /// The tokens of the next statement, or its first fault; `None` at the end of the text.
-    pub fn statement(&mut self) -> Option<Result<Vec<Token<'a>>, Fault>> {
+    pub(super) fn statement(&mut self) -> Option<Result<Vec<Token<'a>>, Fault>> {
         let mut tokens: Vec<Token<'a>> = Vec::new();
         let mut fault = None;
         loop {

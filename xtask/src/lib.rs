@@ -1,0 +1,19 @@
+//! The development lifecycle of the Temporal SRE Copilot, a folder a subject. Imports go down only: `commands`, then
+//! `doctor` and `preflight`, `schema`, `images`, `stack`, `aws`, `settings`, `docker`, `cli`, `machine`.
+//!
+//! What is `pub` here is for the binary and for the package `check`; everything else is the crate's own.
+
+#![warn(unreachable_pub)]
+
+mod aws;
+mod check;
+pub mod cli;
+mod commands;
+mod docker;
+mod doctor;
+pub mod images;
+pub mod machine;
+mod preflight;
+mod schema;
+mod settings;
+mod stack;
