@@ -86,7 +86,8 @@ fn a_volume_from_elsewhere_is_used_as_it_is_and_removed_only_when_asked_to() {
     checkout.xtask(&["dev-up", "mimir"]).expect(0);
     assert_eq!(in_volume(&checkout, "mimir-data", "cat /data/kept"), "older\n");
     let volume = format!("{}_mimir-data", checkout.project);
-    checkout.xtask(&["dev-down", "--volumes"]).expect(5).says(&[&format!("this removes the data in {volume}")]);
+    // Older versions of Compose make every volume of the file, newer ones those of the services that start.
+    checkout.xtask(&["dev-down", "--volumes"]).expect(5).says(&["this removes the data in ", &volume]);
     assert_eq!(in_volume(&checkout, "mimir-data", "cat /data/kept"), "older\n");
     checkout.xtask(&["dev-down", "--volumes", "--yes"]).expect(0);
     assert_ne!(docker(&["volume", "inspect", &volume]).code, 0, "{volume} is still there");

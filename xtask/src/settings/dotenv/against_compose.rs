@@ -55,7 +55,8 @@ fn difference(folder: &Path, text: &str) -> Option<String> {
     let same = match (&ours, &theirs) {
         (Ok(ours), Ok(theirs)) => ours == theirs,
         (Err(_), Err(_)) => true,
-        (Ok(_), Err(_)) => false,
+        // Compose 2.26 trips over a name without a value where the file ends with it.
+        (Ok(_), Err(why)) => why == "setenv: invalid argument\n" && !text.ends_with('\n'),
         (Err(why), Ok(_)) => why.contains("follows the closing") || why.contains("there is no variable name"),
     };
     (!same).then(|| format!("{text:?}\n  xtask   {ours:?}\n  compose {theirs:?}"))
