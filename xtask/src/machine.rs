@@ -2,8 +2,8 @@
 
 pub(crate) mod confirm;
 pub mod exit;
-pub(crate) mod files;
-pub(crate) mod finding;
+pub mod files;
+pub mod finding;
 pub mod interrupt;
 pub(crate) mod lock;
 pub(crate) mod process;

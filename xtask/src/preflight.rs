@@ -44,8 +44,7 @@ pub(crate) struct Preflight {
 /// All findings in one error with exit code 3.
 pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
-    let text = |it: Finding| it.to_string();
-    let mut findings: Vec<String> = variables(sh, &settings, "dev-up", true).into_iter().map(text).collect();
+    let mut findings = variables(sh, &settings, "dev-up", true);
     let rendered = template::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
@@ -53,8 +52,8 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
 
     // The engine's architecture decides on one file only, and every other answer can be had beside it.
     let draft = Stack::load(sh, &settings, mode, false).map_err(|e| {
-        findings.push(format!("{e:#}"));
-        prerequisites("cannot start", &findings).expect_err("there is at least this finding")
+        findings.push(finding(format!("{e:#}"), ""));
+        prerequisites("cannot start", std::mem::take(&mut findings)).expect_err("there is at least this finding")
     })?;
     draft.check_names(services)?;
     let closure = draft.closure(services);
@@ -75,12 +74,12 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
         let join = "a question to the engine does not panic";
         (engine, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
     });
-    findings.extend(engine.as_ref().err().cloned().map(text));
-    findings.extend(compose.err().map(text));
-    findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
+    findings.extend(engine.as_ref().err().cloned());
+    findings.extend(compose.err());
+    findings.extend(mounts(sh, &settings, &wanted));
     let Ok(engine) = engine else {
-        findings.extend(taken_ports(sh, &wanted, None, mode.port_offset).into_iter().map(text));
-        prerequisites("cannot start", &findings)?;
+        findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
+        prerequisites("cannot start", findings)?;
         unreachable!("there is at least the engine's finding");
     };
     let (containers, mut images) = (containers?, images?);
@@ -88,11 +87,11 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     engine::prefer_arch(sh, &mut images, arch)?;
     let mut stack = Stack::on(sh, &settings, mode, &engine)?;
     stack.generated = true;
-    findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
-    findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
-    findings.extend(foreign_containers(sh, &stack, &containers).map(text));
-    findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset).into_iter().map(text));
-    prerequisites("cannot start", &findings)?;
+    findings.extend(missing_images(&images, &wanted, &settings));
+    findings.extend(foreign_images(&images, &wanted, arch));
+    findings.extend(foreign_containers(sh, &stack, &containers));
+    findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
+    prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
@@ -102,7 +101,7 @@ pub(crate) fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: b
     let mut findings = Vec::new();
     let unknown = !sh.path_exists(ENV_FILE) && HOSTS.iter().all(|it| settings.origin(it).is_none());
     if unknown || !hosts {
-        problems.retain(|it| it.name.is_none_or(|name| !HOSTS.contains(&name)));
+        problems.retain(|it| !HOSTS.iter().any(|host| it.concerns(host)));
     }
     if unknown && hosts {
         findings.push(finding(
@@ -113,7 +112,7 @@ pub(crate) fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: b
             ),
         ));
     }
-    findings.extend(problems.into_iter().map(|it| finding(&it.text, "")));
+    findings.extend(problems.into_iter().cloned());
     findings
 }
 

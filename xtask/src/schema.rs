@@ -79,13 +79,7 @@ impl flags::Schema {
             overwrite: self.overwrite,
         };
         let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
-        prerequisites(
-            "cannot apply the schemas",
-            &preflight::variables(sh, &settings, "schema", with_databases)
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        )?;
+        prerequisites("cannot apply the schemas", preflight::variables(sh, &settings, "schema", with_databases))?;
         if self.dry_run {
             steps.iter().for_each(|it| term::out(&dry_run(&context, *it)));
             return Ok(());

@@ -24,7 +24,7 @@ use crate::{
         engine::{self, Engine},
     },
     machine::{
-        exit::{PREREQUISITE, USAGE, exit},
+        exit::{USAGE, exit},
         files,
     },
     preflight,
@@ -138,14 +138,14 @@ impl Stack {
     /// # Errors
     /// As [`Stack::of`].
     pub(crate) fn with_containers(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
-        let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
+        let engine = engine::engine(sh)?;
         if let Some(it) = settings.wrong_project() {
-            return Err(exit(PREREQUISITE, it.text.clone()));
+            return Err(it.clone().into());
         }
         let stack = Stack::on(sh, settings, mode, &engine)?;
         let containers = containers::list(sh, &stack.project)?;
         match preflight::foreign_containers(sh, &stack, &containers) {
-            Some(it) => Err(exit(PREREQUISITE, it.to_string())),
+            Some(it) => Err(it.into()),
             None => Ok((stack, containers)),
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     aws::errors,
     machine::{
         exit::{FAILED, PREREQUISITE, exit, prerequisites},
+        finding::{At, Finding},
         process,
     },
     settings::{ENV_FILE, Origin, Settings},
@@ -28,10 +29,9 @@ pub(crate) struct Profile {
 /// `dev/.env` cannot be read, or what it says about AWS is wrong.
 pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
     let settings = Settings::load(sh, false);
-    let concerns = |name: Option<&str>| name.is_none_or(|it| it.starts_with("AWS_"));
-    let problems: Vec<String> =
-        settings.problems.iter().filter(|it| concerns(it.name)).map(|it| it.text.clone()).collect();
-    prerequisites(&format!("{ENV_FILE} does not say which AWS account is meant"), &problems)?;
+    let elsewhere = |it: &Finding| matches!(it.at, At::Variable(name) if !name.starts_with("AWS_"));
+    let problems = settings.problems.iter().filter(|it| !elsewhere(it)).cloned().collect();
+    prerequisites(&format!("{ENV_FILE} does not say which AWS account is meant"), problems)?;
     let own = |name: &str, default: &str| {
         matches!(settings.origin(name), Some(Origin::File(_))) && settings.get(name) != default
     };

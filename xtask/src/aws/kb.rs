@@ -10,7 +10,7 @@ use crate::{
         project::Region,
         terraform::{self, Outputs},
     },
-    machine::exit::prerequisites,
+    machine::{exit::prerequisites, finding::finding},
     settings::Settings,
 };
 
@@ -63,12 +63,13 @@ fn place(given: Given, needed: &[Part], outputs: &Outputs, fallback: impl Fn() -
         }
         let output = outputs.get(part.1).filter(|_| !(foreign && part == DS_ID)).map(str::to_owned);
         flag.or(output).unwrap_or_else(|| {
-            missing.push(match &given.kb_id {
+            let what = match &given.kb_id {
                 Some(kb) if part == DS_ID => {
                     format!("`{}`: `aws bedrock-agent list-data-sources --knowledge-base-id {kb}` lists them", part.0)
                 }
                 _ => format!("`{}`: Terraform has no output `{}`", part.0, part.1),
-            });
+            };
+            missing.push(finding(what, ""));
             String::new()
         })
     };
@@ -77,7 +78,7 @@ fn place(given: Given, needed: &[Part], outputs: &Outputs, fallback: impl Fn() -
     let ds_id = part(DS_ID, given.ds_id);
     prerequisites(
         "it is not known which knowledge base is meant; `cargo xtask infra-apply` makes one, or give",
-        &missing,
+        missing,
     )?;
     let region = given.region.map(|it| it.to_string());
     let region =

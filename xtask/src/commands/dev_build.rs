@@ -29,19 +29,19 @@ impl flags::DevBuild {
         let mut wanted = |target, checkout: &crate::images::checkouts::Checkout, flag| {
             let wanted = what == BuildTarget::All || what == target;
             let found = wanted.then(|| checkout.find(sh, &settings, flag))?;
-            found.map_err(|it| problems.push(it.to_string())).ok()
+            found.map_err(|it| problems.push(it)).ok()
         };
         let temporal = wanted(BuildTarget::Temporal, &TEMPORAL, self.temporal_dsql.as_ref());
         let copilot = wanted(BuildTarget::Copilot, &COPILOT, self.copilot.as_ref());
         let engine = engine::engine(sh).map(|it| it.arch).unwrap_or_else(|problem| {
-            problems.extend((!self.dry_run).then(|| problem.to_string()));
+            problems.extend((!self.dry_run).then_some(problem));
             "ENGINE_ARCH".to_owned()
         });
         let buildkit = engine::buildkit(sh);
         if let Some(arch) = self.arch.map(|it| it.as_str()).filter(|it| *it != engine && problems.is_empty()) {
-            problems.extend((!runs_foreign(buildkit.as_ref(), arch)).then(|| no_emulation(arch).to_string()));
+            problems.extend((!runs_foreign(buildkit.as_ref(), arch)).then(|| no_emulation(arch)));
         }
-        prerequisites("cannot build", &problems)?;
+        prerequisites("cannot build", problems)?;
 
         let mut options = Vec::new();
         options.extend(self.arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]));

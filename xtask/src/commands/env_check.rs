@@ -8,7 +8,12 @@ use xshell::Shell;
 use crate::{
     cli::{flags, help},
     commands::env_init::EXAMPLE,
-    machine::{exit::prerequisites, files, term},
+    machine::{
+        exit::prerequisites,
+        files,
+        finding::{At, Finding, finding},
+        term,
+    },
     settings::{
         self, ENV_FILE, Origin, Settings,
         dotenv::{self, Entry},
@@ -30,7 +35,7 @@ impl flags::EnvCheck {
             (false, false) => format!("{ENV_FILE} is missing (`cargo xtask env-init` makes it), and without it"),
             _ => ENV_FILE.to_owned(),
         };
-        prerequisites(&title, &findings)?;
+        prerequisites(&title, findings)?;
         let mode = if self.local { "for --local" } else { "for Aurora DSQL" };
         let set = variables::ALL.iter().filter(|it| matches!(settings.origin(it.name), Some(Origin::File(_)))).count();
         let all = variables::ALL.len();
@@ -40,21 +45,21 @@ impl flags::EnvCheck {
 }
 
 /// What is wrong with the variables and their file, and what is only worth knowing.
-pub(crate) fn look(sh: &Shell, settings: &Settings) -> (Vec<String>, Vec<String>) {
+pub(crate) fn look(sh: &Shell, settings: &Settings) -> (Vec<Finding>, Vec<String>) {
     let read = |file: &str| files::read(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
     let environment = |name: &str| env::var(name).ok();
     // What cannot be read stands among the settings' problems.
-    let entries = dotenv::parse(&read(ENV_FILE), &environment).unwrap_or_default();
-    let samples = dotenv::parse(&read(EXAMPLE), &environment).unwrap_or_default();
+    let entries = dotenv::parse(ENV_FILE, &read(ENV_FILE), &environment).unwrap_or_default();
+    let samples = dotenv::parse(EXAMPLE, &read(EXAMPLE), &environment).unwrap_or_default();
     check(settings, &entries, &samples)
 }
 
-fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<String>, Vec<String>) {
-    let placeholders: Vec<(&str, String)> = placeholders(settings, samples);
-    let left = |name: Option<&'static str>| name.is_some_and(|name| placeholders.iter().any(|(it, _)| *it == name));
+fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<Finding>, Vec<String>) {
+    let mut findings = placeholders(settings, samples);
+
     // A placeholder is invalid as a value as well; once is enough.
-    let other = settings.problems.iter().filter(|it| !left(it.name)).map(|it| it.text.clone());
-    let mut findings: Vec<String> = placeholders.iter().map(|(_, text)| text.clone()).collect();
+    let is_new = |it: &&Finding| !matches!(it.at, At::Variable(_)) || findings.iter().all(|left| left.at != it.at);
+    let other: Vec<Finding> = settings.problems.iter().filter(is_new).cloned().collect();
     findings.extend(other);
     findings.extend(region(settings));
     let mut notes = Vec::new();
@@ -70,8 +75,8 @@ fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<Stri
             let ours = FAMILIES.iter().any(|it| entry.key.starts_with(it));
             let text = format!("`{}` ({ENV_FILE}, line {}) is read by nothing", entry.key, entry.line);
             match hint {
-                Some(it) => findings.push(format!("{text}: did you mean `{it}`?")),
-                None if ours => findings.push(format!("{text}: {EXAMPLE} lists every variable there is")),
+                Some(it) => findings.push(finding(format!("{text}: did you mean `{it}`?"), "")),
+                None if ours => findings.push(finding(format!("{text}: {EXAMPLE} lists every variable there is"), "")),
                 None => notes.push(text),
             }
         }
@@ -80,7 +85,7 @@ fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<Stri
 }
 
 /// Values that still are the example's, where the example can only show what a user's own looks like.
-fn placeholders(settings: &Settings, samples: &[Entry]) -> Vec<(&'static str, String)> {
+fn placeholders(settings: &Settings, samples: &[Entry]) -> Vec<Finding> {
     let sample = |name: &str| samples.iter().rfind(|it| it.key == name).map(|it| &*it.value);
     let is_left = |it: &&Variable| {
         let value = settings.get(it.name);
@@ -88,26 +93,27 @@ fn placeholders(settings: &Settings, samples: &[Entry]) -> Vec<(&'static str, St
         !value.is_empty() && (is_sample || (value.starts_with('<') && value.ends_with('>')))
     };
     let own = |it: &&Variable| matches!(settings.origin(it.name), Some(Origin::File(_) | Origin::Environment));
-    variables::ALL.iter().filter(own).filter(is_left).map(|it| (it.name, describe(settings, it))).collect()
+    variables::ALL.iter().filter(own).filter(is_left).map(|it| describe(settings, it)).collect()
 }
 
-fn describe(settings: &Settings, variable: &Variable) -> String {
+fn describe(settings: &Settings, variable: &Variable) -> Finding {
     let name = variable.name;
     let origin = settings.origin(name).unwrap_or(Origin::Default);
-    let synced = crate::commands::env_sync::FILLS.iter().any(|(_, names)| names.contains(&name));
+    let synced = crate::commands::env_sync::fills(name);
     let remedy = match (synced, variable.default) {
         (true, _) => "`cargo xtask env-sync` fills it in once `cargo xtask infra-apply` has run".to_owned(),
         (false, Some(it)) if !it.is_empty() => format!("set it, or delete the line: it is then `{it}`"),
         (false, Some(_)) => "set it, or delete the line".to_owned(),
         (false, None) => "set it".to_owned(),
     };
-    format!("`{name}` is still the example's `{}` ({origin}): {remedy}", settings::shorten(settings.get(name)))
+    let value = settings::shorten(settings.get(name));
+    finding(format!("`{name}` is still the example's `{value}` ({origin}): {remedy}"), "").at(At::Variable(name))
 }
 
 /// That the Copilot can work in the region. Under `--local` the region is fixed.
-fn region(settings: &Settings) -> Option<String> {
+fn region(settings: &Settings) -> Option<Finding> {
     let region = settings.get("AWS_REGION");
-    let valid = !settings.problems.iter().any(|it| it.name == Some("AWS_REGION"));
+    let valid = !settings.problems.iter().any(|it| it.concerns("AWS_REGION"));
     let why = variables::check_copilot_region(region).err().filter(|_| valid)?;
     Some(settings.wrong("AWS_REGION", &why))
 }
@@ -121,9 +127,11 @@ mod tests {
     const GOOD: &str = "TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n";
 
     fn found(local: bool, file: &str) -> (Vec<String>, Vec<String>) {
-        let read = |text: &str| dotenv::parse(text, &|_| None).unwrap();
+        let read = |text: &str| dotenv::parse(ENV_FILE, text, &|_| None).unwrap();
         let entries = read(file);
-        check(&Settings::resolve(local, &entries, &|_| None), &entries, &read(EXAMPLE_TEXT))
+        let settings = Settings::resolve(local, &entries, &|_| None);
+        let (findings, notes) = check(&settings, &entries, &read(EXAMPLE_TEXT));
+        (findings.into_iter().map(|it| it.what).collect(), notes)
     }
 
     fn assert_one(file: &str, parts: &[&str]) {

@@ -9,7 +9,7 @@ use crate::{
     aws::terraform::{self, Outputs},
     cli::flags,
     commands::env_init,
-    machine::{exit::prerequisites, files, table, term},
+    machine::{exit::prerequisites, files, finding::finding, table, term},
     settings::{
         ENV_FILE,
         dotenv::{self, Entry},
@@ -19,12 +19,17 @@ use crate::{
 };
 
 /// Which variables an output fills.
-pub(crate) const FILLS: &[(&str, &[&str])] = &[
+const FILLS: &[(&str, &[&str])] = &[
     ("monitored_dsql_endpoint", &["TEMPORAL_SQL_HOST"]),
     ("copilot_dsql_endpoint", &["COPILOT_DSQL_HOST"]),
     ("knowledge_base_id", &["COPILOT_KNOWLEDGE_BASE_ID"]),
     ("region", &["AWS_REGION", "TEMPORAL_SQL_AWS_REGION"]),
 ];
+
+/// Whether an output fills this variable.
+pub(crate) fn fills(variable: &str) -> bool {
+    FILLS.iter().any(|(_, names)| names.contains(&variable))
+}
 
 impl flags::EnvSync {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -67,9 +72,8 @@ pub(crate) fn check_readable(sh: &Shell) -> Result<()> {
 }
 
 fn entries(source: &str, text: &str) -> Result<Vec<Entry>> {
-    dotenv::parse(text, &|name| env::var(name).ok()).or_else(|problems| {
-        let lines: Vec<String> = problems.iter().map(|it| format!("line {}: {}", it.line, it.message)).collect();
-        prerequisites(&format!("{source} cannot be read, so nothing was changed"), &lines)?;
+    dotenv::parse(source, text, &|name| env::var(name).ok()).or_else(|found| {
+        prerequisites(&format!("{source} cannot be read, so nothing was changed"), found)?;
         Ok(Vec::new())
     })
 }
@@ -86,11 +90,13 @@ pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
             let variable = variables::find(name).expect("FILLS names declared variables");
             match variable.kind.check(value) {
                 Ok(()) => wanted.push((*name, value)),
-                Err(expected) => problems.push(format!("`{output}` is `{value}`, but {name} has to be {expected}")),
+                Err(expected) => {
+                    problems.push(finding(format!("`{output}` is `{value}`, but {name} has to be {expected}"), ""));
+                }
             }
         }
     }
-    prerequisites("Terraform's outputs do not fit", &problems)?;
+    prerequisites("Terraform's outputs do not fit", problems)?;
     Ok(wanted)
 }
 

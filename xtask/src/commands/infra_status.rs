@@ -8,6 +8,7 @@ use crate::{
     aws::{project::Project, terraform},
     cli::flags,
     commands::{env_sync, infra_output},
+    machine::finding::At,
     machine::{table, term},
     settings::{ENV_FILE, Settings},
 };
@@ -57,7 +58,7 @@ impl flags::InfraStatus {
         if !filled.is_empty() {
             term::out(&format!("\n{}", infra_output::table(&outputs)));
         }
-        if settings.problems.iter().any(|it| it.name.is_none()) {
+        if settings.problems.iter().any(|it| !matches!(it.at, At::Variable(_))) {
             term::out(&format!("\n{ENV_FILE} cannot be read: `cargo xtask env-check` says why\n"));
             return Ok(());
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cli::flags::Step,
-    machine::files,
+    machine::{files, finding::Finding},
     settings::Settings,
     stack::{Service, Stack},
 };
@@ -18,7 +18,7 @@ use crate::{
 const APPLIED: &str = "dev/.rendered/schema-applied";
 
 /// The checkouts that `dev-up` would miss. One whose schema was applied before has nothing new where it is gone.
-pub(crate) fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
+pub(crate) fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<Finding> {
     let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
     let applied = sh.read_file(APPLIED).unwrap_or_default();
     let was_applied = |step: &Step| {
@@ -26,8 +26,7 @@ pub(crate) fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, 
         applied.lines().any(|it| it.starts_with(&start))
     };
     let pending = steps_of(services).into_iter().filter(|it| !was_applied(it));
-    let mut missing: Vec<String> =
-        pending.filter_map(|it| checkout(&context, it).err()).map(|it| it.to_string()).collect();
+    let mut missing: Vec<Finding> = pending.filter_map(|it| checkout(&context, it).err()).collect();
     missing.dedup();
     missing
 }

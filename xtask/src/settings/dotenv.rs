@@ -5,6 +5,8 @@ mod references;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use crate::machine::finding::{At, Finding, finding};
+
 pub(crate) use references::{Lookup, expand};
 
 /// One assignment.
@@ -20,21 +22,16 @@ pub struct Entry {
     pub span: Range<usize>,
 }
 
-/// A place that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub message: String,
-}
-
-/// Reads a whole file. References look at `environment` first and then at earlier lines, as in Compose.
+/// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines, as in Compose.
 /// A key without a separator takes its value from `environment` and is left out where that has none.
 ///
 /// # Errors
 /// Every line that cannot be read.
-pub(crate) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Entry>, Vec<Problem>> {
+pub(crate) fn parse(
+    file: &str,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Entry>, Vec<Finding>> {
     let mut reader = Reader { text, at: text.strip_prefix('\u{feff}').map_or(0, |_| 3), line: 1 };
     let (mut entries, mut problems) = (Vec::<Entry>::new(), Vec::new());
     let mut known = BTreeMap::<String, String>::new();
@@ -48,7 +45,7 @@ pub(crate) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) ->
             }
             Ok(None) => {}
             Err(message) => {
-                problems.push(Problem { line, message });
+                problems.push(finding(message, "").at(At::File(file.to_owned(), Some(line))));
                 reader.skip_line();
             }
         }

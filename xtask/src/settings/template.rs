@@ -12,7 +12,12 @@ use crate::{
         flags::{self, Cluster},
         help,
     },
-    machine::{exit::prerequisites, files, term},
+    machine::{
+        exit::prerequisites,
+        files,
+        finding::{At, Finding, finding},
+        term,
+    },
     settings::{Settings, variables},
     stack::mode::Mode,
 };
@@ -43,7 +48,7 @@ impl flags::Render {
             problems.extend(found);
             Vec::new()
         });
-        prerequisites("cannot render", &problems)?;
+        prerequisites("cannot render", problems)?;
         for (cluster, text) in &rendered {
             if self.stdout {
                 term::out(&format!("---\n{text}"));
@@ -81,8 +86,8 @@ pub(crate) fn render(
     sh: &Shell,
     settings: &Settings,
     clusters: &[Cluster],
-) -> Result<Vec<(Cluster, String)>, Vec<String>> {
-    let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![format!("{e:#}")])?;
+) -> Result<Vec<(Cluster, String)>, Vec<Finding>> {
+    let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![finding(format!("{e:#}"), "")])?;
     let mut problems = Vec::new();
     let mut rendered = Vec::new();
     for &cluster in clusters {
@@ -130,10 +135,10 @@ fn read_template(path: &Path) -> Result<Value> {
     serde_yaml::from_str(&text).with_context(|| format!("{TEMPLATE} is not YAML"))
 }
 
-fn unknown_placeholder(name: &str) -> String {
+fn unknown_placeholder(name: &str) -> Finding {
     let known = variables::ALL.iter().map(|it| it.name);
     let hint = help::suggest(name, known).map_or(String::new(), |it| format!("; did you mean `${it}`?"));
-    format!("`${name}` in {TEMPLATE} is not a variable{hint}")
+    finding(format!("`${name}` in {TEMPLATE} is not a variable{hint}"), "")
 }
 
 /// The variable that a template's placeholder stands for in this cluster.
@@ -143,8 +148,9 @@ pub(crate) fn source(cluster: Cluster, placeholder: &str) -> &str {
 }
 
 /// The problems that concern these clusters.
-fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<String> {
-    let concerns = |name: &str| {
+fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Finding> {
+    let concerns = |it: &Finding| {
+        let At::Variable(name) = it.at else { return true };
         let of = COPILOT.iter().find_map(|(monitored, copilot)| match name {
             it if it == *monitored => Some(Cluster::Monitored),
             it if it == *copilot => Some(Cluster::Copilot),
@@ -152,7 +158,7 @@ fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<String> {
         });
         of.is_none_or(|it| clusters.contains(&it))
     };
-    settings.problems.iter().filter(|it| it.name.is_none_or(concerns)).map(|it| it.text.clone()).collect()
+    settings.problems.iter().filter(|it| concerns(it)).cloned().collect()
 }
 
 /// Replaces `$NAME` and `${NAME}` in every scalar. A scalar that is one placeholder takes the value with its type;

@@ -192,7 +192,7 @@ mod tests {
 
         #[test]
         fn any_value_survives_the_file_of_variables(value in "\\PC*|[\"'\\\\$a \n\r#{}]*") {
-            let entries = crate::settings::dotenv::parse(&format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
+            let entries = crate::settings::dotenv::parse(ENV, &format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
             prop_assert_eq!(&entries[0].value, &value);
         }
     }

@@ -20,7 +20,7 @@ type Values = BTreeMap<String, String>;
 /// What xtask makes of a file; the error is its text.
 fn ours(text: &str) -> Result<Values, String> {
     let lookup = |name: &str| ENVIRONMENT.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
-    let entries = parse(text, &lookup).map_err(|it| format!("{it:?}"))?;
+    let entries = parse("f", text, &lookup).map_err(|it| format!("{it:?}"))?;
     let known = entries.into_iter().filter(|it| NAMES.contains(&it.key.as_str()));
     Ok(known.map(|it| (it.key, it.value)).collect())
 }
