@@ -6,9 +6,8 @@ use regex::Regex;
 use tests::repo_root;
 
 /// From the top down; each may import what stands behind it. Nobody imports `commands`, not even another command.
-const FOLDERS: [&str; 11] = [
-    "commands", "doctor", "preflight", "schema", "images", "stack", "aws", "settings", "docker", "cli", "machine",
-];
+const FOLDERS: [&str; 11] =
+    ["commands", "doctor", "preflight", "schema", "images", "stack", "aws", "settings", "docker", "cli", "machine"];
 
 fn rank(folder: &str) -> Option<usize> {
     FOLDERS.iter().position(|it| *it == folder)
@@ -77,7 +76,9 @@ fn every_folder_of_xtask_imports_only_those_below_it() {
         let text = fs::read_to_string(path).unwrap();
         let shown = path.strip_prefix(&root).unwrap().display();
         let Some(own) = rank(&modules[0]) else {
-            assert!(modules.len() == 1 && ["main", "lib"].contains(&&*modules[0]), "{shown} is in no folder");
+            if modules.len() > 1 || !["main", "lib"].contains(&&*modules[0]) {
+                wrong.push(format!("{shown} is in no folder"));
+            }
             return;
         };
         for folder in reached(&text, modules) {

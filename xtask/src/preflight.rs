@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::Path,
     thread,
 };
@@ -12,18 +11,18 @@ use xshell::Shell;
 
 use crate::{
     cli::flags::{BuildTarget, Cluster},
-    commands::dev_build,
     docker::{
         containers::{self, Container},
         engine::{self, Image},
         ports,
     },
+    images::build,
     machine::{
         exit::prerequisites,
         finding::{Finding, finding},
     },
     schema,
-    settings::{ENV_FILE, PROJECT, Settings, template},
+    settings::{ENV_FILE, Settings, template},
     stack::{Service, Stack, mode::Mode},
 };
 
@@ -89,7 +88,7 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     stack.generated = true;
     findings.extend(missing_images(&images, &wanted, &settings));
     findings.extend(foreign_images(&images, &wanted, arch));
-    findings.extend(foreign_containers(sh, &stack, &containers));
+    findings.extend(stack.foreign(sh, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
@@ -124,12 +123,12 @@ pub(crate) fn wanted_arch(mode: Mode, engine: &str) -> &str {
 /// Images that are missing and that only a build brings. All others are pulled.
 pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &Settings) -> Vec<Finding> {
     let own: BTreeSet<(&str, BuildTarget)> =
-        services.iter().filter_map(|it| Some((it.image.as_str(), dev_build::target_of(&it.name)?))).collect();
+        services.iter().filter_map(|it| Some((it.image.as_str(), build::target_of(it)?))).collect();
     let missing = own.into_iter().filter(|(image, _)| engine::find_image(images, image).is_none());
     missing
         .map(|(image, target)| {
-            let variable = dev_build::image_variable(target);
-            let fix = if dev_build::makes(target, settings) {
+            let variable = build::image_variable(target);
+            let fix = if build::makes(target, settings) {
                 format!("cargo xtask dev-build {}  # `dev-up --build` does both", target.as_str())
             } else {
                 format!("docker pull {image}  # or leave {variable} out, and build with `cargo xtask dev-build`")
@@ -142,7 +141,7 @@ pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &
 /// Images that are there, but for another processor than the one wanted.
 pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<Finding> {
     let names: BTreeSet<(&str, Option<BuildTarget>)> =
-        services.iter().map(|it| (it.image.as_str(), dev_build::target_of(&it.name))).collect();
+        services.iter().map(|it| (it.image.as_str(), build::target_of(it))).collect();
     let foreign = names.into_iter().filter_map(|(image, target)| {
         let it = engine::find_image(images, image).filter(|it| it.arch != arch)?;
         let fix = match target {
@@ -175,18 +174,6 @@ pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> V
         findings.push(finding(what, "aws configure sso  # makes it; AWS_CONFIG_DIR names another"));
     }
     findings
-}
-
-/// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
-pub(crate) fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<Finding> {
-    let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
-    let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
-    let foreign = containers.iter().find(is_foreign)?;
-    let project = &stack.project;
-    Some(finding(
-        format!("the project {project} is that of another checkout, {}", foreign.working_dir),
-        format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
-    ))
 }
 
 /// Our project's containers, where its name is one that they can have.

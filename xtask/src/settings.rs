@@ -1,5 +1,6 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
+pub(crate) mod audit;
 pub(crate) mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod template;
@@ -11,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::{Context, Result};
 use xshell::Shell;
 
 use crate::{
@@ -19,11 +21,16 @@ use crate::{
         finding::{At, Finding, finding},
     },
     settings::variables::{Kind, Variable},
-    stack::overrides,
 };
 
 /// The user's file of variables, from the workspace root.
 pub(crate) const ENV_FILE: &str = "dev/.env";
+
+/// What a new [`ENV_FILE`] is made from.
+pub(crate) const EXAMPLE: &str = "dev/.env.example";
+
+/// The variables that the compose files may refer to, as the last `dev-up` wrote them for Compose.
+pub(crate) const COMPOSE_ENV: &str = "dev/.rendered/compose.env";
 
 /// The variable that names the compose project.
 pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
@@ -167,10 +174,19 @@ impl Settings {
     }
 }
 
+/// The text of the example.
+///
+/// # Errors
+/// It is missing or no text.
+pub(crate) fn example(sh: &Shell) -> Result<String> {
+    files::read(&sh.current_dir().join(EXAMPLE))?
+        .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))
+}
+
 /// The project of the last `dev-up`: under that name the stack runs, whatever has become of [`ENV_FILE`] since.
 fn last_project(sh: &Shell) -> Vec<dotenv::Entry> {
-    let text = files::read(&sh.current_dir().join(overrides::ENV)).ok().flatten().unwrap_or_default();
-    let mut entries = dotenv::parse(overrides::ENV, &text, &|_| None).unwrap_or_default();
+    let text = files::read(&sh.current_dir().join(COMPOSE_ENV)).ok().flatten().unwrap_or_default();
+    let mut entries = dotenv::parse(COMPOSE_ENV, &text, &|_| None).unwrap_or_default();
     entries.retain(|it| it.key == PROJECT);
     entries
 }

@@ -1,6 +1,7 @@
 //! The compose files as data, and the `docker compose` command line that belongs to them.
 
 pub(crate) mod diagnosis;
+pub(crate) mod drift;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
@@ -9,6 +10,7 @@ pub(crate) mod wait;
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -26,12 +28,12 @@ use crate::{
     machine::{
         exit::{USAGE, exit},
         files,
+        finding::{Finding, finding},
     },
-    preflight,
-    settings::{PROJECT, Settings, dotenv, variables},
+    settings::{COMPOSE_ENV, ENV_FILE, PROJECT, Settings, dotenv, variables},
     stack::{
         mode::Mode,
-        overrides::{ENV, OVERRIDE, environment},
+        overrides::{OVERRIDE, environment},
     },
 };
 
@@ -45,6 +47,8 @@ pub struct Service {
     pub name: String,
     /// The image, with its variables resolved.
     pub image: String,
+    /// The variable that names the image; empty where none does.
+    pub image_variable: String,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
@@ -103,7 +107,7 @@ impl Stack {
                 }
             }
         }
-        let generated = sh.path_exists(ENV) && sh.path_exists(OVERRIDE);
+        let generated = sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE);
         Ok(Stack {
             mode,
             project: environment[PROJECT].clone(),
@@ -144,7 +148,7 @@ impl Stack {
         }
         let stack = Stack::on(sh, settings, mode, &engine)?;
         let containers = containers::list(sh, &stack.project)?;
-        match preflight::foreign_containers(sh, &stack, &containers) {
+        match stack.foreign(sh, &containers) {
             Some(it) => Err(it.into()),
             None => Ok((stack, containers)),
         }
@@ -163,7 +167,7 @@ impl Stack {
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
     /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
-        let env_file = self.generated.then_some(["--env-file", ENV]).into_iter().flatten();
+        let env_file = self.generated.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
         let files = self.files.iter().copied().chain(self.generated.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
         let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
@@ -183,6 +187,18 @@ impl Stack {
             command.env_remove(variable.name);
         }
         command
+    }
+
+    /// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
+    pub(crate) fn foreign(&self, sh: &Shell, containers: &[Container]) -> Option<Finding> {
+        let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
+        let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
+        let foreign = containers.iter().find(is_foreign)?;
+        let project = &self.project;
+        Some(finding(
+            format!("the project {project} is that of another checkout, {}", foreign.working_dir),
+            format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
+        ))
     }
 
     /// The service of this name.
@@ -228,6 +244,16 @@ impl Stack {
     }
 }
 
+/// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
+///
+/// # Errors
+/// The file is missing or is not what this reader understands.
+pub(crate) fn postgres_image(sh: &Shell) -> Result<String> {
+    let images = read_services(&sh.current_dir(), LOCAL)?.into_iter();
+    let images = images.filter_map(|(_, node)| node.get("image")?.as_str().map(str::to_owned));
+    images.into_iter().find(|it| it.starts_with("postgres:")).with_context(|| format!("{LOCAL} has no PostgreSQL"))
+}
+
 fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
     let text = files::read(&root.join(file))?
         .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
@@ -267,8 +293,10 @@ fn service(name: String, node: &Value, offset: u16, environment: &BTreeMap<Strin
         let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
         port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
     });
+    let image = node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?;
     Ok(Service {
-        image: text(node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?)?,
+        image: text(image)?,
+        image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,

@@ -1,5 +1,8 @@
 //! Which knowledge base is meant, and its ingestion jobs as AWS describes them.
 
+pub(crate) mod documents;
+pub(crate) mod ingestion;
+
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
@@ -7,9 +10,9 @@ use xshell::Shell;
 use crate::{
     aws::{
         awscli,
-        project::Region,
         terraform::{self, Outputs},
     },
+    cli::flags::Region,
     machine::{exit::prerequisites, finding::finding},
     settings::Settings,
 };

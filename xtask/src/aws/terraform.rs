@@ -168,6 +168,21 @@ fn read(sh: &Shell, args: &[&str]) -> Result<String> {
     process::read(&mut command(sh, args)?)
 }
 
+/// Prepares the module; safe to repeat.
+pub(crate) const INIT: &[&str] = &["init", "-input=false"];
+
+/// Prints Terraform commands instead of running them.
+///
+/// # Errors
+/// The tool is missing.
+pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
+    let lines: Result<Vec<Command>> = commands.iter().map(|it| command(sh, it)).collect();
+    for command in lines? {
+        term::out(&format!("{}\n", process::line(&command)));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

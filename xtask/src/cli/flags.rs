@@ -6,10 +6,7 @@ use std::path::PathBuf;
 
 pub use choices::*;
 
-use crate::{
-    aws::project::{ProjectName, Region},
-    machine::exit::{USAGE, exit},
-};
+use crate::machine::exit::{USAGE, exit};
 
 xflags::xflags! {
     /// Develop the Temporal SRE Copilot: the stack, its images, its schemas.
@@ -274,7 +271,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Build and test", &["dev-build", "check", "test", "bench"]),
 ];
 
-/// The generated help of every command, which [`crate::help`] cuts up.
+/// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
 
 /// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.

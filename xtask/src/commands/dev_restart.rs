@@ -7,7 +7,7 @@ use xshell::Shell;
 
 use crate::{
     cli::flags,
-    commands::dev_build,
+    images::build,
     machine::{lock, process},
     stack::{Service, Stack},
 };
@@ -20,7 +20,7 @@ impl flags::DevRestart {
         let mut command = stack.compose(sh);
         if self.build {
             let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
-            dev_build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
+            build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
             // `restart` would start the old container again, and `up` alone would leave one whose image is the same.
             command.args(["up", "--detach", "--no-deps", "--force-recreate"]);
             // Compose would ask here before it replaces a volume, and drop what that holds.

@@ -8,7 +8,6 @@ use xshell::Shell;
 
 use crate::{
     cli::flags::{self, Cluster},
-    commands::dev_up,
     docker::{
         containers::{self, Container},
         engine::{self, Image},
@@ -20,7 +19,7 @@ use crate::{
     schema,
     settings::{Settings, template},
     stack::{
-        Service, Stack,
+        Service, Stack, drift,
         mode::Mode,
         readiness::{State, assess, probe},
     },
@@ -36,7 +35,7 @@ impl flags::DevStatus {
         let drift =
             if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
         let schema_is_current = schema::is_current(sh, &stack, &settings);
-        let find = |service: &Service| containers::find(&containers, service);
+        let find = |service: &Service| containers::find(&containers, &service.name);
         let states: Vec<(&Service, State)> =
             stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
         let drift_of =
@@ -99,13 +98,13 @@ fn drift(
     images: &[Image],
 ) -> Result<Vec<(String, String)>> {
     match template::render(sh, settings, Cluster::ALL) {
-        Ok(rendered) if settings.problems.is_empty() => dev_up::write(sh, stack, &rendered)?,
+        Ok(rendered) if settings.problems.is_empty() => stack.write(sh, &rendered)?,
         _ => {
             term::say("dev/.env has problems, so what it would change is not shown; `cargo xtask render` lists them");
             return Ok(Vec::new());
         }
     }
-    containers::drift(&sh.current_dir(), stack, containers, &containers::config_hashes(stack.compose(sh))?, images)
+    drift::drift(&sh.current_dir(), stack, containers, &drift::config_hashes(stack.compose(sh))?, images)
 }
 
 fn word(state: &State, exists: bool) -> &str {

@@ -10,10 +10,9 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    cli::flags::{self, Cluster},
-    commands::dev_build,
+    cli::flags,
     docker::{containers, engine},
-    images::missing::provide,
+    images::{build, missing::provide},
     machine::{
         exit::{PREREQUISITE, code},
         interrupt, lock, process, term,
@@ -22,7 +21,7 @@ use crate::{
     schema,
     settings::{Settings, template},
     stack::{
-        Service, Stack,
+        Service, Stack, drift,
         mode::Mode,
         namespaces,
         readiness::{assess, is_in_crash_loop, probe},
@@ -50,7 +49,7 @@ impl flags::DevUp {
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         if self.build {
             let (draft, _) = self.draft(sh, mode)?;
-            dev_build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
+            build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
         }
         let found = match preflight(sh, mode, &self.service, !self.no_schema) {
             Err(e) if code(&e) == PREREQUISITE && !self.dry_run && self.provide(sh, mode)? => {
@@ -64,7 +63,7 @@ impl flags::DevUp {
             term::out(&plan(sh, &found, &services, self.no_schema));
             return Ok(());
         }
-        write(sh, &found.stack, &found.rendered)?;
+        found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
         let stack = &found.stack;
         let stale = stale(sh, &found, &services)?;
@@ -151,21 +150,10 @@ fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
     command
 }
 
-/// Writes everything that containers are made from and that is not committed.
-///
-/// # Errors
-/// A file cannot be written; the old one is then kept.
-pub(crate) fn write(sh: &Shell, stack: &Stack, rendered: &[(Cluster, String)]) -> Result<()> {
-    for (cluster, text) in rendered {
-        template::write(sh, *cluster, text)?;
-    }
-    stack.write(sh)
-}
-
 /// Services that are not ready, or not what the files and the images say now. A container that belongs to no service
 /// any more makes all of them stale, so that Compose removes it.
 fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<String>> {
-    let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, it), &probe).is_ready();
+    let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, &it.name), &probe).is_ready();
     let mut stale: Vec<String> = services.iter().filter(unready).map(|it| it.name.clone()).collect();
     let orphan = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
     if orphan {
@@ -173,8 +161,8 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
     }
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
-        let hashes = containers::config_hashes(found.stack.compose(sh))?;
-        let drift = containers::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images)?;
+        let hashes = drift::config_hashes(found.stack.compose(sh))?;
+        let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images)?;
         stale.extend(drift.into_iter().map(|(name, _)| name));
     }
     Ok(stale)
@@ -188,14 +176,15 @@ fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
 
 /// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
 fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
-    let is_paused = |it: &Service| containers::find(&found.containers, it).is_some_and(|it| it.status == "paused");
+    let is_paused =
+        |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "paused");
     compose_some(sh, found, services, &["unpause"], &is_paused)
 }
 
 /// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
 fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let crashes = |it: &Service| {
-        let container = containers::find(&found.containers, it);
+        let container = containers::find(&found.containers, &it.name);
         container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
     };
     compose_some(sh, found, services, &["stop"], &crashes)

@@ -7,10 +7,9 @@ use xshell::Shell;
 use crate::{
     aws::{
         awscli,
-        kb::{self, Given, text},
+        kb::{self, Given, ingestion, text},
     },
     cli::flags,
-    commands::kb_ingest,
     machine::{table, term},
 };
 
@@ -53,7 +52,7 @@ impl flags::KbStatus {
         rows.push(row("  started", text(&last, "startedAt")));
         rows.push(row("  updated", text(&last, "updatedAt")));
         rows.extend(kb::reasons(&last).iter().map(|it| row("  reason", it)));
-        term::out(&format!("{}\n{}", table::rows(&rows), kb_ingest::statistics(&last)));
+        term::out(&format!("{}\n{}", table::rows(&rows), ingestion::statistics(&last)));
         Ok(())
     }
 }

@@ -5,11 +5,10 @@ use xshell::Shell;
 use super::{Check, Status};
 use crate::{
     cli::flags::Cluster,
-    commands::{env_check, env_sync},
     images::checkouts::{COPILOT, TEMPORAL},
     machine::finding::{At, Finding},
     preflight,
-    settings::{ENV_FILE, Origin, Settings, template, variables},
+    settings::{ENV_FILE, Origin, Settings, audit, template, variables},
     stack::Stack,
 };
 
@@ -32,7 +31,7 @@ fn env(sh: &Shell, settings: &Settings) -> Check {
     let mut findings = refused;
     // Where there is no file, to name each variable that it would hold adds nothing.
     if findings.iter().all(|it| it.fix.is_empty()) {
-        findings = env_check::look(sh, settings).0;
+        findings = audit::look(sh, settings).0;
     }
     findings.iter_mut().filter(|it| it.fix.is_empty()).for_each(|it| it.fix = remedy(settings, &it.at));
     let set = variables::ALL.iter().filter(|it| matches!(settings.origin(it.name), Some(Origin::File(_)))).count();
@@ -49,7 +48,7 @@ fn remedy(settings: &Settings, at: &At) -> String {
     let by_hand = format!("${{EDITOR:-vi}} {ENV_FILE}");
     match at {
         At::Variable(it) if settings.origin(it) == Some(Origin::Environment) => format!("unset {it}"),
-        At::Variable(it) if env_sync::fills(it) => format!("cargo xtask env-sync  # or by hand: {by_hand}"),
+        At::Variable(it) if variables::fills(it) => format!("cargo xtask env-sync  # or by hand: {by_hand}"),
         _ => by_hand,
     }
 }

@@ -9,10 +9,12 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{
-    cli::flags::{self, BuildTarget},
-    commands::dev_build,
+    cli::flags::BuildTarget,
     docker::engine,
-    images::checkouts::{COPILOT, Checkout, TEMPORAL},
+    images::{
+        build,
+        checkouts::{COPILOT, Checkout, TEMPORAL},
+    },
     machine::{confirm::confirm, process},
     settings::Settings,
     stack::Service,
@@ -20,7 +22,7 @@ use crate::{
 
 /// What is missing and can be had.
 #[derive(Debug, Default)]
-struct Lack {
+struct Missing {
     checkouts: Vec<(&'static Checkout, PathBuf)>,
     targets: Vec<BuildTarget>,
 }
@@ -31,50 +33,45 @@ struct Lack {
 /// # Errors
 /// Exit code 5: the user does not agree. A clone or a build fails.
 pub fn provide(sh: &Shell, settings: &Settings, services: &[&Service], yes: bool) -> Result<bool> {
-    let lack = lack(sh, settings, services);
+    let missing = missing(sh, settings, services);
     let mut steps: Vec<String> =
-        lack.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display())).collect();
+        missing.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display())).collect();
     steps.extend(
-        lack.targets.iter().map(|it| format!("build the {} images, which takes minutes the first time", it.as_str())),
+        missing
+            .targets
+            .iter()
+            .map(|it| format!("build the {} images, which takes minutes the first time", it.as_str())),
     );
     if steps.is_empty() || !(yes || io::stdin().is_terminal()) {
         return Ok(false);
     }
     confirm(&format!("this machine lacks a few things; now to: {}", steps.join("; ")), yes)?;
-    for (checkout, path) in &lack.checkouts {
+    for (checkout, path) in &missing.checkouts {
         let url = checkout.url;
         process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into())?;
     }
-    for what in lack.targets {
-        let build = flags::DevBuild {
-            what: Some(what),
-            temporal_dsql: None,
-            copilot: None,
-            arch: None,
-            no_cache: false,
-            dry_run: false,
-        };
-        build.run(sh)?;
+    if !missing.targets.is_empty() {
+        build::build(sh, &missing.targets, &build::Options::default())?;
     }
     Ok(true)
 }
 
-fn lack(sh: &Shell, settings: &Settings, services: &[&Service]) -> Lack {
-    let mut lack = Lack::default();
+fn missing(sh: &Shell, settings: &Settings, services: &[&Service]) -> Missing {
+    let mut missing = Missing::default();
     for (target, checkout) in [(BuildTarget::Temporal, &TEMPORAL), (BuildTarget::Copilot, &COPILOT)] {
-        let Some(service) = services.iter().find(|it| dev_build::target_of(&it.name) == Some(target)) else { continue };
+        let Some(service) = services.iter().find(|it| build::target_of(it) == Some(target)) else { continue };
         let path = checkout.path(sh, settings, None);
         // Something else in that place is the user's own business.
         if !path.exists() {
-            lack.checkouts.push((checkout, path));
+            missing.checkouts.push((checkout, path));
         }
         // Without Docker nothing can be built; preflight has said so.
         let Ok(images) = engine::images(sh, &[&service.image]) else { continue };
-        if engine::find_image(&images, &service.image).is_none() && dev_build::makes(target, settings) {
-            lack.targets.push(target);
+        if engine::find_image(&images, &service.image).is_none() && build::makes(target, settings) {
+            missing.targets.push(target);
         }
     }
-    lack
+    missing
 }
 
 /// The next sensible command, judged by files alone.

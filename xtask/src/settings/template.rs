@@ -8,18 +8,12 @@ use serde_yaml::Value;
 use xshell::Shell;
 
 use crate::{
-    cli::{
-        flags::{self, Cluster},
-        help,
-    },
+    cli::{flags::Cluster, help},
     machine::{
-        exit::prerequisites,
         files,
         finding::{At, Finding, finding},
-        term,
     },
     settings::{Settings, variables},
-    stack::mode::Mode,
 };
 
 /// The template, from the workspace root.
@@ -37,32 +31,6 @@ const COPILOT: &[(&str, &str)] = &[
 
 /// How far the copilot cluster's ports are from the monitored one's.
 const PORT_DISTANCE: u64 = 1000;
-
-impl flags::Render {
-    pub fn run(self, sh: &Shell) -> Result<()> {
-        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
-        let settings = Settings::load(sh, mode.local);
-        let clusters = self.cluster.map_or(Cluster::ALL.to_vec(), |it| vec![it]);
-        let mut problems = problems_of(&settings, &clusters);
-        let rendered = render(sh, &settings, &clusters).unwrap_or_else(|found| {
-            problems.extend(found);
-            Vec::new()
-        });
-        prerequisites("cannot render", problems)?;
-        for (cluster, text) in &rendered {
-            if self.stdout {
-                term::out(&format!("---\n{text}"));
-            } else {
-                term::say(&format!(
-                    "{} {}",
-                    path(*cluster),
-                    if write(sh, *cluster, text)? { "written" } else { "unchanged" }
-                ));
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Where a cluster's rendering goes, from the workspace root.
 pub(crate) fn path(cluster: Cluster) -> String {
@@ -148,7 +116,7 @@ pub(crate) fn source(cluster: Cluster, placeholder: &str) -> &str {
 }
 
 /// The problems that concern these clusters.
-fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Finding> {
+pub(crate) fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Finding> {
     let concerns = |it: &Finding| {
         let At::Variable(name) = it.at else { return true };
         let of = COPILOT.iter().find_map(|(monitored, copilot)| match name {

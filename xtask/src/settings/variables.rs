@@ -115,6 +115,19 @@ pub(crate) fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
 
+/// Which variables an output of Terraform fills.
+pub(crate) const FILLS: &[(&str, &[&str])] = &[
+    ("monitored_dsql_endpoint", &["TEMPORAL_SQL_HOST"]),
+    ("copilot_dsql_endpoint", &["COPILOT_DSQL_HOST"]),
+    ("knowledge_base_id", &["COPILOT_KNOWLEDGE_BASE_ID"]),
+    ("region", &["AWS_REGION", "TEMPORAL_SQL_AWS_REGION"]),
+];
+
+/// Whether an output fills this variable.
+pub(crate) fn fills(variable: &str) -> bool {
+    FILLS.iter().any(|(_, names)| names.contains(&variable))
+}
+
 /// The region that an Aurora DSQL endpoint names; `None` where the host is no such endpoint.
 pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     let mut labels = host.strip_suffix(".on.aws")?.rsplit('.');

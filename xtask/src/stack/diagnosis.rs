@@ -12,7 +12,7 @@ use crate::{
         process,
         term::{self, Colour},
     },
-    stack::{Service, readiness::State},
+    stack::{Service, postgres_image, readiness::State},
 };
 
 const LOG_LINES: usize = 20;
@@ -21,8 +21,9 @@ const LOG_LINES_READ: usize = 400;
 
 /// Shows each of these services on stderr, and what Compose complained about.
 pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
+    let postgres = postgres_image(sh).ok();
     for (service, state) in culprits {
-        let container = containers::find(containers, service);
+        let container = containers::find(containers, &service.name);
         term::say("");
         term::say(&term::paint(&io::stderr(), Colour::Red, &format!("{}: {}", service.name, reason(state))));
         let mut next = vec![format!("cargo xtask dev-logs {}", service.name)];
@@ -32,7 +33,7 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
             }
             let log = log(sh, &it.id);
             section(&format!("last {LOG_LINES} log lines"), &log[log.len().saturating_sub(LOG_LINES)..].join("\n"));
-            if let Some(cause) = volumes::cause(&log, it) {
+            if let Some(cause) = volumes::cause(&log, it, postgres.as_deref()) {
                 section("cause", &cause.what);
                 next = cause.next;
             }

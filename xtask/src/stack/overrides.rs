@@ -13,38 +13,39 @@ use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::{
-    docker::endpoint,
+    cli::flags::Cluster,
+    docker::{containers::DIGESTS_LABEL, endpoint},
     machine::files,
-    settings::{PROJECT, Settings, variables},
+    settings::{COMPOSE_ENV, PROJECT, Settings, template, variables},
     stack::{Service, Stack},
 };
 
 /// What Compose reads beside the committed files, from the workspace root.
 pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
-/// The variables that the compose files may refer to.
-pub(crate) const ENV: &str = "dev/.rendered/compose.env";
 /// The throw-away AWS directory of `--local`.
 const FAKE_AWS: &str = "dev/.rendered/aws";
-/// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount.
-pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
 pub(crate) const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 impl Stack {
-    /// Writes what Compose reads beside the committed files: the variables, each service's digest, shifted
-    /// ports and quicker health checks at the start, and with `--local` the throw-away AWS directory.
+    /// Writes everything that containers are made from and that is not committed: the renderings, the variables, each
+    /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the throw-away AWS
+    /// directory.
     ///
     /// # Errors
-    /// A file cannot be written.
-    pub(crate) fn write(&self, sh: &Shell) -> Result<()> {
+    /// A file cannot be written; the old one is then kept.
+    pub(crate) fn write(&self, sh: &Shell, rendered: &[(Cluster, String)]) -> Result<()> {
+        for (cluster, text) in rendered {
+            template::write(sh, *cluster, text)?;
+        }
         let root = sh.current_dir();
         let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
             _ = writeln!(out, "{name}={}", quote(value));
             out
         });
         files::replace(
-            &root.join(ENV),
+            &root.join(COMPOSE_ENV),
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
@@ -192,7 +193,7 @@ mod tests {
 
         #[test]
         fn any_value_survives_the_file_of_variables(value in "\\PC*|[\"'\\\\$a \n\r#{}]*") {
-            let entries = crate::settings::dotenv::parse(ENV, &format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
+            let entries = crate::settings::dotenv::parse(COMPOSE_ENV, &format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
             prop_assert_eq!(&entries[0].value, &value);
         }
     }

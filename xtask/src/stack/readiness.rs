@@ -121,6 +121,7 @@ mod tests {
         Service {
             name: name.to_owned(),
             image: String::new(),
+            image_variable: String::new(),
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),

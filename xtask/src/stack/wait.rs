@@ -53,7 +53,7 @@ pub(crate) fn up_and_wait(
             }
         };
         let states: Vec<(&Service, State)> =
-            services.iter().map(|it| (*it, assess(it, containers::find(&containers, it), &probe))).collect();
+            services.iter().map(|it| (*it, assess(it, containers::find(&containers, &it.name), &probe))).collect();
         // While Compose is at work, what has stopped may be about to be started again.
         let states = if ended.is_none() { states.into_iter().map(pending).collect() } else { states };
         view.show(&states);
