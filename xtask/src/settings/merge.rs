@@ -168,7 +168,7 @@ mod tests {
             "'[a-z]{0,4}\n[a-z# =]{0,6}'",
             "[$][{]NONE:-[a-z]{0,5}[}]",
         ];
-        let assignment = ("(export )?", key, "( ?= ?|: )", value, "( # [^\r\n]{0,10})?")
+        let assignment = ("(export )?", key, "( ?= ?|: )", value, "( # [^\r\n$]{0,10})?")
             .prop_map(|(export, key, separator, value, comment)| format!("{export}{key}{separator}{value}{comment}"));
         prop_oneof![6 => assignment, 1 => Just(String::new()), 2 => "# ?[^\r\n]{0,16}", 1 => "# [A-F]=[a-z]{0,5}"]
     }
