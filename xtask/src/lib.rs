@@ -4,6 +4,8 @@
 //! What is `pub` here is for the binary and for the package `check`; everything else is the crate's own.
 
 #![warn(unreachable_pub)]
+// These panic where nobody reads any more: `machine::term` does not.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod aws;
 mod check;
