@@ -241,3 +241,39 @@ fn our_rule_for_names_is_terraforms() {
         assert_eq!(ours, theirs.status.success(), "{name:?}: {}", String::from_utf8_lossy(&theirs.stderr));
     }
 }
+
+#[test]
+fn our_one_rule_for_regions_is_terraforms() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let apply = ["infra-apply", "--dry-run", "--project-name", "demo", "--region"];
+    for region in [
+        "eu-west-1",
+        "ap-southeast-2",
+        "us-gov-east-1",
+        "us-iso-east-1",
+        "eu-isoe-west-1",
+        "cn-north-1",
+        "eu",
+        "eu-west",
+        "eu-west-0",
+        "eu-west-10",
+        "eu-west-1a",
+        "EU-west-1",
+        "europe-west-1",
+    ] {
+        let by_flag = workspace.xtask(&[&apply[..], &[region]].concat()).code == 0;
+        workspace.write("dev/.env", &format!("AWS_REGION={region}\nTEMPORAL_SQL_AWS_REGION={region}\n"));
+        let checked = workspace.xtask(&["env-check"]).err;
+        let refused = |name: &str| checked.contains(&format!("`{name}` is `{region}` (dev/.env, line "));
+        let by_variable = !checked.contains("expected a commercial AWS region");
+        assert!(by_variable || (refused("AWS_REGION") && refused("TEMPORAL_SQL_AWS_REGION")), "{region}: {checked}");
+        let mut plan = tests::terraform::command(&workspace.path("terraform/dev")).unwrap();
+        let theirs =
+            plan.args(["plan", "-input=false", "-var", "project_name=demo", "-var", &format!("region={region}")]);
+        let theirs = theirs.output().unwrap().status.success();
+        assert_eq!((by_flag, by_variable), (theirs, theirs), "{region:?}");
+    }
+}

@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     /// A Go duration above zero, such as `30s` or `1h30m`.
     Duration,
     Bool,
-    /// An AWS region, such as `eu-west-1`.
+    /// A commercial AWS region, such as `eu-west-1`: the rule of `terraform/dev/variables.tf`.
     Region,
     /// An Elasticsearch index that Temporal's index template matches.
     Index,
@@ -118,7 +118,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Variable> {
 /// The region that an Aurora DSQL endpoint names; `None` where the host is no such endpoint.
 pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     let mut labels = host.strip_suffix(".on.aws")?.rsplit('.');
-    let region = labels.next().filter(|it| is_region(it))?;
+    let region = labels.next()?;
     labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
 }
 
@@ -151,7 +151,7 @@ impl Kind {
                 (seconds(value).is_some_and(|it| it > 0.0), "a duration above 0, such as `30s` or `1h30m`")
             }
             Kind::Bool => (matches!(value, "true" | "false"), "`true` or `false`"),
-            Kind::Region => (is_region(value), "an AWS region, such as `eu-west-1`"),
+            Kind::Region => (is_region(value), "a commercial AWS region, such as `eu-west-1`"),
             Kind::Index => (
                 is_index(value),
                 "`temporal_visibility_v1` and then lower-case letters, digits, `_` or `-`: Temporal's index template matches no other name",
@@ -213,10 +213,13 @@ fn is_host(value: &str) -> bool {
 }
 
 fn is_region(value: &str) -> bool {
+    let lower = |it: &str| it.bytes().all(|b| b.is_ascii_lowercase());
     let parts: Vec<&str> = value.split('-').collect();
-    let word = |it: &&str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase());
-    let (number, words) = parts.split_last().expect("split yields at least one part");
-    (2..=4).contains(&words.len()) && words.iter().all(word) && matches!(digits(number), Some(1..=99))
+    // China's have the same form, but another partition: no Aurora DSQL, and neither our ARNs nor our endpoints.
+    matches!(parts[..], [area, place, number]
+        if area.len() == 2 && lower(area) && area != "cn"
+            && (4..=9).contains(&place.len()) && lower(place)
+            && number.len() == 1 && ("1"..="9").contains(&number))
 }
 
 fn is_project(value: &str) -> bool {
