@@ -31,7 +31,7 @@ use crate::{
 };
 
 use applied::remember;
-pub(crate) use applied::{is_current, missing_checkouts};
+pub(crate) use applied::{forget, is_current, missing_checkouts};
 use steps::{Context, SQL_STEPS, apply, dry_run, steps_of};
 
 /// How a step ended.

@@ -417,3 +417,17 @@ fn without_a_name_that_compose_takes_no_stack_is_looked_for() {
         expect_calls(&fakes, &[]);
     }
 }
+
+#[test]
+fn with_the_data_dev_down_forgets_which_schemas_were_applied() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("volumes", "data\n");
+    dev_up(&fakes, "--local").expect(0);
+    let is_current = || xtask(&fakes, "dev-status --json").json()["schemaIsCurrent"].clone();
+    for (line, code) in [("dev-down", 0), ("dev-down --volumes", 5)] {
+        xtask(&fakes, line).expect(code);
+        assert_eq!(is_current(), true, "{line}");
+    }
+    xtask(&fakes, "dev-down --volumes --yes").expect(0);
+    assert_eq!(is_current(), false);
+}

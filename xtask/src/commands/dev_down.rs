@@ -6,6 +6,7 @@ use xshell::{Shell, cmd};
 use crate::{
     cli::flags,
     machine::{confirm::confirm, interrupt, lock, process, term},
+    schema,
     stack::Stack,
 };
 
@@ -29,6 +30,9 @@ impl flags::DevDown {
         }
         let _lock = lock::take(sh, "dev-down")?;
         interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
+        if !volumes.is_empty() {
+            schema::forget(sh)?;
+        }
         process::run(&mut down)?;
         if volumes.is_empty() {
             return Ok(());

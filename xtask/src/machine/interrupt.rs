@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: no child is left behind, and a line says how to go on.
 
 use std::{
+    io,
     process::{self, Child, Command},
     sync::{
         Mutex,
@@ -31,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The handlers cannot be installed.
-pub fn watch() -> std::io::Result<()> {
+pub fn watch() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -70,11 +71,23 @@ pub fn then_run(command: Command) {
 /// Remembers a child for as long as the value lives.
 pub struct Tracked(u32);
 
-impl Tracked {
-    pub fn new(child: &Child) -> Tracked {
-        CHILDREN.lock().unwrap_or_else(|e| e.into_inner()).push(child.id());
-        Tracked(child.id())
+/// Starts a child and remembers it, in one step for whoever ends the children: what is not on the list then is never
+/// started. Does not return once a signal is ending the process.
+///
+/// # Errors
+/// The program is missing or cannot be started.
+pub fn start(command: &mut Command) -> io::Result<(Child, Tracked)> {
+    let list = || CHILDREN.lock().unwrap_or_else(|e| e.into_inner());
+    let mut children = list();
+    while ENDING.load(Ordering::SeqCst) {
+        drop(children);
+        stay_if_ending();
+        children = list();
     }
+    let child = command.spawn()?;
+    children.push(child.id());
+    let tracked = Tracked(child.id());
+    Ok((child, tracked))
 }
 
 impl Drop for Tracked {
@@ -111,4 +124,53 @@ fn end_children(signals: &mut Signals) {
         thread::sleep(Duration::from_millis(20));
     }
     send("KILL");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::process::spawn;
+    use std::{env, io::Read, process::Stdio};
+
+    const ROLE: &str = "XTASK_TEST_IS_THE_PARENT";
+
+    #[test]
+    fn a_child_that_would_be_started_after_a_signal_is_not_and_none_is_left_behind() {
+        if env::var_os(ROLE).is_some() {
+            start_one_after_a_signal();
+        }
+        let mut parent = Command::new(env::current_exe().unwrap());
+        parent.args(["--exact", "--nocapture"]).env(ROLE, "1");
+        parent.arg(
+            "machine::interrupt::tests::a_child_that_would_be_started_after_a_signal_is_not_and_none_is_left_behind",
+        );
+        let mut parent = parent.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // Its children hold the same pipe.
+        let mut stdout = parent.stdout.take().unwrap();
+        while !{
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).unwrap();
+            byte == *b"!"
+        } {}
+        Command::new("kill").arg(parent.id().to_string()).status().unwrap();
+        assert_eq!(parent.wait().unwrap().code(), Some(143));
+        let began = Instant::now();
+        stdout.read_to_end(&mut Vec::new()).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "a child has outlived its parent");
+    }
+
+    fn start_one_after_a_signal() {
+        watch().unwrap();
+        // Takes the ending process a while, with no child on its list.
+        let mut last = Command::new("sleep");
+        last.arg("1");
+        then_run(last);
+        println!("!");
+        while !ENDING.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(100));
+        let (mut child, _tracked) = spawn(Command::new("sleep").arg("60")).unwrap();
+        _ = child.wait();
+    }
 }

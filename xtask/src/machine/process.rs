@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::machine::{
     exit::{PREREQUISITE, exit},
-    interrupt::Tracked,
+    interrupt::{self, Tracked},
     term,
 };
 
@@ -139,9 +139,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
         command.env("PWD", folder);
     }
-    let child = command.spawn().map_err(|e| cannot_start(command, e))?;
-    let tracked = Tracked::new(&child);
-    Ok((child, tracked))
+    interrupt::start(command).map_err(|e| cannot_start(command, e))
 }
 
 /// Writes to a child's stdin on a thread of its own, so that a child which writes before it has read everything does

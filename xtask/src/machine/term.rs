@@ -20,6 +20,11 @@ pub fn say(line: &str) {
     _ = writeln!(io::stderr().lock(), "{line}");
 }
 
+/// Writes a question to stderr, and leaves the cursor behind it.
+pub fn ask(question: &str) {
+    _ = write!(io::stderr().lock(), "{question}");
+}
+
 /// Whether stderr is a terminal on which lines may be redrawn.
 pub fn is_live() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|it| it != "dumb")

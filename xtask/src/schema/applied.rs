@@ -56,6 +56,17 @@ pub(super) fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> 
     Ok(())
 }
 
+/// Forgets what was applied, before the databases that it was applied to go.
+///
+/// # Errors
+/// The note cannot be written.
+pub(crate) fn forget(sh: &Shell) -> Result<()> {
+    if sh.path_exists(APPLIED) {
+        files::replace(&sh.current_dir().join(APPLIED), "", 0o644)?;
+    }
+    Ok(())
+}
+
 /// A step, its database and its schema in one line; `None` where there is no schema to be read.
 fn fingerprint(context: &Context<'_>, step: Step) -> Option<String> {
     let schema = if SQL_STEPS.contains(&step) { schema(context, step).ok()? } else { return None };

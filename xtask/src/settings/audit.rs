@@ -163,7 +163,7 @@ mod tests {
         assert_one(&format!("{GOOD}TEMPORAL_SQL_AWS_REGION=eu-west-2\n"), &["TEMPORAL_SQL_AWS_REGION"]);
         assert_one(
             &format!("{GOOD}AWS_REGION=nowhere\n").replace("eu-west-1", "nowhere"),
-            &["AWS_REGION", "expected an AWS region"],
+            &["AWS_REGION", "expected a commercial AWS region"],
         );
     }
 }

@@ -119,6 +119,7 @@ impl FromStr for Region {
 
     fn from_str(region: &str) -> Result<Self, String> {
         let parts: Vec<&str> = region.split('-').collect();
+        // China's have the same form, but another partition: no Aurora DSQL, and neither our ARNs nor our endpoints.
         let lower = |it: &str| it.bytes().all(|b| b.is_ascii_lowercase());
         let known = matches!(parts[..], [area, place, number]
             if area.len() == 2 && lower(area) && area != "cn"
