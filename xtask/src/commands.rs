@@ -1,6 +1,5 @@
 //! One file per command: its `run`, and what only it says.
 
-pub(crate) mod bench;
 pub(crate) mod dev_build;
 pub(crate) mod dev_down;
 pub(crate) mod dev_exec;

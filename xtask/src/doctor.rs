@@ -6,7 +6,6 @@ mod cloud;
 mod files;
 mod images;
 mod machine;
-mod toolchain;
 
 use std::{fmt::Write, io, thread};
 
@@ -87,7 +86,7 @@ pub(crate) fn choose_mode(sh: &Shell, flag: Option<bool>) -> (Mode, &'static str
 pub(crate) fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let settings = &Settings::load(sh, mode.local);
     // The engine's architecture decides on one file of Compose, which changes nothing of what is looked at here.
-    let (stack, broken) = match Stack::load(sh, settings, mode, false) {
+    let (stack, broken) = match Stack::load(sh, settings, mode, None) {
         Ok(it) => (Some(it), None),
         Err(e) => (
             None,
@@ -97,7 +96,6 @@ pub(crate) fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let (stack, broken) = (&stack, &broken);
     type Task<'a> = Box<dyn FnOnce(&Shell) -> Vec<Check> + Send + 'a>;
     let tasks: Vec<Task<'_>> = vec![
-        Box::new(toolchain::check),
         Box::new(|sh| machine::check(sh, settings, mode, stack.as_ref())),
         Box::new(|sh| if mode.local { Vec::new() } else { cloud::check(sh, settings) }),
         Box::new(|sh| files::check(sh, settings, stack.as_ref(), broken.as_ref())),

@@ -23,7 +23,7 @@ use crate::{
     },
     schema,
     settings::{ENV_FILE, Settings, template},
-    stack::{Service, Stack, mode::Mode},
+    stack::{Stack, mode::Mode, service::Service},
 };
 
 const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
@@ -50,7 +50,7 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     });
 
     // The engine's architecture decides on one file only, and every other answer can be had beside it.
-    let draft = Stack::load(sh, &settings, mode, false).map_err(|e| {
+    let draft = Stack::load(sh, &settings, mode, None).map_err(|e| {
         findings.push(finding(format!("{e:#}"), ""));
         prerequisites("cannot start", std::mem::take(&mut findings)).expect_err("there is at least this finding")
     })?;
@@ -84,8 +84,7 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     let (containers, mut images) = (containers?, images?);
     let arch = wanted_arch(mode, &engine.arch);
     engine::prefer_arch(sh, &mut images, arch)?;
-    let mut stack = Stack::on(sh, &settings, mode, &engine)?;
-    stack.generated = true;
+    let stack = Stack::load(sh, &settings, mode, Some(&engine))?.about_to_be_written();
     findings.extend(missing_images(&images, &wanted, &settings));
     findings.extend(foreign_images(&images, &wanted, arch));
     findings.extend(stack.foreign(sh, &containers));

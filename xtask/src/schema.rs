@@ -27,7 +27,7 @@ use crate::{
     },
     preflight,
     settings::Settings,
-    stack::{Service, Stack, mode::Mode},
+    stack::{Stack, mode::Mode, service::Service},
 };
 
 use applied::remember;
@@ -67,7 +67,7 @@ impl flags::Schema {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let settings = Settings::load(sh, mode.local);
-        let stack = Stack::of(sh, &settings, mode)?;
+        let stack = Stack::running(sh, &settings, mode)?.0;
         let steps: Vec<Step> =
             Step::ALL.iter().copied().filter(|it| self.only.is_empty() || self.only.contains(it)).collect();
         let context = Context {

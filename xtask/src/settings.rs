@@ -37,7 +37,7 @@ pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     Local,
     Environment,
     /// A line of `dev/.env`.
@@ -58,7 +58,7 @@ impl fmt::Display for Origin {
 
 /// The resolved variables of one mode.
 #[derive(Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
@@ -68,7 +68,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads `dev/.env` and the process environment.
-    pub fn load(sh: &Shell, local: bool) -> Settings {
+    pub(crate) fn load(sh: &Shell, local: bool) -> Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
         let text = files::read(&path).map_err(|e| vec![finding(format!("{e:#}"), "")]);
@@ -87,7 +87,11 @@ impl Settings {
     }
 
     /// The same, from values in hand.
-    pub fn resolve(local: bool, file: &[dotenv::Entry], environment: &dyn Fn(&str) -> Option<String>) -> Settings {
+    pub(crate) fn resolve(
+        local: bool,
+        file: &[dotenv::Entry],
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Settings {
         let mut settings = Settings { local, problems: Vec::new(), values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
@@ -99,23 +103,23 @@ impl Settings {
     }
 
     /// What is wrong with the project's name, without which nobody can tell which containers are ours.
-    pub fn wrong_project(&self) -> Option<&Finding> {
+    pub(crate) fn wrong_project(&self) -> Option<&Finding> {
         self.problems.iter().find(|it| it.concerns(PROJECT))
     }
 
     /// The value of a variable; empty where it has none.
-    pub fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         debug_assert!(variables::find(name).is_some(), "{name} is not declared");
         self.values.get(name).map_or("", |(value, _)| value)
     }
 
     /// Where the value comes from.
-    pub fn origin(&self, name: &str) -> Option<Origin> {
+    pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
         self.values.get(name).map(|(_, origin)| *origin)
     }
 
     /// A path given by a variable: `~/` is the home folder, anything relative starts at `root`.
-    pub fn path(&self, root: &Path, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, root: &Path, name: &str) -> PathBuf {
         let value = self.get(name);
         match (value.strip_prefix("~/"), env::var_os("HOME")) {
             (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
@@ -169,7 +173,7 @@ impl Settings {
     }
 
     /// A finding about a variable's value; `expected` says what is allowed.
-    pub fn wrong(&self, name: &'static str, expected: &str) -> Finding {
+    pub(crate) fn wrong(&self, name: &'static str, expected: &str) -> Finding {
         wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), expected)
     }
 }

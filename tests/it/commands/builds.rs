@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::{dev_up, expect_calls, expect_shown, xtask};
+use super::{expect_calls, expect_shown, xtask};
 use tests::{checkout::run, fakes::Fakes};
 
 const TEMPORAL: &str = "ROOT/tests/fixtures/temporal-dsql";
@@ -161,34 +161,4 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
     fakes.tell("missing-images", missing);
     xtask(&fakes, "dev-up --local --yes --dry-run").expect(3);
     expect_calls(&fakes, &[]);
-}
-
-#[test]
-fn bench_prints_one_row_per_command_says_which_failed_and_compares_with_compose_where_a_stack_runs() {
-    let titles = |out: &str| -> Vec<String> {
-        out.lines().map(|it| it.split("  ").next().unwrap_or_default().to_owned()).collect()
-    };
-    let always = [
-        "cargo build, nothing built yet",
-        "cargo build, one file touched",
-        "cargo build, nothing to do",
-        "--help",
-        "render --local --stdout",
-        "check",
-        "doctor",
-    ];
-    let fakes = Fakes::with_checkouts();
-    fakes.tell("fail", "cargo*\n");
-    let without = xtask(&fakes, "bench").expect(0);
-    assert_eq!(titles(&without.out), always);
-    let failed =
-        without.out.lines().filter(|it| it.starts_with("cargo") && it.contains("ms  (exit status: 7)")).count();
-    assert_eq!(failed, 3, "{}", without.out);
-    assert!(without.err.contains("`dev-up` is left out"), "{}", without.err);
-
-    fakes.tell("fail", "");
-    dev_up(&fakes, "--local").expect(0);
-    let with = xtask(&fakes, "bench").expect(0);
-    let compared = ["dev-up, nothing changed", "docker compose up, nothing changed", "ratio of the two"];
-    assert_eq!(titles(&with.out), [&always[..], &compared[..]].concat());
 }

@@ -10,7 +10,7 @@ use serde_yaml::Value as Yaml;
 use walkdir::WalkDir;
 
 use super::Finding;
-use crate::{machine::files, settings::template, stack::merged};
+use crate::{machine::files, settings::template, stack::service::merged};
 
 /// A file with what it was parsed to.
 pub(super) struct Document<V> {

@@ -14,7 +14,7 @@ use crate::{
         template,
         variables::{self, ALL, Kind, Variable},
     },
-    stack::overrides::DERIVED,
+    stack::environment::DERIVED,
 };
 
 const DECLARATION: &str = "xtask/src/settings/variables.rs";

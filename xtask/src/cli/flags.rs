@@ -251,8 +251,6 @@ xflags::xflags! {
             /// Write what is generated: the table of panels.
             optional --fix
         }
-        /// Measure the everyday commands.
-        cmd bench {}
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.
         cmd test {
             /// Passed to the test runner, after `--`.
@@ -268,7 +266,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
-    ("Build and test", &["dev-build", "check", "test", "bench"]),
+    ("Build and test", &["dev-build", "check", "test"]),
 ];
 
 /// The generated help of every command, which [`crate::cli::help`] cuts up.

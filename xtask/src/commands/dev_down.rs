@@ -7,12 +7,12 @@ use crate::{
     cli::flags,
     machine::{confirm::confirm, interrupt, lock, process, term},
     schema,
-    stack::Stack,
+    stack::{self, Stack},
 };
 
 impl flags::DevDown {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let stack = stack::last(sh)?;
         let mut down = stack.compose_all(sh);
         down.args(["down", "--remove-orphans"]);
         if self.volumes {

@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{cli::flags, machine::process, stack::Stack};
+use crate::{cli::flags, machine::process, stack};
 
 impl flags::DevExec {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let stack = stack::last(sh)?;
         stack.check_names(std::slice::from_ref(&self.service))?;
         let mut exec = stack.compose(sh);
         exec.arg("exec");

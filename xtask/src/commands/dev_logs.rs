@@ -6,12 +6,12 @@ use xshell::Shell;
 use crate::{
     cli::flags,
     machine::{process, term},
-    stack::Stack,
+    stack,
 };
 
 impl flags::DevLogs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let stack = stack::last(sh)?;
         stack.check_names(&self.service)?;
         let mut logs = stack.compose(sh);
         logs.arg("logs");

@@ -9,12 +9,12 @@ use crate::{
     cli::flags,
     images::build,
     machine::{lock, process},
-    stack::{Service, Stack},
+    stack::{self, service::Service},
 };
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let stack = stack::last(sh)?;
         stack.check_names(&self.service)?;
         let _lock = lock::take(sh, "dev-restart")?;
         let mut command = stack.compose(sh);

@@ -19,9 +19,10 @@ use crate::{
     schema,
     settings::{Settings, template},
     stack::{
-        Service, Stack, drift,
+        Stack, drift,
         mode::Mode,
         readiness::{State, assess, probe},
+        service::Service,
     },
 };
 
@@ -29,7 +30,7 @@ impl flags::DevStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?;
         let settings = Settings::load(sh, mode.local);
-        let (stack, containers) = Stack::with_containers(sh, &settings, mode)?;
+        let (stack, containers) = Stack::running(sh, &settings, mode)?;
         let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
         let images = engine::images(sh, &names)?;
         let drift =

@@ -15,26 +15,22 @@ use crate::{
     images::{build, missing::provide},
     machine::{
         exit::{PREREQUISITE, code},
-        interrupt, lock, process, term,
+        interrupt, lock, process, table, term,
     },
     preflight::{Preflight, preflight},
     schema,
-    settings::{Settings, template},
+    settings::{Settings, dotenv, template, variables},
     stack::{
-        Service, Stack, drift,
+        Stack, drift,
         mode::Mode,
         namespaces,
         readiness::{assess, is_in_crash_loop, probe},
+        service::Service,
         wait::up_and_wait,
     },
 };
 
 const DEFAULT_TIMEOUT: u64 = 300;
-
-/// What needs neither a schema nor a namespace, and what everything else stores its data in.
-const STORES: &[&str] = &["elasticsearch", "elasticsearch-setup", "dsql-monitored", "dsql-copilot"];
-/// What nothing else waits for, or what cannot start without the namespace that is registered once its cluster serves.
-const LAST: &[&str] = &["temporal-ui", "alloy", "grafana", "copilot-ui", "copilot-worker", "copilot-api"];
 
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -73,7 +69,7 @@ impl flags::DevUp {
             unpause(sh, &found, &services)?;
             end_crash_loops(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
-            for stage in stages(&services) {
+            for stage in stages(stack, &services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
                     up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
@@ -94,7 +90,7 @@ impl flags::DevUp {
 
     fn draft(&self, sh: &Shell, mode: Mode) -> Result<(Stack, Settings)> {
         let settings = Settings::load(sh, mode.local);
-        let draft = Stack::load(sh, &settings, mode, false)?;
+        let draft = Stack::load(sh, &settings, mode, None)?;
         draft.check_names(&self.service)?;
         Ok((draft, settings))
     }
@@ -129,15 +125,23 @@ enum Then {
     Nothing,
 }
 
-/// Data stores, then the clusters and what keeps metrics and logs, then what looks at them.
-fn stages<'a>(services: &[&'a Service]) -> Vec<Stage<'a>> {
-    let is_store = |it: &&&Service| STORES.contains(&it.name.as_str());
-    let is_last = |it: &&&Service| LAST.contains(&it.name.as_str());
-    let stores = services.iter().filter(is_store).copied().collect();
-    let middle = services.iter().filter(|it| !is_store(it) && !is_last(it)).copied().collect();
-    let last = services.iter().filter(is_last).copied().collect();
+/// Data stores, then the clusters and what keeps metrics and logs, then what looks at them: by what the servers need, and
+/// what nobody waits for.
+fn stages<'a>(stack: &Stack, services: &[&'a Service]) -> Vec<Stage<'a>> {
+    let servers: Vec<String> = stack.services.iter().filter(|it| it.is_server()).map(|it| it.name.clone()).collect();
+    let stores: Vec<&str> = stack.closure(&servers).iter().map(|it| it.name.as_str()).collect();
+    let is_awaited = |it: &Service| stack.services.iter().any(|other| other.depends_on.contains(&it.name));
+    let (mut first, mut middle, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for &service in services {
+        match service {
+            it if it.is_server() => middle.push(it),
+            it if stores.contains(&it.name.as_str()) => first.push(it),
+            it if is_awaited(it) => middle.push(it),
+            it => last.push(it),
+        }
+    }
     let all = [
-        Stage { title: "data stores", services: stores, then: Then::Schema },
+        Stage { title: "data stores", services: first, then: Then::Schema },
         Stage { title: "clusters, metrics and logs", services: middle, then: Then::Namespaces },
         Stage { title: "copilot, dashboards and UIs", services: last, then: Then::Nothing },
     ];
@@ -211,7 +215,7 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
     for (cluster, _) in &found.rendered {
         _ = writeln!(out, "# write {}", template::path(*cluster));
     }
-    for stage in stages(services) {
+    for stage in stages(&found.stack, services) {
         _ = writeln!(out, "# {}\n{}", stage.title, process::line(&up(sh, &found.stack, &stage.services)));
         match stage.then {
             Then::Schema if !no_schema => {
@@ -229,32 +233,26 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
 
 /// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
-    let password = match stack.environment["GRAFANA_ADMIN_PASSWORD"].as_str() {
-        "admin" => "admin",
-        _ => "what GRAFANA_ADMIN_PASSWORD says",
+    let row = |service: &&Service| {
+        let url = service.url.as_ref()?;
+        let port = service.ports.iter().find(|it| it.container == url.port)?.host;
+        let path = url.path.as_deref().map(|it| it.trim_end_matches('/'));
+        let address = path.map_or(format!("127.0.0.1:{port}"), |it| format!("http://127.0.0.1:{port}{it}"));
+        Some([url.title.clone(), address, shown(stack, &url.note)])
     };
-    let rows: [(&str, &str, u16, String); 10] = [
-        ("Temporal UI, monitored", "temporal-ui", 8080, String::new()),
-        ("Temporal UI, copilot", "copilot-ui", 8080, String::new()),
-        ("Grafana", "grafana", 3000, format!("admin / {password}")),
-        ("Copilot API", "copilot-api", 8080, "/status".to_owned()),
-        ("Temporal gRPC, monitored", "temporal-frontend", 7233, "namespace default".to_owned()),
-        ("Temporal gRPC, copilot", "copilot-temporal", 7233, "namespace default".to_owned()),
-        ("Elasticsearch", "elasticsearch", 9200, String::new()),
-        ("Mimir", "mimir", 9009, "PromQL under /prometheus".to_owned()),
-        ("Loki", "loki", 3100, String::new()),
-        ("Alloy", "alloy", 12345, String::new()),
-    ];
-    let mut out = String::new();
-    for (title, name, port, note) in rows {
-        let service = services.iter().find(|it| it.name == name);
-        if let Some(port) = service.and_then(|it| it.ports.iter().find(|it| it.container == port)) {
-            let scheme = if title.contains("gRPC") { "" } else { "http://" };
-            let address = format!("{scheme}127.0.0.1:{}", port.host);
-            _ = writeln!(out, "{}", format!("{title:<25} {address:<23} {note}").trim_end());
-        }
-    }
-    out
+    // What people open comes last in the order of starting.
+    let in_order = stages(stack, services).into_iter().rev().flat_map(|it| it.services);
+    table::rows(&in_order.filter_map(|it| row(&it)).collect::<Vec<_>>())
+}
+
+/// A note with its variables replaced: by the value where that is the default, which everybody knows, else by where it is.
+fn shown(stack: &Stack, note: &str) -> String {
+    let lookup = |name: &str| {
+        let value = stack.environment.get(name)?;
+        let is_default = variables::find(name).and_then(|it| it.default) == Some(value.as_str());
+        Some(if is_default { value.clone() } else { format!("what {name} says") })
+    };
+    dotenv::expand(note, &lookup).unwrap_or_else(|_| note.to_owned())
 }
 
 /// Follows the logs until Ctrl-C, then stops the stack.

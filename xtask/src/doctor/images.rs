@@ -25,7 +25,7 @@ use crate::{
     },
     preflight,
     settings::Settings,
-    stack::Service,
+    stack::service::Service,
 };
 
 /// What of this repository is built into Temporal's image.

@@ -20,7 +20,7 @@ use crate::{
         process, term,
     },
     settings::{Settings, variables},
-    stack::{Service, mode::Mode},
+    stack::{mode::Mode, service::Service},
 };
 
 const DOCKERFILE: &str = "dev/docker/Dockerfile";

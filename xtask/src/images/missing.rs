@@ -17,7 +17,7 @@ use crate::{
     },
     machine::{confirm::confirm, process},
     settings::Settings,
-    stack::Service,
+    stack::service::Service,
 };
 
 /// What is missing and can be had.
@@ -32,7 +32,7 @@ struct Missing {
 ///
 /// # Errors
 /// Exit code 5: the user does not agree. A clone or a build fails.
-pub fn provide(sh: &Shell, settings: &Settings, services: &[&Service], yes: bool) -> Result<bool> {
+pub(crate) fn provide(sh: &Shell, settings: &Settings, services: &[&Service], yes: bool) -> Result<bool> {
     let missing = missing(sh, settings, services);
     let mut steps: Vec<String> =
         missing.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display())).collect();

@@ -11,7 +11,7 @@ use crate::{
     cli::flags::Step,
     machine::{files, finding::Finding},
     settings::Settings,
-    stack::{Service, Stack},
+    stack::{Stack, service::Service},
 };
 
 /// A step, its database and the digest of its schema in each line; from the workspace root.

@@ -17,7 +17,7 @@ use crate::{
     images::checkouts::{COPILOT, TEMPORAL},
     machine::{finding::Finding, process},
     settings::Settings,
-    stack::{Service, Stack},
+    stack::{Stack, service::Service},
 };
 
 /// The steps that send SQL.

@@ -11,7 +11,7 @@ pub(crate) use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The variable's name.
     pub key: String,
     /// The value, with quotes, escapes and references resolved.

@@ -12,7 +12,7 @@ use crate::{
         process,
         term::{self, Colour},
     },
-    stack::{Service, postgres_image, readiness::State},
+    stack::{postgres_image, readiness::State, service::Service},
 };
 
 const LOG_LINES: usize = 20;

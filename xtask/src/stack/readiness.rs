@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{docker::containers::Container, stack::Service};
+use crate::{docker::containers::Container, stack::service::Service};
 
 /// After so many restarts by policy a service is in a crash loop. A cluster's first start takes one or two.
 const CRASH_LOOP: u64 = 5;
@@ -122,6 +122,8 @@ mod tests {
             name: name.to_owned(),
             image: String::new(),
             image_variable: String::new(),
+            url: None,
+            namespace: None,
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),

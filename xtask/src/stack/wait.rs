@@ -19,8 +19,9 @@ use crate::{
         term::{self, Colour},
     },
     stack::{
-        Service, Stack, diagnosis,
+        Stack, diagnosis,
         readiness::{State, assess, culprits, is_hopeful, probe},
+        service::Service,
     },
 };
 
