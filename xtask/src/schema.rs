@@ -25,8 +25,7 @@ use crate::{
         exit::{FAILED, exit, prerequisites},
         interrupt, lock, term,
     },
-    preflight,
-    settings::Settings,
+    settings::{Settings, needs},
     stack::{Service, Stack, mode::Mode},
 };
 
@@ -81,7 +80,7 @@ impl flags::Schema {
         let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
         prerequisites(
             "cannot apply the schemas",
-            &preflight::variables(sh, &settings, "schema", with_databases)
+            &needs::findings(sh, &settings, "schema", with_databases)
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>(),
