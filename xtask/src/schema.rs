@@ -2,10 +2,10 @@
 
 mod applied;
 pub(crate) mod database;
-pub(crate) mod dialect;
-pub(crate) mod plan;
+mod dialect;
+mod plan;
 pub(crate) mod search;
-pub(crate) mod source;
+mod source;
 mod sql;
 mod steps;
 

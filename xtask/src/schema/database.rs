@@ -7,7 +7,7 @@ use xshell::{Shell, cmd};
 
 use super::{
     Outcome,
-    plan::{Catalogue, objects, plan},
+    plan::{Catalogue, plan},
     source::{Manifest, Schema},
 };
 use crate::{
@@ -152,7 +152,7 @@ impl Database<'_> {
 ///
 /// # Errors
 /// The database cannot be reached, refuses a statement, or holds a newer schema.
-pub(crate) fn apply(sh: &Shell, database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
+pub(super) fn apply(sh: &Shell, database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
     if !database.is_local() {
         write_certificates(sh, database.settings)?;
     }
@@ -209,11 +209,10 @@ fn records(versions: &[(String, &Manifest)], first: bool) -> String {
 
 /// Drops the schema's own tables, with their indexes, and no others.
 fn drops(schema: &Schema) -> String {
-    let is_table = |sql: &str| sql.split_whitespace().nth(1).is_some_and(|it| it.eq_ignore_ascii_case("TABLE"));
-    let tables = objects(schema).filter(|(_, it)| is_table(&it.sql)).map(|(name, _)| name);
-    let versioned = schema.versions.iter().any(|it| it.manifest.is_some());
-    let own = ["schema_version", "schema_update_history"].iter().filter(|_| versioned).map(|it| (*it).to_owned());
-    tables.chain(own).map(|it| format!("DROP TABLE IF EXISTS \"{}\";\n", it.replace('"', "\"\""))).collect()
+    let tables = schema.statements().filter(|it| it.sql.starts_with("CREATE TABLE"));
+    let records = schema.newest().map_or(&[][..], |_| &["schema_version", "schema_update_history"]);
+    let names = tables.filter_map(|it| it.creates.as_deref()).chain(records.iter().copied());
+    names.map(|it| format!("DROP TABLE IF EXISTS \"{}\";\n", it.replace('"', "\"\""))).collect()
 }
 
 /// Sends statements that can be repeated, again and again while Aurora DSQL answers that another transaction was faster.
@@ -252,7 +251,8 @@ fn wait_for_indexes(sh: &Shell, database: &Database<'_>, schema: &Schema) -> Res
         thread::sleep(Duration::from_secs(2));
     }
     let have = database.catalogue(sh)?;
-    let missing: Vec<String> = objects(schema).map(|(name, _)| name).filter(|it| !have.objects.contains(it)).collect();
+    let created = schema.statements().filter_map(|it| it.creates.as_deref());
+    let missing: Vec<&str> = created.filter(|it| !have.objects.contains(*it)).collect();
     if !missing.is_empty() {
         bail!("these were not built: {}\n`SELECT * FROM sys.jobs` on the cluster says why", missing.join(", "));
     }
