@@ -21,4 +21,5 @@ pub(crate) mod kb_jobs;
 pub(crate) mod kb_populate;
 pub(crate) mod kb_status;
 pub(crate) mod kb_sync;
+pub(crate) mod schema;
 pub(crate) mod test;

@@ -18,7 +18,10 @@ use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    cli::{flags::Platform, help},
+    cli::{
+        flags::{Platform, Step},
+        help,
+    },
     docker::{
         containers::{self, Container},
         engine::{self, Engine},
@@ -54,6 +57,10 @@ pub struct Service {
     /// A container port and a path that answer 200 once the service is ready; asked on the host.
     pub ready: Option<(u16, String)>,
     pub depends_on: Vec<String>,
+    /// The names beside its own by which the other services reach it.
+    pub aliases: Vec<String>,
+    /// The step of `cargo xtask schema` without which it does not become ready.
+    pub schema: Option<Step>,
 }
 
 /// A published port, on 127.0.0.1.
@@ -267,6 +274,9 @@ fn service(name: String, node: &Value, offset: u16, environment: &BTreeMap<Strin
         let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
         port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
     });
+    let networks = node.get("networks").and_then(Value::as_mapping).into_iter().flat_map(|it| it.values());
+    let alias = |it| Value::get(it, "aliases").and_then(Value::as_sequence);
+    let schema = node.get("x-schema").and_then(Value::as_str).map(str::parse).transpose();
     Ok(Service {
         image: text(node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?)?,
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
@@ -275,6 +285,8 @@ fn service(name: String, node: &Value, offset: u16, environment: &BTreeMap<Strin
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
+        aliases: networks.filter_map(alias).flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
+        schema: schema.map_err(|it| anyhow::anyhow!("{name}: x-schema: {it}"))?,
         name,
     })
 }

@@ -1,10 +1,9 @@
 //! Schema SQL, written for DSQL or for PostgreSQL, made repeatable and put into the dialect of one of them.
 //!
 //! Repeatable means that a statement can run again on a database where it has run before, and then changes nothing:
-//! tables and indexes get `IF NOT EXISTS`, inserts `ON CONFLICT DO NOTHING`. (An insert into a table whose keys are made
-//! up anew for each row has no conflict; seed rows need keys of their own.) What cannot be made repeatable is refused.
-//! The only difference between the dialects that schemas show is the word `ASYNC`, which DSQL demands on every index and
-//! PostgreSQL does not know.
+//! tables and indexes get `IF NOT EXISTS`, inserts `ON CONFLICT DO NOTHING`. (An insert into a table whose keys are
+//! made up anew for each row has no conflict; seed rows need keys of their own.) What cannot be made repeatable is
+//! refused. The dialects differ in the word `ASYNC`, which DSQL demands on every index and PostgreSQL does not know.
 
 use super::sql::{self, Fault, Token};
 use crate::settings::shorten;
@@ -34,8 +33,8 @@ pub(super) struct Statement {
     pub creates: Option<String>,
 }
 
-/// All statements, in order, made repeatable; or, if any cannot be, all that cannot, in order. Translating its own output,
-/// joined with `;`, changes nothing more.
+/// All statements, in order, made repeatable; or, if any cannot be, all that cannot. Translating its own output, joined
+/// with `;`, changes nothing more.
 pub(super) fn translate(dialect: Dialect, sql: &str) -> Result<Vec<Statement>, Vec<Fault>> {
     let (mut statements, mut faults) = (Vec::new(), Vec::new());
     for tokens in sql::split(sql).map_err(|it| vec![it])? {
@@ -100,7 +99,7 @@ fn pass(rest: &mut &[Token<'_>], keywords: &str) -> bool {
 fn refuse(sql: &str, tokens: &[Token<'_>]) -> Fault {
     let words: Vec<&str> = tokens.iter().take(4).map(|it| it.text).collect();
     let found = format!("`{}` cannot be repeated safely", shorten(&words.join(" ")));
-    let remedy = "only `CREATE TABLE name (…)`, `CREATE [UNIQUE] INDEX [ASYNC] name ON …` and `INSERT INTO name … VALUES …` \
-                  can; write it so, or apply it by hand";
+    let remedy = "only `CREATE TABLE name (…)`, `CREATE [UNIQUE] INDEX [ASYNC] name ON …` and \
+                  `INSERT INTO name … VALUES …` can; write it so, or apply it by hand";
     Fault::new(sql, tokens[0].start, found, remedy)
 }

@@ -1,8 +1,8 @@
 //! SQL text cut into statements and tokens, where `psql` and the PostgreSQL server cut it.
 //!
-//! `psql` runs a `\!` wherever it sees one outside quotes, and its lexer differs from the server's in places, and between
-//! versions. So this one knows only what schemas are made of: words, numbers, `'…''…'`, `"…"`, `--` and parentheses.
-//! Whatever else could make the three cut differently is a [`Fault`], never a guess.
+//! `psql` runs a `\!` wherever it sees one outside quotes, and its lexer differs from the server's in places, and
+//! between versions. So this one knows only what schemas are made of: words, numbers, `'…''…'`, `"…"`, `--` and
+//! parentheses. Whatever else could make the three cut differently is a [`Fault`], never a guess.
 
 #[cfg(test)]
 mod tests;
@@ -51,8 +51,8 @@ impl Fault {
     }
 }
 
-/// Cuts `sql` into its statements, in order: of each its tokens (at least one), without the `;`. White space and comments
-/// alone are no statement. Like `psql`, it ends none within parentheses.
+/// Cuts `sql` into its statements, in order: of each its tokens (at least one), without the `;`. Like `psql`, it ends
+/// none within parentheses.
 pub(super) fn split(sql: &str) -> Result<Vec<Vec<Token<'_>>>, Fault> {
     let mut statements = vec![Vec::new()];
     let mut open = Vec::new();
