@@ -22,4 +22,5 @@ pub(crate) mod kb_populate;
 pub(crate) mod kb_status;
 pub(crate) mod kb_sync;
 pub(crate) mod render;
+pub(crate) mod schema;
 pub(crate) mod test;

@@ -22,11 +22,9 @@ use crate::{
         finding::{Finding, finding},
     },
     schema,
-    settings::{ENV_FILE, Settings, template},
+    settings::{Settings, needs, template},
     stack::{Stack, mode::Mode, service::Service},
 };
-
-const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 
 /// What preflight found, all of it in order.
 pub(crate) struct Preflight {
@@ -43,7 +41,7 @@ pub(crate) struct Preflight {
 /// All findings in one error with exit code 3.
 pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
-    let mut findings = variables(sh, &settings, "dev-up", true);
+    let mut findings = needs::findings(sh, &settings, "dev-up", true);
     let rendered = template::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
@@ -91,27 +89,6 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
-}
-
-/// Everything that is missing or wrong with the variables that `command` needs, with the databases' hosts or without.
-pub(crate) fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) -> Vec<Finding> {
-    let mut problems: Vec<_> = settings.problems.iter().collect();
-    let mut findings = Vec::new();
-    let unknown = !sh.path_exists(ENV_FILE) && HOSTS.iter().all(|it| settings.origin(it).is_none());
-    if unknown || !hosts {
-        problems.retain(|it| !HOSTS.iter().any(|host| it.concerns(host)));
-    }
-    if unknown && hosts {
-        findings.push(finding(
-            format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
-            format!(
-                "cargo xtask {command} --local  # needs no AWS\n\
-                 cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters"
-            ),
-        ));
-    }
-    findings.extend(problems.into_iter().cloned());
-    findings
 }
 
 /// The architecture that images have to be for: the user's choice, else the engine's.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod dotenv;
 pub(crate) mod merge;
+pub(crate) mod needs;
 pub(crate) mod template;
 pub(crate) mod variables;
 

@@ -8,7 +8,7 @@ use crate::{
     images::checkouts::{COPILOT, TEMPORAL},
     machine::finding::{At, Finding},
     preflight,
-    settings::{ENV_FILE, Origin, Settings, audit, template, variables},
+    settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables},
     stack::Stack,
 };
 
@@ -26,7 +26,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, brok
 
 /// What `dev-up` refuses fails; what only `env-check` finds is a warning.
 fn env(sh: &Shell, settings: &Settings) -> Check {
-    let refused = preflight::variables(sh, settings, "dev-up", true);
+    let refused = needs::findings(sh, settings, "dev-up", true);
     let status = if refused.is_empty() { Status::Warn } else { Status::Fail };
     let mut findings = refused;
     // Where there is no file, to name each variable that it would hold adds nothing.

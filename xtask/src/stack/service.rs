@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_yaml::Value;
 
-use crate::{machine::files, settings::dotenv};
+use crate::{cli::flags::Step, machine::files, settings::dotenv};
 
 /// One service of the compose files.
 #[derive(Clone, Debug)]
@@ -27,6 +27,10 @@ pub(crate) struct Service {
     /// A container port and a path that answer 200 once the service is ready; asked on the host.
     pub ready: Option<(u16, String)>,
     pub depends_on: Vec<String>,
+    /// The names beside its own by which the other services reach it.
+    pub aliases: Vec<String>,
+    /// The step of `cargo xtask schema` without which it does not become ready.
+    pub schema: Option<Step>,
     /// Where people open it.
     pub url: Option<Url>,
     /// The namespace that is registered in it once it serves.
@@ -104,6 +108,9 @@ pub(super) fn service(
         let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
         port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
     });
+    let networks = node.get("networks").and_then(Value::as_mapping).into_iter().flat_map(|it| it.values());
+    let alias = |it| Value::get(it, "aliases").and_then(Value::as_sequence);
+    let schema = node.get("x-schema").and_then(Value::as_str).map(str::parse).transpose();
     let image = node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?;
     Ok(Service {
         url: node
@@ -119,6 +126,8 @@ pub(super) fn service(
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
+        aliases: networks.filter_map(alias).flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
+        schema: schema.map_err(|it| anyhow::anyhow!("{name}: x-schema: {it}"))?,
         name,
     })
 }
