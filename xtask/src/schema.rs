@@ -34,6 +34,9 @@ use applied::remember;
 pub(crate) use applied::{forget, is_current, missing_checkouts};
 use steps::{Context, SQL_STEPS, apply, dry_run, steps_of};
 
+/// How long all steps may take: Aurora DSQL builds an index in a minute or two, and later where there is much data.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -77,6 +80,7 @@ impl flags::Schema {
             temporal: self.temporal_dsql,
             copilot: self.copilot,
             overwrite: self.overwrite,
+            deadline: Instant::now() + LIMIT,
         };
         let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
         prerequisites(
@@ -120,9 +124,15 @@ impl flags::Schema {
 /// Brings the schemas to these services, as a part of `dev-up`. The indices are those of `elasticsearch-setup`.
 ///
 /// # Errors
-/// A step failed.
-pub(crate) fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Result<()> {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+/// A step failed, or had not ended by the deadline.
+pub(crate) fn bring_up(
+    sh: &Shell,
+    stack: &Stack,
+    settings: &Settings,
+    services: &[&Service],
+    deadline: Instant,
+) -> Result<()> {
+    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false, deadline };
     let steps = steps_of(services);
     if steps.is_empty() {
         return Ok(());
@@ -135,7 +145,8 @@ pub(crate) fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services:
 
 /// What [`bring_up`] would run, for `--dry-run`.
 pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    let deadline = Instant::now();
+    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false, deadline };
     steps_of(services).into_iter().map(|it| dry_run(&context, it)).collect()
 }
 

@@ -1,4 +1,7 @@
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_shown, xtask};
 use tests::fakes::Fakes;
@@ -17,7 +20,7 @@ fn psql(service: &str) -> String {
 
 fn namespace(compose: &str, service: &str) -> String {
     format!(
-        "{compose} exec --no-TTY {service} curl --silent --output /dev/null --write-out '%{{http_code}}' \
+        "{compose} exec --no-TTY {service} curl --silent --max-time 10 --output /dev/null --write-out '%{{http_code}}' \
          --header 'Content-Type: application/json' \
          --data '{{\"namespace\":\"default\",\"workflowExecutionRetentionPeriod\":\"86400s\"}}' \
          http://{service}:8233/api/v1/namespaces"
@@ -430,4 +433,18 @@ fn with_the_data_dev_down_forgets_which_schemas_were_applied() {
     }
     xtask(&fakes, "dev-down --volumes --yes").expect(0);
     assert_eq!(is_current(), false);
+}
+
+#[test]
+fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
+    for (pattern, service, code, says) in [
+        ("*/namespaces", "temporal-frontend --no-schema", 4, "temporal-frontend does not register the namespace"),
+        ("*\\ psql\\ *", "temporal-history", 1, "has not answered in time"),
+    ] {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("hang", &format!("{pattern}\n"));
+        let began = Instant::now();
+        dev_up(&fakes, &format!("--local --timeout 4 {service}")).expect(code).says(&[says]);
+        assert!(began.elapsed() < Duration::from_secs(40), "{pattern}: {:?}", began.elapsed());
+    }
 }

@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 
 use crate::{
     cli::flags,
+    docker::engine::ANSWER,
     machine::{process, term},
     stack::Stack,
 };
@@ -39,7 +40,7 @@ impl flags::Bench {
             row(&arguments.join(" "), RUNS, || ours(arguments))?;
         }
 
-        if process::capture(&mut ours(&["dev-status"]))?.status.success() {
+        if process::read_within(&mut ours(&["dev-status"]), ANSWER).is_ok() {
             let stack = Stack::last(sh)?;
             let up = row("dev-up, nothing changed", RUNS, || ours(&["dev-up"]))?;
             let compose = row("docker compose up, nothing changed", RUNS, || {

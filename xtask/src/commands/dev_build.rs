@@ -13,7 +13,8 @@ use crate::{
         exit::prerequisites,
         files,
         finding::{Finding, finding},
-        process, term,
+        process::{self, Limit},
+        term,
     },
     settings::{Settings, variables},
     stack::{Service, mode::Mode},
@@ -139,7 +140,7 @@ fn build(mut command: Command, dockerfile: Option<String>, buildkit: Option<&Bui
     let started = std::time::Instant::now();
     match dockerfile {
         Some(text) => process::run_with_input(&mut command, &text, &input)?,
-        None => process::run(&mut command)?,
+        None => process::run(&mut command, Limit::Watched)?,
     }
     term::say(&format!("built in {} s", started.elapsed().as_secs()));
     Ok(())

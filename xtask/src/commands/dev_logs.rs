@@ -5,7 +5,10 @@ use xshell::Shell;
 
 use crate::{
     cli::flags,
-    machine::{process, term},
+    machine::{
+        process::{self, Limit},
+        term,
+    },
     stack::Stack,
 };
 
@@ -24,7 +27,7 @@ impl flags::DevLogs {
         if let Some(since) = &self.since {
             logs.args(["--since", since]);
         }
-        let shown = process::run(logs.args(&self.service));
+        let shown = process::run(logs.args(&self.service), Limit::Watched);
         if shown.is_err() {
             // Compose fails where its reader went away (`| head`); we end quietly there, as this line then does.
             term::out("\n");

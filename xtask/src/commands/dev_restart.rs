@@ -8,7 +8,11 @@ use xshell::Shell;
 use crate::{
     cli::flags,
     commands::dev_build,
-    machine::{lock, process},
+    docker::engine::CHANGE,
+    machine::{
+        lock,
+        process::{self, Limit},
+    },
     stack::{Service, Stack},
 };
 
@@ -28,6 +32,6 @@ impl flags::DevRestart {
         } else {
             command.arg("restart");
         }
-        process::run(command.args(&self.service))
+        process::run(command.args(&self.service), Limit::Within(CHANGE))
     }
 }

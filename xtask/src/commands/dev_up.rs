@@ -16,7 +16,9 @@ use crate::{
     images::missing::provide,
     machine::{
         exit::{PREREQUISITE, code},
-        interrupt, lock, process, term,
+        interrupt, lock,
+        process::{self, Limit},
+        term,
     },
     preflight::{Preflight, preflight},
     schema,
@@ -71,16 +73,18 @@ impl flags::DevUp {
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
-            unpause(sh, &found, &services)?;
-            end_crash_loops(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
+            unpause(sh, &found, &services, deadline)?;
+            end_crash_loops(sh, &found, &services, deadline)?;
             for stage in stages(&services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
                     up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
                 }
                 match stage.then {
-                    Then::Schema if !self.no_schema => schema::bring_up(sh, stack, &found.settings, &services)?,
+                    Then::Schema if !self.no_schema => {
+                        schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
+                    }
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
                     _ => {}
                 }
@@ -183,22 +187,22 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
-    compose_some(sh, found, services, &["pull", "--policy", "missing"], &is_missing)
+    compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
 }
 
 /// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
-fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+fn unpause(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
     let is_paused = |it: &Service| containers::find(&found.containers, it).is_some_and(|it| it.status == "paused");
-    compose_some(sh, found, services, &["unpause"], &is_paused)
+    compose_some(sh, found, services, &["unpause"], until(deadline), &is_paused)
 }
 
 /// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
-fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
     let crashes = |it: &Service| {
         let container = containers::find(&found.containers, it);
         container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
     };
-    compose_some(sh, found, services, &["stop"], &crashes)
+    compose_some(sh, found, services, &["stop"], until(deadline), &crashes)
 }
 
 /// Runs a command of Compose for those of these services for which `is` holds, where there are any.
@@ -207,13 +211,18 @@ fn compose_some(
     found: &Preflight,
     services: &[&Service],
     command: &[&str],
+    limit: Limit,
     is: &dyn Fn(&Service) -> bool,
 ) -> Result<()> {
     let names: Vec<&str> = services.iter().filter(|it| is(it)).map(|it| it.name.as_str()).collect();
     if names.is_empty() {
         return Ok(());
     }
-    process::run(found.stack.compose(sh).args(command).args(names))
+    process::run(found.stack.compose(sh).args(command).args(names), limit)
+}
+
+fn until(deadline: Instant) -> Limit {
+    Limit::Within(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// The commands that would run, and what would happen between them.
@@ -274,5 +283,5 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
-    process::run(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
+    process::run(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]), Limit::Watched)
 }

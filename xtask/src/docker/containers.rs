@@ -122,7 +122,7 @@ fn text(node: &Value) -> String {
 /// # Errors
 /// Compose refuses the configuration.
 pub(crate) fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
-    let printed = process::read(compose.args(["config", "--hash", "*"]))?;
+    let printed = process::read_within(compose.args(["config", "--hash", "*"]), ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 

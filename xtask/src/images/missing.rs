@@ -13,7 +13,10 @@ use crate::{
     commands::dev_build,
     docker::engine,
     images::checkouts::{COPILOT, Checkout, TEMPORAL},
-    machine::{confirm::confirm, process},
+    machine::{
+        confirm::confirm,
+        process::{self, Limit},
+    },
     settings::Settings,
     stack::Service,
 };
@@ -43,7 +46,7 @@ pub fn provide(sh: &Shell, settings: &Settings, services: &[&Service], yes: bool
     confirm(&format!("this machine lacks a few things; now to: {}", steps.join("; ")), yes)?;
     for (checkout, path) in &lack.checkouts {
         let url = checkout.url;
-        process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into())?;
+        process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into(), Limit::Watched)?;
     }
     for what in lack.targets {
         let build = flags::DevBuild {

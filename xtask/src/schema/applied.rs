@@ -1,5 +1,7 @@
 //! What was applied last, so that a `dev-up` which changes nothing need not ask the databases.
 
+use std::time::Instant;
+
 use anyhow::Result;
 use xshell::Shell;
 
@@ -19,7 +21,8 @@ const APPLIED: &str = "dev/.rendered/schema-applied";
 
 /// The checkouts that `dev-up` would miss. One whose schema was applied before has nothing new where it is gone.
 pub(crate) fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    let context =
+        Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false, deadline: Instant::now() };
     let applied = sh.read_file(APPLIED).unwrap_or_default();
     let was_applied = |step: &Step| {
         let start = format!("{} {} ", step.as_str(), database(&context, *step).host);
@@ -34,7 +37,8 @@ pub(crate) fn missing_checkouts(sh: &Shell, stack: &Stack, settings: &Settings, 
 
 /// Whether the checkouts hold what was applied last, to these databases. A checkout that is gone has nothing new.
 pub(crate) fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
+    let context =
+        Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false, deadline: Instant::now() };
     let applied = sh.read_file(APPLIED).unwrap_or_default();
     SQL_STEPS.iter().all(|it| fingerprint(&context, *it).is_none_or(|line| applied.lines().any(|it| it == line)))
 }

@@ -1,6 +1,11 @@
 //! A database that `psql` reaches: inside the stand-in's container, or on Aurora DSQL from a throw-away container.
 
-use std::{fmt::Write, process::Command, thread, time::Duration};
+use std::{
+    fmt::Write,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
@@ -12,6 +17,7 @@ use super::{
 };
 use crate::{
     aws::awscli,
+    docker::engine::ANSWER,
     machine::{files, process, term},
     settings::Settings,
     stack::Stack,
@@ -54,6 +60,8 @@ pub(crate) struct Database<'a> {
     pub service: &'static str,
     /// Aurora DSQL's endpoint.
     pub host: &'a str,
+    /// When to give up.
+    pub deadline: Instant,
 }
 
 impl Database<'_> {
@@ -98,7 +106,12 @@ impl Database<'_> {
         let token = if self.is_local() { None } else { Some(self.token(sh)?) };
         // A loaded Docker Engine 20.10 was seen to lose the end of stdin, and psql to wait for it without end.
         let script = format!("{script}\\q\n");
-        let output = process::capture_with_input(&mut self.psql(sh, token.as_deref()), &script)?;
+        let rest = self.deadline.saturating_duration_since(Instant::now());
+        let output = process::capture_with_input_within(&mut self.psql(sh, token.as_deref()), &script, rest)?;
+        let Some(output) = output else {
+            let who = if self.is_local() { self.service } else { self.host };
+            bail!("{who} has not answered in time\n{}", self.remedy(""));
+        };
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -109,8 +122,13 @@ impl Database<'_> {
     /// A password for Aurora DSQL, valid for 15 minutes; signed on this machine.
     fn token(&self, sh: &Shell) -> Result<String> {
         let (host, region) = (self.host, self.settings.get("TEMPORAL_SQL_AWS_REGION"));
-        awscli::text(sh, region, &["dsql", "generate-db-connect-admin-auth-token", "--hostname", host])
-            .context("cannot sign in to Aurora DSQL")
+        awscli::text(
+            sh,
+            region,
+            &["dsql", "generate-db-connect-admin-auth-token", "--hostname", host],
+            awscli::PATIENCE,
+        )
+        .context("cannot sign in to Aurora DSQL")
     }
 
     fn remedy(&self, complaint: &str) -> String {
@@ -249,6 +267,9 @@ fn wait_for_indexes(sh: &Shell, database: &Database<'_>, schema: &Schema) -> Res
             term::say(&format!("    {} index builds under way", jobs.trim()));
             shown = jobs;
         }
+        if Instant::now() >= database.deadline {
+            bail!("index builds are still under way at the deadline; `cargo xtask schema` waits for them again");
+        }
         thread::sleep(Duration::from_secs(2));
     }
     let have = database.catalogue(sh)?;
@@ -262,11 +283,11 @@ fn wait_for_indexes(sh: &Shell, database: &Database<'_>, schema: &Schema) -> Res
 /// The Temporal image has certificates to trust; the PostgreSQL image has none.
 fn write_certificates(sh: &Shell, settings: &Settings) -> Result<()> {
     let image = settings.get("TEMPORAL_IMAGE");
-    let certificates =
-        process::read(&mut cmd!(sh, "docker run --rm {image} cat /etc/ssl/certs/ca-certificates.crt").into())
-            .with_context(|| {
-                format!("cannot read the certificates in {image}\n`cargo xtask dev-build temporal` builds it")
-            })?;
+    let certificates = process::read_within(
+        &mut cmd!(sh, "docker run --rm {image} cat /etc/ssl/certs/ca-certificates.crt").into(),
+        ANSWER,
+    )
+    .with_context(|| format!("cannot read the certificates in {image}\n`cargo xtask dev-build temporal` builds it"))?;
     files::replace(&sh.current_dir().join(CA_FILE), &certificates, 0o644)?;
     Ok(())
 }

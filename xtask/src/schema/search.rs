@@ -2,12 +2,16 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use xshell::Shell;
 
 use super::Outcome;
-use crate::{machine::process, stack::Stack};
+use crate::{
+    docker::engine::{ANSWER, CHANGE},
+    machine::process,
+    stack::Stack,
+};
 
 /// An index made with Temporal's template has 49 mapped fields; one made without has none.
 const MAPPED_FIELDS: usize = 40;
@@ -18,8 +22,8 @@ const MAPPED_FIELDS: usize = 40;
 /// Elasticsearch does not answer, or the index is there without Temporal's mappings.
 pub(crate) fn apply(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Result<Outcome> {
     if overwrite {
-        let answer =
-            process::read(&mut curl(sh, stack, &["--request", "DELETE"], index)).map_err(|e| unreachable_(&e))?;
+        let answer = process::read_within(&mut curl(sh, stack, &["--request", "DELETE"], index), ANSWER)
+            .map_err(|e| unreachable_(&e))?;
         let answer = parse(&answer);
         if answer["acknowledged"] != true && answer["status"] != 404 {
             bail!("Elasticsearch does not delete {index}: {answer}");
@@ -34,7 +38,8 @@ pub(crate) fn apply(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> 
         ),
         None => {}
     }
-    let output = process::capture(&mut setup(sh, stack, index))?;
+    let output = process::capture_within(&mut setup(sh, stack, index), CHANGE)?;
+    let output = output.with_context(|| format!("the service that makes the index {index} has not ended in time"))?;
     if !output.status.success() {
         let both = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&both);
@@ -58,8 +63,8 @@ pub(crate) fn commands(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) 
 
 /// How many fields the index maps; `None` where there is no such index.
 fn fields(sh: &Shell, stack: &Stack, index: &str) -> Result<Option<usize>> {
-    let answer =
-        process::read(&mut curl(sh, stack, &[], &format!("{index}/_mapping"))).map_err(|e| unreachable_(&e))?;
+    let answer = process::read_within(&mut curl(sh, stack, &[], &format!("{index}/_mapping")), ANSWER)
+        .map_err(|e| unreachable_(&e))?;
     let answer = parse(&answer);
     if answer["status"] == 404 {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! What each step applies, and where.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{fmt::Write, path::PathBuf, time::Instant};
 
 use anyhow::Result;
 use xshell::Shell;
@@ -32,6 +32,8 @@ pub(super) struct Context<'a> {
     pub copilot: Option<PathBuf>,
     /// Drop what the step owns before it is made anew.
     pub overwrite: bool,
+    /// When to give up.
+    pub deadline: Instant,
 }
 
 /// The SQL steps that these services wait for.
@@ -117,5 +119,6 @@ pub(super) fn database<'a>(context: &Context<'a>, step: Step) -> Database<'a> {
         Step::TemporalMonitored => ("dsql-monitored", "TEMPORAL_SQL_HOST"),
         _ => ("dsql-copilot", "COPILOT_DSQL_HOST"),
     };
-    Database { stack: context.stack, settings: context.settings, service, host: context.settings.get(host) }
+    let (stack, settings, deadline) = (context.stack, context.settings, context.deadline);
+    Database { stack, settings, service, host: settings.get(host), deadline }
 }

@@ -2,35 +2,42 @@
 
 use std::{process::Command, thread, time::Duration, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    machine::{process, term},
+    machine::{
+        exit::{NOT_READY, exit},
+        process, term,
+    },
     stack::{Service, Stack},
 };
 
 /// The services that serve Temporal's HTTP API, on port 8233.
 const FRONTENDS: &[&str] = &["temporal-frontend", "copilot-temporal"];
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Registers `default` where these services include a frontend. Repeatable: one that is there already is left alone.
 ///
 /// # Errors
-/// A frontend answers something else until the deadline.
+/// Exit code 4: a frontend answers something else, or nothing, until the deadline.
 pub(crate) fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Instant) -> Result<()> {
     for (name, mut command) in commands(sh, stack, services) {
         loop {
-            let code = process::read(&mut command).unwrap_or_else(|e| e.to_string());
-            match code.trim() {
-                "200" => term::say(&format!("  namespace default registered in {name}")),
-                "409" => {}
-                _ if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_secs(1));
+            let rest = || deadline.saturating_duration_since(Instant::now());
+            let answer = process::read_within(&mut command, rest().max(SECOND));
+            match answer.as_deref().map(str::trim) {
+                Ok("200") => term::say(&format!("  namespace default registered in {name}")),
+                Ok("409") => {}
+                _ if !rest().is_zero() => {
+                    thread::sleep(rest().min(SECOND));
                     continue;
                 }
-                other => bail!(
-                    "{name} does not register the namespace default: it answers {other}\n`cargo xtask dev-logs {name}` shows why"
-                ),
+                other => {
+                    let why = other.map_or_else(|e| format!("{e:#}"), |it| format!("it answers {it}"));
+                    let what = format!("{name} does not register the namespace default by the deadline: {why}");
+                    return Err(exit(NOT_READY, format!("{what}\n`cargo xtask dev-logs {name}` shows why")));
+                }
             }
             break;
         }
@@ -54,6 +61,8 @@ fn command(sh: &Shell, stack: &Stack, name: &str) -> Command {
         name,
         "curl",
         "--silent",
+        "--max-time",
+        "10",
         "--output",
         "/dev/null",
         "--write-out",
