@@ -18,6 +18,7 @@ use crate::{
         engine::{self, Image},
         ports,
     },
+    images::missing::Lack,
     machine::{
         exit::prerequisites,
         finding::{Finding, finding},
@@ -38,11 +39,18 @@ pub(crate) struct Preflight {
     pub rendered: Vec<(Cluster, String)>,
 }
 
-/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing.
+/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
+/// `lack` lists may be missing: it is made before anything starts.
 ///
 /// # Errors
 /// All findings in one error with exit code 3.
-pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
+pub(crate) fn preflight(
+    sh: &Shell,
+    mode: Mode,
+    services: &[String],
+    with_schema: bool,
+    lack: &Lack,
+) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
     let text = |it: Finding| it.to_string();
     let mut findings: Vec<String> = variables(sh, &settings, "dev-up", true).into_iter().map(text).collect();
@@ -59,7 +67,8 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     draft.check_names(services)?;
     let closure = draft.closure(services);
     if with_schema {
-        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &closure));
+        let there: Vec<&Service> = closure.iter().copied().filter(|it| !lack.clones_for(it)).collect();
+        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
     let names: BTreeSet<&str> = wanted.iter().map(|it| it.image.as_str()).collect();
@@ -88,8 +97,11 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     engine::prefer_arch(sh, &mut images, arch)?;
     let mut stack = Stack::on(sh, &settings, mode, &engine)?;
     stack.generated = true;
-    findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
-    findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
+    // What is built is for the engine's own processor.
+    let is_built = |it: &Service| arch == engine.arch && lack.builds_for(it, &settings);
+    let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
+    findings.extend(missing_images(&images, &judged, &settings).into_iter().map(text));
+    findings.extend(foreign_images(&images, &judged, arch).into_iter().map(text));
     findings.extend(foreign_containers(sh, &stack, &containers).map(text));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset).into_iter().map(text));
     prerequisites("cannot start", &findings)?;

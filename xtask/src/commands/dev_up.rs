@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    io::{self, IsTerminal},
     process::Command,
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use crate::{
     cli::flags::{self, Cluster},
     commands::dev_build,
     docker::{containers, engine},
-    images::missing::provide,
+    images::missing::{self, Lack},
     machine::{
         exit::{PREREQUISITE, code},
         interrupt, lock,
@@ -50,16 +51,7 @@ impl flags::DevUp {
         };
         let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
-        if self.build {
-            let (draft, _) = self.draft(sh, mode)?;
-            dev_build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
-        }
-        let found = match preflight(sh, mode, &self.service, !self.no_schema) {
-            Err(e) if code(&e) == PREREQUISITE && !self.dry_run && self.provide(sh, mode)? => {
-                preflight(sh, mode, &self.service, !self.no_schema)?
-            }
-            other => other?,
-        };
+        let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
         let services = found.stack.closure(&self.service);
         if self.dry_run {
@@ -97,18 +89,36 @@ impl flags::DevUp {
         Ok(())
     }
 
+    /// What preflight finds once everything is there that this run may clone and build.
+    fn found(&self, sh: &Shell, mode: Mode) -> Result<Preflight> {
+        let look = |lack: &Lack| preflight(sh, mode, &self.service, !self.no_schema, lack);
+        let first = match look(&Lack::default()) {
+            Ok(it) if !self.build => return Ok(it),
+            Err(e) if code(&e) != PREREQUISITE => return Err(e),
+            other => other,
+        };
+        // What cannot be read is among what was found.
+        let Ok((draft, settings)) = self.draft(sh, mode) else { return first };
+        let services = draft.closure(&self.service);
+        // Where nobody is there to ask, nothing is fetched unasked.
+        let fetch = !self.dry_run && (self.yes || io::stdin().is_terminal());
+        let lack = missing::lack(sh, &settings, &services, fetch, self.build);
+        // What no build mends is said before minutes of it, beside what it would mend.
+        if first.is_err() && (lack.is_empty() || look(&lack).is_err()) {
+            return first;
+        }
+        missing::provide(sh, &lack, self.yes)?;
+        if self.build {
+            dev_build::build_for(sh, &services, self.dry_run)?;
+        }
+        look(&Lack::default())
+    }
+
     fn draft(&self, sh: &Shell, mode: Mode) -> Result<(Stack, Settings)> {
         let settings = Settings::load(sh, mode.local);
         let draft = Stack::load(sh, &settings, mode, false)?;
         draft.check_names(&self.service)?;
         Ok((draft, settings))
-    }
-
-    /// Whether something that preflight misses has been fetched or built.
-    fn provide(&self, sh: &Shell, mode: Mode) -> Result<bool> {
-        // What cannot be read is among preflight's findings.
-        let Ok((draft, settings)) = self.draft(sh, mode) else { return Ok(false) };
-        provide(sh, &settings, &draft.closure(&self.service), self.yes)
     }
 }
 
