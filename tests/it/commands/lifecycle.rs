@@ -1,10 +1,12 @@
 use std::{
     fs,
+    io::{BufRead, BufReader},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_shown, xtask};
-use tests::fakes::Fakes;
+use tests::{checkout::Outcome, fakes::Fakes};
 
 const STORES: &str = "elasticsearch elasticsearch-setup";
 const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker mimir loki copilot-temporal";
@@ -447,4 +449,20 @@ fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
         dev_up(&fakes, &format!("--local --timeout 4 {service}")).expect(code).says(&[says]);
         assert!(began.elapsed() < Duration::from_secs(40), "{pattern}: {:?}", began.elapsed());
     }
+}
+
+#[test]
+fn an_attached_dev_up_hinders_no_other_command_and_ends_quietly_where_its_reader_went_away() {
+    let fakes = Fakes::new();
+    fakes.tell("follow", "");
+    let offset = fakes.checkout.offset.to_string();
+    let mut command = fakes.command();
+    command.args(["dev-up", "--local", "loki", "--attach", "--port-offset", &offset]);
+    let mut attached = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
+    assert!(lines.any(|it| it.unwrap().ends_with("a line")), "the log is followed");
+    xtask(&fakes, "dev-restart loki").expect(0);
+    drop(lines);
+    let done = Outcome::from(attached.wait_with_output().unwrap()).expect(0);
+    assert!(!done.err.contains("error"), "{}", done.err);
 }

@@ -49,7 +49,7 @@ impl flags::DevUp {
             platform: self.platform.or(last.platform),
             ..last
         };
-        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
+        let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
@@ -84,6 +84,8 @@ impl flags::DevUp {
         }
         term::out(&urls(stack, &services));
         if self.attach {
+            // What follows changes nothing: other commands may.
+            drop(lock);
             return attach(sh, stack);
         }
         Ok(())
@@ -293,5 +295,5 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
-    process::run(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]), Limit::Watched)
+    process::run_for_reader(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, IsTerminal, Read, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -42,6 +42,20 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
         bail!("`{}` has not ended in time, and was ended", line(command));
     };
     succeeded(command, status)
+}
+
+/// As [`run`], as long as it takes, for what somebody reads who may go away (`| head`). Compose fails there; we end
+/// quietly.
+///
+/// # Errors
+/// As [`run`], where the reader is still there.
+pub(crate) fn run_for_reader(command: &mut Command) -> Result<()> {
+    let shown = run(command, Limit::Watched);
+    if shown.is_err() && !io::stdout().is_terminal() {
+        // Only a line tells whether anybody reads; without a reader this ends the process.
+        term::out("\n");
+    }
+    shown
 }
 
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
@@ -161,7 +175,7 @@ pub(crate) fn quote(word: &str) -> Cow<'_, str> {
     }
 }
 
-fn cannot_start(command: &Command, error: std::io::Error) -> anyhow::Error {
+fn cannot_start(command: &Command, error: io::Error) -> anyhow::Error {
     let program = command.get_program().to_string_lossy();
     if error.kind() != ErrorKind::NotFound {
         return anyhow::Error::new(error).context(format!("cannot start `{program}`"));
