@@ -16,7 +16,7 @@ use crate::{
         engine::{self, Image},
         ports,
     },
-    images::build,
+    images::{build, missing::Missing},
     machine::{
         exit::prerequisites,
         finding::{Finding, finding},
@@ -35,11 +35,18 @@ pub(crate) struct Preflight {
     pub rendered: Vec<(Cluster, String)>,
 }
 
-/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing.
+/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
+/// `missing` lists may be missing: it is made before anything starts.
 ///
 /// # Errors
 /// All findings in one error with exit code 3.
-pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
+pub(crate) fn preflight(
+    sh: &Shell,
+    mode: Mode,
+    services: &[String],
+    with_schema: bool,
+    missing: &Missing,
+) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
     let mut findings = needs::findings(sh, &settings, "dev-up", true);
     let rendered = template::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
@@ -55,7 +62,8 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     draft.check_names(services)?;
     let closure = draft.closure(services);
     if with_schema {
-        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &closure));
+        let there: Vec<&Service> = closure.iter().copied().filter(|it| !missing.clones_for(it)).collect();
+        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
     let names: BTreeSet<&str> = wanted.iter().map(|it| it.image.as_str()).collect();
@@ -83,8 +91,11 @@ pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema
     let arch = wanted_arch(mode, &engine.arch);
     engine::prefer_arch(sh, &mut images, arch)?;
     let stack = Stack::load(sh, &settings, mode, Some(&engine))?.about_to_be_written();
-    findings.extend(missing_images(&images, &wanted, &settings));
-    findings.extend(foreign_images(&images, &wanted, arch));
+    // What is built is for the engine's own processor.
+    let is_built = |it: &Service| arch == engine.arch && missing.builds_for(it, &settings);
+    let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
+    findings.extend(missing_images(&images, &judged, &settings));
+    findings.extend(foreign_images(&images, &judged, arch));
     findings.extend(stack.foreign(sh, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;

@@ -31,6 +31,9 @@ use crate::{
 pub(crate) use applied::{forget, is_current, missing_checkouts};
 pub(crate) use steps::SQL_STEPS;
 
+/// How long all steps may take: Aurora DSQL builds an index in a minute or two, and later where there is much data.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// What the steps need to know.
 pub(crate) struct Context<'a> {
     pub sh: &'a Shell,
@@ -41,11 +44,14 @@ pub(crate) struct Context<'a> {
     pub copilot: Option<PathBuf>,
     /// Drop what the step owns before it is made anew.
     pub overwrite: bool,
+    /// When to give up.
+    pub deadline: Instant,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(sh: &'a Shell, stack: &'a Stack, settings: &'a Settings) -> Context<'a> {
-        Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false }
+        let deadline = Instant::now() + LIMIT;
+        Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false, deadline }
     }
 }
 
@@ -81,13 +87,23 @@ impl fmt::Display for Report {
 }
 
 /// Brings the schemas to these services, as a part of `dev-up`. The indices are those of the one-shot.
-pub(crate) fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Result<()> {
+///
+/// # Errors
+/// A step failed, or had not ended by the deadline.
+pub(crate) fn bring_up(
+    sh: &Shell,
+    stack: &Stack,
+    settings: &Settings,
+    services: &[&Service],
+    deadline: Instant,
+) -> Result<()> {
     let steps = steps::of(services);
     if steps.is_empty() {
         return Ok(());
     }
     term::say("schema:");
-    conclude(&apply(&Context::new(sh, stack, settings), &steps, |it| term::say(&it.to_string()))?)
+    let context = Context { deadline, ..Context::new(sh, stack, settings) };
+    conclude(&apply(&context, &steps, |it| term::say(&it.to_string()))?)
 }
 
 /// What [`bring_up`] would run, for `--dry-run`.

@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::{expect_calls, expect_shown, xtask};
+use super::{dev_up, expect_calls, expect_shown, xtask};
 use tests::{checkout::run, fakes::Fakes};
 
 const TEMPORAL: &str = "ROOT/tests/fixtures/temporal-dsql";
@@ -160,5 +160,42 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
     let fakes = Fakes::with_checkouts();
     fakes.tell("missing-images", missing);
     xtask(&fakes, "dev-up --local --yes --dry-run").expect(3);
+    expect_calls(&fakes, &[]);
+}
+
+#[test]
+fn nothing_is_cloned_or_built_while_something_else_is_wrong_that_a_build_does_not_mend() {
+    let wrong_setting = |fakes: &Fakes| fakes.add_to_env("TEMPORAL_LOG_LEVEL=loud\n");
+    let missing_file = |fakes: &Fakes| fs::remove_file(fakes.checkout.root.join("dev/config/loki.yaml")).unwrap();
+    let wrong_checkout = |fakes: &Fakes| {
+        fakes.add_to_env("TEMPORAL_SRE_COPILOT_PATH=dev\n");
+        fakes.tell("missing-images", "temporal-dsql-runtime:test\n");
+    };
+    let foreign_image = |fakes: &Fakes| fakes.tell("foreign-images", "grafana/loki:3.7.6\n");
+    let own_name = |fakes: &Fakes| {
+        fakes.add_to_env("COPILOT_IMAGE=mine:1\n");
+        fakes.tell("missing-images", "temporal-dsql-runtime:test\nmine:1\n");
+    };
+    type Spoil<'a> = &'a dyn Fn(&Fakes);
+    let faults: [(Spoil<'_>, &str); 5] = [
+        (&wrong_setting, "`TEMPORAL_LOG_LEVEL` is `loud`"),
+        (&missing_file, "dev/config/loki.yaml, which loki mounts, is missing"),
+        (&wrong_checkout, "is no temporal-sre-copilot checkout"),
+        (&foreign_image, "the image grafana/loki:3.7.6 is for s390x"),
+        (&own_name, "the image mine:1 is not there"),
+    ];
+    for (spoil, says) in faults {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("missing-images", "temporal-dsql-runtime:test\ntemporal-sre-copilot:dev\n");
+        spoil(&fakes);
+        for line in ["--local --yes", "--local --build"] {
+            dev_up(&fakes, line).expect(3).says(&[says]);
+            expect_calls(&fakes, &[]);
+        }
+    }
+    let fakes = Fakes::new();
+    fakes.tell("missing-images", "temporal-dsql-runtime:test\n");
+    wrong_setting(&fakes);
+    dev_up(&fakes, "--local --yes").expect(3).says(&["`TEMPORAL_LOG_LEVEL` is `loud`", "no temporal-dsql checkout"]);
     expect_calls(&fakes, &[]);
 }

@@ -1,7 +1,12 @@
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_shown, xtask};
-use tests::fakes::Fakes;
+use tests::{checkout::Outcome, fakes::Fakes};
 
 const STORES: &str = "elasticsearch elasticsearch-setup";
 const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker mimir loki copilot-temporal";
@@ -17,7 +22,7 @@ fn psql(service: &str) -> String {
 
 fn namespace(compose: &str, service: &str) -> String {
     format!(
-        "{compose} exec --no-TTY {service} curl --silent --output /dev/null --write-out '%{{http_code}}' \
+        "{compose} exec --no-TTY {service} curl --silent --max-time 10 --output /dev/null --write-out '%{{http_code}}' \
          --header 'Content-Type: application/json' \
          --data '{{\"namespace\":\"default\",\"workflowExecutionRetentionPeriod\":\"86400s\"}}' \
          http://{service}:8233/api/v1/namespaces"
@@ -430,4 +435,34 @@ fn with_the_data_dev_down_forgets_which_schemas_were_applied() {
     }
     xtask(&fakes, "dev-down --volumes --yes").expect(0);
     assert_eq!(is_current(), false);
+}
+
+#[test]
+fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
+    for (pattern, service, code, says) in [
+        ("*/namespaces", "temporal-frontend --no-schema", 4, "temporal-frontend does not register the namespace"),
+        ("*\\ psql\\ *", "temporal-history", 1, "has not answered in time"),
+    ] {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("hang", &format!("{pattern}\n"));
+        let began = Instant::now();
+        dev_up(&fakes, &format!("--local --timeout 4 {service}")).expect(code).says(&[says]);
+        assert!(began.elapsed() < Duration::from_secs(40), "{pattern}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn an_attached_dev_up_hinders_no_other_command_and_ends_quietly_where_its_reader_went_away() {
+    let fakes = Fakes::new();
+    fakes.tell("follow", "");
+    let offset = fakes.checkout.offset.to_string();
+    let mut command = fakes.command();
+    command.args(["dev-up", "--local", "loki", "--attach", "--port-offset", &offset]);
+    let mut attached = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
+    assert!(lines.any(|it| it.unwrap().ends_with("a line")), "the log is followed");
+    xtask(&fakes, "dev-restart loki").expect(0);
+    drop(lines);
+    let done = Outcome::from(attached.wait_with_output().unwrap()).expect(0);
+    assert!(!done.err.contains("error"), "{}", done.err);
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod documents;
 pub(crate) mod ingestion;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
@@ -104,17 +105,18 @@ impl Place {
 pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
     let limit = limit.to_string();
     let newest = ["--sort-by", "attribute=STARTED_AT,order=DESCENDING", "--max-items", &limit];
-    let answer = awscli::json(sh, &place.region, &place.bedrock("list-ingestion-jobs", &newest))?;
+    let answer = awscli::json(sh, &place.region, &place.bedrock("list-ingestion-jobs", &newest), awscli::PATIENCE)?;
     // The CLI leaves the list out where there was never a job.
     Ok(answer["ingestionJobSummaries"].as_array().cloned().unwrap_or_default())
 }
 
-/// One job, whole.
+/// One job, whole, if AWS answers in this time.
 ///
 /// # Errors
 /// AWS refuses, or answers with something else.
-pub(crate) fn job(sh: &Shell, place: &Place, id: &str) -> Result<Value> {
-    let mut answer = awscli::json(sh, &place.region, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]))?;
+pub(crate) fn job(sh: &Shell, place: &Place, id: &str, limit: Duration) -> Result<Value> {
+    let args = place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]);
+    let mut answer = awscli::json(sh, &place.region, &args, limit)?;
     Some(answer["ingestionJob"].take()).filter(Value::is_object).context("AWS describes no ingestion job")
 }
 

@@ -189,7 +189,7 @@ fn has_state(sh: &Shell) -> bool {
 }
 
 fn read(sh: &Shell, args: &[&str]) -> Result<String> {
-    process::read(&mut command(sh, args)?)
+    process::read_within(&mut command(sh, args)?, awscli::PATIENCE)
 }
 
 /// Prepares the module; safe to repeat.

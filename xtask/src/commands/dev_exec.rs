@@ -5,7 +5,11 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{cli::flags, machine::process, stack};
+use crate::{
+    cli::flags,
+    machine::process::{self, Limit},
+    stack,
+};
 
 impl flags::DevExec {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -20,6 +24,6 @@ impl flags::DevExec {
         if self.cmd.is_empty() {
             exec.arg("sh");
         }
-        process::run(exec.args(&self.cmd))
+        process::run(exec.args(&self.cmd), Limit::Watched)
     }
 }

@@ -7,8 +7,12 @@ use xshell::Shell;
 
 use crate::{
     cli::flags,
+    docker::engine::CHANGE,
     images::build,
-    machine::{lock, process},
+    machine::{
+        lock,
+        process::{self, Limit},
+    },
     stack::{self, service::Service},
 };
 
@@ -28,6 +32,6 @@ impl flags::DevRestart {
         } else {
             command.arg("restart");
         }
-        process::run(command.args(&self.service))
+        process::run(command.args(&self.service), Limit::Within(CHANGE))
     }
 }

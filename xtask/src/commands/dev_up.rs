@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    io::{self, IsTerminal},
     process::Command,
     time::{Duration, Instant},
 };
@@ -12,10 +13,12 @@ use xshell::Shell;
 use crate::{
     cli::flags,
     docker::{containers, engine},
-    images::{build, missing::provide},
+    images::{build, missing::Missing},
     machine::{
         exit::{PREREQUISITE, code},
-        interrupt, lock, process, table, term,
+        interrupt, lock,
+        process::{self, Limit},
+        table, term,
     },
     preflight::{Preflight, preflight},
     schema,
@@ -41,18 +44,9 @@ impl flags::DevUp {
             platform: self.platform.or(last.platform),
             ..last
         };
-        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
+        let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
-        if self.build {
-            let (draft, _) = self.draft(sh, mode)?;
-            build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
-        }
-        let found = match preflight(sh, mode, &self.service, !self.no_schema) {
-            Err(e) if code(&e) == PREREQUISITE && !self.dry_run && self.provide(sh, mode)? => {
-                preflight(sh, mode, &self.service, !self.no_schema)?
-            }
-            other => other?,
-        };
+        let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
         let services = found.stack.closure(&self.service);
         if self.dry_run {
@@ -66,16 +60,18 @@ impl flags::DevUp {
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
-            unpause(sh, &found, &services)?;
-            end_crash_loops(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
+            unpause(sh, &found, &services, deadline)?;
+            end_crash_loops(sh, &found, &services, deadline)?;
             for stage in stages(stack, &services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
                     up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
                 }
                 match stage.then {
-                    Then::Schema if !self.no_schema => schema::bring_up(sh, stack, &found.settings, &services)?,
+                    Then::Schema if !self.no_schema => {
+                        schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
+                    }
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
                     _ => {}
                 }
@@ -83,6 +79,8 @@ impl flags::DevUp {
         }
         term::out(&urls(stack, &services));
         if self.attach {
+            // What follows changes nothing: other commands may.
+            drop(lock);
             return attach(sh, stack);
         }
         Ok(())
@@ -95,11 +93,29 @@ impl flags::DevUp {
         Ok((draft, settings))
     }
 
-    /// Whether something that preflight misses has been fetched or built.
-    fn provide(&self, sh: &Shell, mode: Mode) -> Result<bool> {
-        // What cannot be read is among preflight's findings.
-        let Ok((draft, settings)) = self.draft(sh, mode) else { return Ok(false) };
-        provide(sh, &settings, &draft.closure(&self.service), self.yes)
+    /// What preflight finds once everything is there that this run may clone and build.
+    fn found(&self, sh: &Shell, mode: Mode) -> Result<Preflight> {
+        let look = |missing: &Missing| preflight(sh, mode, &self.service, !self.no_schema, missing);
+        let first = match look(&Missing::default()) {
+            Ok(it) if !self.build => return Ok(it),
+            Err(e) if code(&e) != PREREQUISITE => return Err(e),
+            other => other,
+        };
+        // What cannot be read is among what was found.
+        let Ok((draft, settings)) = self.draft(sh, mode) else { return first };
+        let services = draft.closure(&self.service);
+        // Where nobody is there to ask, nothing is fetched unasked.
+        let fetch = !self.dry_run && (self.yes || io::stdin().is_terminal());
+        let missing = Missing::find(sh, &settings, &services, fetch, self.build);
+        // What no build mends is said before minutes of it, beside what it would mend.
+        if first.is_err() && (missing.is_empty() || look(&missing).is_err()) {
+            return first;
+        }
+        missing.provide(sh, self.yes)?;
+        if self.build {
+            build::build_for(sh, &services, self.dry_run)?;
+        }
+        look(&Missing::default())
     }
 }
 
@@ -175,23 +191,23 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
-    compose_some(sh, found, services, &["pull", "--policy", "missing"], &is_missing)
+    compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
 }
 
 /// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
-fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+fn unpause(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
     let is_paused =
         |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "paused");
-    compose_some(sh, found, services, &["unpause"], &is_paused)
+    compose_some(sh, found, services, &["unpause"], until(deadline), &is_paused)
 }
 
 /// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
-fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
     let crashes = |it: &Service| {
         let container = containers::find(&found.containers, &it.name);
         container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
     };
-    compose_some(sh, found, services, &["stop"], &crashes)
+    compose_some(sh, found, services, &["stop"], until(deadline), &crashes)
 }
 
 /// Runs a command of Compose for those of these services for which `is` holds, where there are any.
@@ -200,13 +216,18 @@ fn compose_some(
     found: &Preflight,
     services: &[&Service],
     command: &[&str],
+    limit: Limit,
     is: &dyn Fn(&Service) -> bool,
 ) -> Result<()> {
     let names: Vec<&str> = services.iter().filter(|it| is(it)).map(|it| it.name.as_str()).collect();
     if names.is_empty() {
         return Ok(());
     }
-    process::run(found.stack.compose(sh).args(command).args(names))
+    process::run(found.stack.compose(sh).args(command).args(names), limit)
+}
+
+fn until(deadline: Instant) -> Limit {
+    Limit::Within(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// The commands that would run, and what would happen between them.
@@ -261,5 +282,5 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
-    process::run(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
+    process::run_for_reader(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

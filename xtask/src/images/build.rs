@@ -17,7 +17,8 @@ use crate::{
         exit::prerequisites,
         files,
         finding::{Finding, finding},
-        process, term,
+        process::{self, Limit},
+        term,
     },
     settings::{Settings, variables},
     stack::{mode::Mode, service::Service},
@@ -156,7 +157,7 @@ fn run(mut command: Command, dockerfile: Option<&str>, plan: &Plan, options: &Op
     let started = Instant::now();
     match dockerfile {
         Some(text) => process::run_with_input(&mut command, text, &input)?,
-        None => process::run(&mut command)?,
+        None => process::run(&mut command, Limit::Watched)?,
     }
     term::say(&format!("built in {} s", started.elapsed().as_secs()));
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    process::{self, Child, Command},
+    process::{self, Child, Command, ExitStatus},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -27,6 +27,10 @@ static PATIENT: AtomicBool = AtomicBool::new(false);
 
 /// How long a child may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
+/// The same for one whose time is over anyway.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long [`then_run`]'s command may take: Compose gives each container 10 s to stop.
+const LAST_COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// Ends the process on a signal, after its children. To be called once, before anything is started.
 ///
@@ -44,7 +48,11 @@ pub fn watch() -> io::Result<()> {
             }
             if let Some(mut command) = LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()).take() {
                 term::say(&format!("\n$ {}", crate::machine::process::line(&command)));
-                _ = command.status();
+                if let Ok(mut child) = command.spawn()
+                    && matches!(wait(&mut child, LAST_COMMAND_LIMIT), Ok(None))
+                {
+                    _ = end(&mut child);
+                }
             }
             // As a shell reports a program that a signal has ended.
             process::exit(128 + signal);
@@ -97,6 +105,34 @@ impl Drop for Tracked {
     }
 }
 
+/// Waits for a child to end; `None` where it has not within this time. It then runs on.
+///
+/// # Errors
+/// It is not known how it is.
+pub fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Ends a child whose time is over: politely first, as Docker hands that on to Compose, which it would leave behind.
+///
+/// # Errors
+/// It cannot be ended.
+pub fn end(child: &mut Child) -> io::Result<()> {
+    send("TERM", &[child.id()]);
+    if wait(child, LAST_WORDS)?.is_none() {
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(())
+}
+
 /// Stays here for good once a signal is ending the process: a child that ended for that reason has not failed.
 pub fn stay_if_ending() {
     while ENDING.load(Ordering::SeqCst) {
@@ -107,23 +143,24 @@ pub fn stay_if_ending() {
 /// Asks the children to end and gives them time; whoever waits for one takes it off the list.
 fn end_children(signals: &mut Signals) {
     let alive = || CHILDREN.lock().unwrap_or_else(|e| e.into_inner()).clone();
-    let send = |signal: &str| {
-        let ids: Vec<String> = alive().iter().map(u32::to_string).collect();
-        if !ids.is_empty() {
-            // The shell's own `kill`: the program of that name is not on every machine.
-            _ = Command::new("sh").args(["-c", &format!("kill -{signal} {} 2>/dev/null", ids.join(" "))]).status();
-        }
-    };
-    send("TERM");
+    send("TERM", &alive());
     let deadline = Instant::now() + GRACE;
     let patient = PATIENT.load(Ordering::SeqCst);
     while !alive().is_empty() && (patient || Instant::now() < deadline) {
         if patient && signals.pending().next().is_some() {
-            send("TERM");
+            send("TERM", &alive());
         }
         thread::sleep(Duration::from_millis(20));
     }
-    send("KILL");
+    send("KILL", &alive());
+}
+
+fn send(signal: &str, ids: &[u32]) {
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    if !ids.is_empty() {
+        // The shell's own `kill`: the program of that name is not on every machine.
+        _ = Command::new("sh").args(["-c", &format!("kill -{signal} {} 2>/dev/null", ids.join(" "))]).status();
+    }
 }
 
 #[cfg(test)]

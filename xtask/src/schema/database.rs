@@ -1,6 +1,11 @@
 //! A database that `psql` reaches: inside the stand-in's container, or on Aurora DSQL from a throw-away container.
 
-use std::{fmt::Write, process::Command, thread, time::Duration};
+use std::{
+    fmt::Write,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
@@ -12,6 +17,7 @@ use super::{
 };
 use crate::{
     aws::awscli,
+    docker::engine::ANSWER,
     machine::{files, process, term},
     stack::postgres_image,
 };
@@ -97,7 +103,15 @@ impl Database<'_> {
         let mut attempt = 1;
         loop {
             let token = if self.is_local() { None } else { Some(self.token()?) };
-            let output = process::capture_with_input(&mut self.psql(token.as_deref())?, &script)?;
+            let rest = self.context.deadline.saturating_duration_since(Instant::now());
+            let output = process::capture_with_input_within(&mut self.psql(token.as_deref())?, &script, rest)?;
+            let Some(output) = output else {
+                bail!(
+                    "{} has not answered in time\n{}",
+                    if self.is_local() { self.service() } else { self.host },
+                    self.remedy("")
+                );
+            };
             if output.status.success() {
                 return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
             }
@@ -114,7 +128,7 @@ impl Database<'_> {
     fn token(&self) -> Result<String> {
         let region = self.context.settings.get("TEMPORAL_SQL_AWS_REGION");
         let words = ["dsql", "generate-db-connect-admin-auth-token", "--hostname", self.host];
-        awscli::text(self.context.sh, region, &words).context("cannot sign in to Aurora DSQL")
+        awscli::text(self.context.sh, region, &words, awscli::PATIENCE).context("cannot sign in to Aurora DSQL")
     }
 
     /// What helps against a complaint of psql's, or of Compose's.
@@ -155,6 +169,9 @@ impl Database<'_> {
             if jobs.trim() == "0" {
                 break;
             }
+            if Instant::now() >= self.context.deadline {
+                bail!("index builds are still under way at the deadline; `cargo xtask schema` waits for them again");
+            }
             if shown != jobs {
                 term::say(&format!("    {} index builds under way", jobs.trim()));
                 shown = jobs;
@@ -174,7 +191,7 @@ impl Database<'_> {
     fn write_certificates(&self) -> Result<()> {
         let (sh, image) = (self.context.sh, self.context.settings.get("TEMPORAL_IMAGE"));
         let cat = cmd!(sh, "docker run --rm {image} cat /etc/ssl/certs/ca-certificates.crt");
-        let certificates = process::read(&mut cat.into()).with_context(|| {
+        let certificates = process::read_within(&mut cat.into(), ANSWER).with_context(|| {
             format!("cannot read the certificates in {image}\n`cargo xtask dev-build temporal` builds it")
         })?;
         files::replace(&sh.current_dir().join(CA_FILE), &certificates, 0o644)?;

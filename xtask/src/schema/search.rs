@@ -2,11 +2,16 @@
 
 use std::process::Command;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 
 use super::{Context, Outcome};
-use crate::{cli::flags::Step, machine::process, stack::Stack};
+use crate::{
+    cli::flags::Step,
+    docker::engine::{ANSWER, CHANGE},
+    machine::process,
+    stack::Stack,
+};
 
 /// An index made with Temporal's template has 49 mapped fields; one made without has none.
 const MAPPED_FIELDS: usize = 40;
@@ -30,7 +35,8 @@ pub(super) fn apply(context: &Context<'_>, step: Step, index: &str) -> Result<Ou
         ),
         None => {}
     }
-    let output = process::capture(&mut make)?;
+    let output = process::capture_within(&mut make, CHANGE)?;
+    let output = output.with_context(|| format!("the service that makes the index {index} has not ended in time"))?;
     if !output.status.success() {
         let text = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned()).concat();
         let lines: Vec<&str> = text.lines().collect();
@@ -82,6 +88,7 @@ fn count_fields(mapping: &mut Command, index: &str, server: &str) -> Result<Opti
 
 fn ask(command: &mut Command, server: &str) -> Result<Value> {
     let remedy = || format!("`cargo xtask dev-up {server}` starts it, `dev-logs {server}` shows its side");
-    let answer = process::read(command).map_err(|e| anyhow!("Elasticsearch does not answer: {e:#}\n{}", remedy()))?;
+    let answer = process::read_within(command, ANSWER)
+        .map_err(|e| anyhow!("Elasticsearch does not answer: {e:#}\n{}", remedy()))?;
     Ok(serde_json::from_str(&answer).unwrap_or_else(|_| Value::String(answer.trim().to_owned())))
 }

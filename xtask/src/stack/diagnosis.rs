@@ -7,7 +7,10 @@ use std::io;
 use xshell::{Shell, cmd};
 
 use crate::{
-    docker::containers::{self, Container},
+    docker::{
+        containers::{self, Container},
+        engine::ANSWER,
+    },
     machine::{
         process,
         term::{self, Colour},
@@ -67,7 +70,8 @@ fn section(title: &str, text: &str) {
 /// A container's last lines, without the frames of Java's stack traces, which hide what went wrong.
 fn log(sh: &Shell, id: &str) -> Vec<String> {
     let lines = LOG_LINES_READ.to_string();
-    let Ok(output) = process::capture(&mut cmd!(sh, "docker logs --tail {lines} {id}").into()) else {
+    let mut command = cmd!(sh, "docker logs --tail {lines} {id}").into();
+    let Ok(Some(output)) = process::capture_within(&mut command, ANSWER) else {
         return Vec::new();
     };
     let both = [output.stdout, output.stderr].concat();

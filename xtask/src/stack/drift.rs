@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     docker::{
         containers::{self, Container},
-        engine::{self, Image},
+        engine::{self, ANSWER, Image},
     },
     machine::process,
     stack::{Stack, overrides::digests},
@@ -18,7 +18,7 @@ use crate::{
 /// # Errors
 /// Compose refuses the configuration.
 pub(crate) fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
-    let printed = process::read(compose.args(["config", "--hash", "*"]))?;
+    let printed = process::read_within(compose.args(["config", "--hash", "*"]), ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 

@@ -2,34 +2,42 @@
 
 use std::{process::Command, thread, time::Duration, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    machine::{process, term},
+    machine::{
+        exit::{NOT_READY, exit},
+        process, term,
+    },
     stack::{Stack, service::Service},
 };
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Registers the namespace of each of these services that has one (`x-namespace`). Repeatable: one that is there already is
 /// left alone.
 ///
 /// # Errors
-/// A frontend answers something else until the deadline.
+/// Exit code 4: a frontend answers something else, or nothing, until the deadline.
 pub(crate) fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Instant) -> Result<()> {
     for (service, mut command) in commands(sh, stack, services) {
         let (name, namespace) = (&service.name, service.namespace.as_deref().unwrap_or_default());
         loop {
-            let code = process::read(&mut command).unwrap_or_else(|e| e.to_string());
-            match code.trim() {
-                "200" => term::say(&format!("  namespace {namespace} registered in {name}")),
-                "409" => {}
-                _ if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_secs(1));
+            let rest = || deadline.saturating_duration_since(Instant::now());
+            let answer = process::read_within(&mut command, rest().max(SECOND));
+            match answer.as_deref().map(str::trim) {
+                Ok("200") => term::say(&format!("  namespace {namespace} registered in {name}")),
+                Ok("409") => {}
+                _ if !rest().is_zero() => {
+                    thread::sleep(rest().min(SECOND));
                     continue;
                 }
-                other => bail!(
-                    "{name} does not register the namespace {namespace}: it answers {other}\n`cargo xtask dev-logs {name}` shows why"
-                ),
+                other => {
+                    let why = other.map_or_else(|e| format!("{e:#}"), |it| format!("it answers {it}"));
+                    let what = format!("{name} does not register the namespace {namespace} by the deadline: {why}");
+                    return Err(exit(NOT_READY, format!("{what}\n`cargo xtask dev-logs {name}` shows why")));
+                }
             }
             break;
         }
@@ -47,7 +55,7 @@ fn command(sh: &Shell, stack: &Stack, name: &str, namespace: &str) -> Command {
     let body = format!(r#"{{"namespace":"{namespace}","workflowExecutionRetentionPeriod":"86400s"}}"#);
     let mut command = stack.compose(sh);
     command.args(["exec", "--no-TTY", name]);
-    command.args(["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]);
+    command.args(["curl", "--silent", "--max-time", "10", "--output", "/dev/null", "--write-out", "%{http_code}"]);
     command.args(["--header", "Content-Type: application/json", "--data", &body, &url]);
     command
 }

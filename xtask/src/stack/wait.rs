@@ -123,8 +123,7 @@ impl Compose {
     /// Ends it if need be, and returns what it complained about where it failed by itself.
     fn stop(mut self) -> String {
         let failed = self.child.try_wait().is_ok_and(|it| it.is_some_and(|it| !it.success()));
-        _ = self.child.kill();
-        _ = self.child.wait();
+        _ = interrupt::end(&mut self.child);
         if failed { self.complaints.join().unwrap_or_default() } else { String::new() }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn print(sh: &Shell, place: &Place) -> Result<()> {
 
 fn start(sh: &Shell, place: &Place) -> Result<(String, Start)> {
     let args = place.bedrock("start-ingestion-job", &[]);
-    match awscli::ask(sh, &place.region, &args)? {
+    match awscli::ask(sh, &place.region, &args, awscli::PATIENCE)? {
         Ok(answer) => {
             let id = answer["ingestionJob"]["ingestionJobId"].as_str();
             Ok((id.context("AWS started a job without an id")?.to_owned(), Start::Ours))
@@ -78,7 +78,8 @@ fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value>
     let began = Instant::now();
     let (mut shown, mut pause) = (String::new(), Duration::from_secs(1));
     loop {
-        let job = kb::job(sh, place, id)?;
+        let rest = timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
+        let job = kb::job(sh, place, id, rest.min(awscli::PATIENCE))?;
         let now = progress(&job);
         if now != shown {
             term::say(&format!("  {:>4} s  {now}", began.elapsed().as_secs()));
