@@ -13,7 +13,7 @@ use crate::{
     cli::flags::{BuildTarget, Cluster},
     docker::{
         containers::{self, Container},
-        engine::{self, Image},
+        engine::{self, Engine, Image},
         ports,
     },
     images::{build, missing::Missing},
@@ -66,28 +66,16 @@ pub(crate) fn preflight(
         findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
-    let names: BTreeSet<&str> = wanted.iter().map(|it| it.image.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let shells = [sh.clone(), sh.clone(), sh.clone()];
-    let [for_compose, for_images, for_containers] = shells;
-    let project = draft.project.clone();
-    let (engine, compose, images, containers) = thread::scope(|scope| {
-        let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let images = scope.spawn(move || engine::images(&for_images, &names));
-        let containers = scope.spawn(move || containers::list(&for_containers, &project));
-        let engine = engine::engine(sh);
-        let join = "a question to the engine does not panic";
-        (engine, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
-    });
-    findings.extend(engine.as_ref().err().cloned());
-    findings.extend(compose.err());
+    let answers = ask(sh, &draft.project, &wanted);
+    findings.extend(answers.engine.as_ref().err().cloned());
+    findings.extend(answers.compose.err());
     findings.extend(mounts(sh, &settings, &wanted));
-    let Ok(engine) = engine else {
+    let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
         prerequisites("cannot start", findings)?;
         unreachable!("there is at least the engine's finding");
     };
-    let (containers, mut images) = (containers?, images?);
+    let (containers, mut images) = (answers.containers?, answers.images?);
     let arch = wanted_arch(mode, &engine.arch);
     engine::prefer_arch(sh, &mut images, arch)?;
     let stack = Stack::load(sh, &settings, mode, Some(&engine))?.about_to_be_written();
@@ -100,6 +88,30 @@ pub(crate) fn preflight(
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
+}
+
+/// What the engine and Compose say.
+struct Answers {
+    engine: Result<Engine, Finding>,
+    compose: Result<String, Finding>,
+    images: Result<Vec<Image>>,
+    containers: Result<Vec<Container>>,
+}
+
+/// Asks everything at once: each answer takes a moment.
+fn ask(sh: &Shell, project: &str, services: &[Service]) -> Answers {
+    let names: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let [for_compose, for_images, for_containers] = [sh.clone(), sh.clone(), sh.clone()];
+    thread::scope(|scope| {
+        let compose = scope.spawn(move || engine::check_compose(&for_compose));
+        let images = scope.spawn(move || engine::images(&for_images, &names));
+        let containers = scope.spawn(move || containers::list(&for_containers, project));
+        let engine = engine::engine(sh);
+        let join = "a question to the engine does not panic";
+        let (compose, images) = (compose.join().expect(join), images.join().expect(join));
+        Answers { engine, compose, images, containers: containers.join().expect(join) }
+    })
 }
 
 /// The architecture that images have to be for: the user's choice, else the engine's.

@@ -20,6 +20,7 @@ use crate::{
     machine::{
         files,
         finding::{At, Finding, finding},
+        term,
     },
     settings::variables::{Kind, Variable},
 };
@@ -232,16 +233,8 @@ fn expected(kind: Kind) -> String {
 }
 
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
-    finding(format!("`{name}` is `{}` ({origin}): expected {expected}", shorten(value)), "").at(At::Variable(name))
-}
-
-/// A value as a message shows it: at most 60 characters, escaped.
-pub(crate) fn shorten(value: &str) -> String {
-    let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
-    if value.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    shown
+    finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
+        .at(At::Variable(name))
 }
 
 #[cfg(test)]

@@ -48,3 +48,12 @@ pub enum Colour {
 pub fn paint(stream: &dyn IsTerminal, colour: Colour, text: &str) -> String {
     if wants_colour(stream) { format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8) } else { text.to_owned() }
 }
+
+/// A value as a message shows it: at most 60 characters, escaped.
+pub(crate) fn shorten(value: &str) -> String {
+    let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
+    if value.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -6,7 +6,7 @@
 //! refused. The dialects differ in the word `ASYNC`, which DSQL demands on every index and PostgreSQL does not know.
 
 use super::sql::{self, Fault, Token};
-use crate::settings::shorten;
+use crate::machine::term::shorten;
 
 #[cfg(test)]
 mod generate;

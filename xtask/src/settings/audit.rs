@@ -9,9 +9,10 @@ use crate::{
     machine::{
         files,
         finding::{At, Finding, finding},
+        term,
     },
     settings::{
-        self, ENV_FILE, EXAMPLE, Origin, Settings,
+        ENV_FILE, EXAMPLE, Origin, Settings,
         dotenv::{self, Entry},
         variables::{self, Variable},
     },
@@ -82,7 +83,7 @@ fn describe(settings: &Settings, variable: &Variable) -> Finding {
         (false, Some(_)) => "set it, or delete the line".to_owned(),
         (false, None) => "set it".to_owned(),
     };
-    let value = settings::shorten(settings.get(name));
+    let value = term::shorten(settings.get(name));
     finding(format!("`{name}` is still the example's `{value}` ({origin}): {remedy}"), "").at(At::Variable(name))
 }
 

@@ -5,7 +5,10 @@ mod references;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use crate::machine::finding::{At, Finding, finding};
+use crate::machine::{
+    finding::{At, Finding, finding},
+    term,
+};
 
 pub(crate) use references::{Lookup, expand};
 
@@ -143,7 +146,7 @@ impl<'a> Reader<'a> {
         let end = self.at + close + 2;
         let after = body[close + 1..].lines().next().unwrap_or("");
         if !after.trim().is_empty() && !after.trim_start().starts_with('#') {
-            return Err(format!("`{}` follows the closing {quote}", shorten(after.trim())));
+            return Err(format!("`{}` follows the closing {quote}", term::shorten(after.trim())));
         }
         let value = if quote == '\'' { raw.replace("\\'", "'") } else { expand(&unescape(raw), lookup)? };
         self.advance(close + 2);
@@ -158,8 +161,10 @@ fn check_key(key: &str) -> Result<(), String> {
     }
     match key.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'))) {
         None => Ok(()),
-        Some(c) if c.is_whitespace() => Err(format!("`{}` is not `NAME=value`: a name holds no space", shorten(key))),
-        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", shorten(key))),
+        Some(c) if c.is_whitespace() => {
+            Err(format!("`{}` is not `NAME=value`: a name holds no space", term::shorten(key)))
+        }
+        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", term::shorten(key))),
     }
 }
 
@@ -197,15 +202,6 @@ fn unescape(raw: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
-}
-
-/// At most 40 characters, so that one bad line cannot flood the terminal.
-fn shorten(text: &str) -> String {
-    let mut out: String = text.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if out.len() < text.len() {
-        out.push('…');
-    }
     out
 }
 
