@@ -105,7 +105,7 @@ fn nothing_is_wrong_where_all_is_well_and_the_next_command_is_named() {
     }
     let text = doctor(&local, &[]).expect(0).out;
     assert_eq!(text.lines().count(), all.len() + 3, "{text}");
-    assert!(text.starts_with("for local PostgreSQL (as the last dev-up):\nok    rust  "), "{text}");
+    assert!(text.starts_with("for local PostgreSQL (as the last dev-up):\nok    docker  "), "{text}");
     assert!(text.ends_with("\nall is well; next: `cargo xtask dev-up --local`\n"), "{text}");
 
     let dsql = machine(false);

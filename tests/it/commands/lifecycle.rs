@@ -58,7 +58,11 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
     expect_calls(&fakes, &expected);
     expect_shown(&fakes, &first.err, &[&expected[0], &expected[7], &expected[10]].map(Clone::clone));
     let port = fakes.checkout.port(3000);
-    assert!(first.out.contains(&format!("http://127.0.0.1:{port}  admin / admin")), "{}", first.out);
+    let grafana = first.out.lines().find(|it| it.starts_with("Grafana ")).unwrap_or_default();
+    assert!(
+        grafana.contains(&format!(" http://127.0.0.1:{port} ")) && grafana.ends_with("  admin / admin"),
+        "{grafana}"
+    );
 
     let second = xtask(&fakes, "dev-up").expect(0);
     expect_calls(&fakes, &[]);
