@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use xshell::Shell;
 
@@ -79,7 +79,10 @@ fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value>
     let (mut shown, mut pause) = (String::new(), Duration::from_secs(1));
     loop {
         let rest = timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
-        let job = kb::job(sh, place, id, rest.min(awscli::PATIENCE))?;
+        let job = match kb::job(sh, place, id, rest.min(awscli::PATIENCE)) {
+            Err(_) if began.elapsed() >= timeout => return Err(goes_on(id, timeout)),
+            other => other?,
+        };
         let now = progress(&job);
         if now != shown {
             term::say(&format!("  {:>4} s  {now}", began.elapsed().as_secs()));
@@ -89,15 +92,19 @@ fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value>
             return Ok(job);
         }
         if began.elapsed() + pause > timeout {
-            bail!(
-                "ingestion job {id} has not ended after {} s and goes on: `cargo xtask kb-status` shows it, \
-                 `cargo xtask kb-ingest` waits for it again",
-                timeout.as_secs()
-            );
+            return Err(goes_on(id, timeout));
         }
         thread::sleep(pause);
         pause = (pause * 3 / 2).min(Duration::from_secs(10));
     }
+}
+
+fn goes_on(id: &str, timeout: Duration) -> anyhow::Error {
+    anyhow!(
+        "ingestion job {id} has not ended after {} s and goes on: `cargo xtask kb-status` shows it, \
+         `cargo xtask kb-ingest` waits for it again",
+        timeout.as_secs()
+    )
 }
 
 fn progress(job: &Value) -> String {
