@@ -68,7 +68,9 @@ pub(crate) struct Report {
 
 impl flags::Schema {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
+        let flag = flags::mode_flag(self.local, self.dsql)?;
+        let _lock = (!self.dry_run).then(|| lock::take(sh, "schema")).transpose()?;
+        let mode = Mode::last(sh)?.with(flag);
         let settings = Settings::load(sh, mode.local);
         let stack = Stack::of(sh, &settings, mode)?;
         let steps: Vec<Step> =
@@ -98,7 +100,6 @@ impl flags::Schema {
             let names: Vec<&str> = steps.iter().map(|it| it.as_str()).collect();
             confirm(&format!("this drops what {} made, with all data, and makes it anew", names.join(", ")), self.yes)?;
         }
-        let _lock = lock::take(sh, "schema")?;
         interrupt::on_interrupt("`cargo xtask schema` completes what was begun");
         if !self.json {
             term::say(if mode.local { "schemas of the local stack:" } else { "schemas on Aurora DSQL:" });

@@ -7,6 +7,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
+    cli::flags::Cluster,
     docker::engine::{self, ANSWER, Image},
     machine::process,
     stack::{
@@ -117,16 +118,17 @@ fn text(node: &Value) -> String {
     node.as_str().unwrap_or_default().to_owned()
 }
 
-/// The hash that Compose gives each service's configuration now.
+/// The hash that Compose gives each service's configuration now; `input` is what the command reads from stdin.
 ///
 /// # Errors
 /// Compose refuses the configuration.
-pub(crate) fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
-    let printed = process::read_within(compose.args(["config", "--hash", "*"]), ANSWER)?;
+pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(String, String)>> {
+    let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), input, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 
-/// Services whose container was not made from today's configuration or image, with the reason.
+/// Services whose container was not made from today's configuration or image, with the reason. `rendered` counts in the
+/// place of the files of its names.
 ///
 /// # Errors
 /// A mounted file cannot be read.
@@ -136,6 +138,7 @@ pub(crate) fn drift(
     containers: &[Container],
     hashes: &[(String, String)],
     images: &[Image],
+    rendered: &[(Cluster, String)],
 ) -> Result<Vec<(String, String)>> {
     let mut drift = Vec::new();
     for service in &stack.services {
@@ -143,7 +146,7 @@ pub(crate) fn drift(
         let hash = hashes.iter().find(|(it, _)| *it == service.name);
         let image = engine::find_image(images, &service.image);
         if hash.is_some_and(|(_, it)| *it != container.config_hash) {
-            drift.push((service.name.clone(), what_changed(container, &digests(root, service)?)));
+            drift.push((service.name.clone(), what_changed(container, &digests(root, service, rendered)?)));
         } else if image.is_some_and(|it| it.id != container.image_id) {
             drift.push((service.name.clone(), format!("the image {} was rebuilt", service.image)));
         }
