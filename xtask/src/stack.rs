@@ -128,6 +128,18 @@ impl Stack {
         command
     }
 
+    /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
+    /// [`Stack::overrides`] says on stdin.
+    pub(crate) fn compose_unwritten(&self, sh: &Shell) -> Command {
+        let files = self.files.iter().copied().chain(["-"]).flat_map(|it| ["--file", it]);
+        let project = &self.project;
+        // Without a file named here Compose would read `dev/.env` itself.
+        let mut command =
+            Command::from(cmd!(sh, "docker compose --project-name {project} --env-file /dev/null {files...}"));
+        command.envs(&self.environment);
+        command
+    }
+
     /// [`Stack::compose`] for ending things: it includes every file, so that nothing of the project is left behind
     /// whatever mode it was started in.
     pub(crate) fn compose_all(&self, sh: &Shell) -> Command {

@@ -18,6 +18,7 @@ use crate::{
 
 impl flags::DevDown {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-down")).transpose()?;
         let stack = stack::last(sh)?;
         let mut down = stack.compose_all(sh);
         down.args(["down", "--remove-orphans"]);
@@ -34,7 +35,6 @@ impl flags::DevDown {
         } else if self.volumes {
             confirm(&format!("this removes the data in {}", volumes.join(", ")), self.yes)?;
         }
-        let _lock = lock::take(sh, "dev-down")?;
         interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
         if !volumes.is_empty() {
             schema::forget(sh)?;

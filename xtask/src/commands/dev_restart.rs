@@ -18,9 +18,9 @@ use crate::{
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let _lock = lock::take(sh, "dev-restart")?;
         let stack = stack::last(sh)?;
         stack.check_names(&self.service)?;
-        let _lock = lock::take(sh, "dev-restart")?;
         let mut command = stack.compose(sh);
         if self.build {
             let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);

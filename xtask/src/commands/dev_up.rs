@@ -37,14 +37,15 @@ const DEFAULT_TIMEOUT: u64 = 300;
 
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let flag = flags::mode_flag(self.local, self.dsql)?;
+        let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         let last_saved = Mode::last(sh)?;
-        let last = last_saved.with(flags::mode_flag(self.local, self.dsql)?);
+        let last = last_saved.with(flag);
         let mode = Mode {
             port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
             ..last
         };
-        let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
@@ -181,8 +182,8 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
     }
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
-        let hashes = drift::config_hashes(found.stack.compose(sh))?;
-        let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images)?;
+        let hashes = drift::config_hashes(found.stack.compose(sh), "")?;
+        let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images, &[])?;
         stale.extend(drift.into_iter().map(|(name, _)| name));
     }
     Ok(stale)

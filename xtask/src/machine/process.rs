@@ -117,7 +117,15 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
 /// # Errors
 /// As [`run`]; the text holds what the command wrote to stderr.
 pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
-    let output = capture_within(command, limit)?;
+    read_with_input_within(command, "", limit)
+}
+
+/// As [`read_within`], with a text on the command's stdin.
+///
+/// # Errors
+/// As [`read_within`].
+pub(crate) fn read_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
+    let output = capture_with_input_within(command, input, limit)?;
     let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
     text(command, output)
 }

@@ -42,7 +42,7 @@ impl Stack {
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
-        files::replace(&root.join(OVERRIDE), &self.overrides(&root)?, 0o644)?;
+        files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
         if self.mode.local {
             let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
             files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
@@ -51,10 +51,12 @@ impl Stack {
         Ok(())
     }
 
-    fn overrides(&self, root: &Path) -> Result<String> {
+    /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
+    pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
         for service in &self.services {
-            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{}' }}", service.name, digests(root, service)?);
+            let digests = digests(root, service, rendered)?;
+            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -68,31 +70,43 @@ impl Stack {
     }
 }
 
-/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces.
+/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
+/// the files of its names.
 ///
 /// # Errors
 /// A mounted file cannot be read.
-pub(crate) fn digests(root: &Path, service: &Service) -> Result<String> {
-    let one = |mount: &PathBuf| Ok(format!("{}={:016x}", mount.display(), digest(root, mount)?));
+pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
+    let one = |mount: &PathBuf| {
+        let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);
+        let digest = text.map_or_else(
+            || digest(root, mount),
+            |it| Ok(fnv(fnv(FNV, mount.as_os_str().as_encoded_bytes()), it.as_bytes())),
+        )?;
+        Ok(format!("{}={digest:016x}", mount.display()))
+    };
     service.mounts.iter().map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
 }
 
-/// FNV-1a over the names and contents of a file or of a folder's files. Not for security: it tells an edit from none.
+/// Over the names and contents of a file or of a folder's files.
 fn digest(root: &Path, mount: &Path) -> Result<u64> {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |bytes: &[u8]| {
-        for it in bytes {
-            hash = (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
+    let mut hash = FNV;
     for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
         if entry.file_type().is_file() {
-            add(entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
-            add(&fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?);
+            hash = fnv(hash, entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
+            let text = fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
+            hash = fnv(hash, &text);
         }
     }
     Ok(hash)
+}
+
+/// How FNV-1a begins.
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Goes on with FNV-1a. Not for security: it tells an edit from none.
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A value as Compose's reader of env files takes it back unchanged.
