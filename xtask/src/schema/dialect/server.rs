@@ -212,7 +212,7 @@ fn any_translation_can_be_interrupted_and_repeated_on_a_server() {
 #[ignore = "needs a Docker engine"]
 fn any_text_without_faults_is_cut_where_psql_cuts_it() {
     let server = Server::start();
-    let ends = regex_lite::Regex::new(r"\npsql:<stdin>:\d+: ERROR:  \w+\n").unwrap();
+    let ends = regex::Regex::new(r"\npsql:<stdin>:\d+: ERROR:  \w+\n").unwrap();
     check(&tokens(), |text| {
         prop_assume!(sql::split(&text).iter().all(Result::is_ok));
         // Nothing here is SQL, so that each statement ends in an error, which tells them apart in the echo.
