@@ -6,7 +6,6 @@
 #![warn(unreachable_pub)]
 
 mod aws;
-mod check;
 pub mod cli;
 mod commands;
 mod docker;
@@ -15,5 +14,5 @@ pub mod images;
 pub mod machine;
 mod preflight;
 mod schema;
-mod settings;
-mod stack;
+pub mod settings;
+pub mod stack;

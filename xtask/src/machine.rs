@@ -2,7 +2,7 @@
 
 pub(crate) mod confirm;
 pub mod exit;
-pub(crate) mod files;
+pub mod files;
 pub(crate) mod finding;
 pub mod interrupt;
 pub(crate) mod lock;

@@ -3,7 +3,7 @@
 pub(crate) mod diagnosis;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
-pub(crate) mod overrides;
+pub mod overrides;
 pub(crate) mod readiness;
 pub(crate) mod wait;
 
@@ -242,7 +242,7 @@ fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
 ///
 /// # Errors
 /// A `<<` that names no mapping.
-pub(crate) fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
+pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();
         document.apply_merge()?;

@@ -5,7 +5,7 @@ mod references;
 
 use std::{collections::BTreeMap, ops::Range};
 
-pub(crate) use references::{Lookup, expand};
+pub use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]

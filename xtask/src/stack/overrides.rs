@@ -29,7 +29,7 @@ const FAKE_AWS: &str = "dev/.rendered/aws";
 pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub(crate) const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 impl Stack {
     /// Writes what Compose reads beside the committed files: the variables, each service's digest, shifted

@@ -3,19 +3,19 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{
+use crate::{
     Finding,
     dashboards::str_of,
     repo::{Document, Repo},
 };
-use crate::machine::files;
+use xtask::machine::files;
 
 const START: &str = "<!-- panels:start -->";
 const END: &str = "<!-- panels:end -->";
 const REMEDY: &str = "`cargo xtask check --fix` writes it";
 
 /// The table stands in one document and says what the dashboards hold.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let marked: Vec<&Document<()>> = repo.docs.iter().filter(|it| it.text.contains(START)).collect();
     if marked.is_empty() {
         let text = format!("no document shows the panels, between `{START}` and `{END}`");
@@ -39,7 +39,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 ///
 /// # Errors
 /// A file cannot be written.
-pub(super) fn fix(repo: &Repo) -> Result<Vec<&str>> {
+pub(crate) fn fix(repo: &Repo) -> Result<Vec<&str>> {
     let mut written = Vec::new();
     for file in &repo.docs {
         if let Some(text) = with_table(&file.text, &table(&repo.dashboards))

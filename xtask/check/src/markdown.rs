@@ -2,19 +2,19 @@
 
 use std::sync::LazyLock;
 
-use regex_lite::Regex;
+use regex::Regex;
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\]\(([^() ]+)\)").expect("a pattern"));
 
 /// Something in a document, with its line from 1.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct At<T> {
+pub(crate) struct At<T> {
     pub line: usize,
     pub it: T,
 }
 
 /// A table with the lines of its body.
-pub(super) struct Table {
+pub(crate) struct Table {
     pub head: Vec<String>,
     pub rows: Vec<At<Vec<String>>>,
 }
@@ -32,7 +32,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, Option<&str>, &str)> {
 }
 
 /// Every piece of code: spans in backticks, and each line of a fence of shell commands without its comment.
-pub(super) fn code(text: &str) -> Vec<At<String>> {
+pub(crate) fn code(text: &str) -> Vec<At<String>> {
     let mut found = Vec::new();
     // A span may go on in the next line of its paragraph.
     let mut open: Option<At<String>> = None;
@@ -65,7 +65,7 @@ pub(super) fn code(text: &str) -> Vec<At<String>> {
 }
 
 /// Every table.
-pub(super) fn tables(text: &str) -> Vec<Table> {
+pub(crate) fn tables(text: &str) -> Vec<Table> {
     let mut found: Vec<Table> = Vec::new();
     let mut last = 0;
     for (line, _, content) in lines(text).filter(|(_, fence, it)| fence.is_none() && it.starts_with('|')) {
@@ -87,13 +87,13 @@ fn cells(line: &str) -> Vec<String> {
 }
 
 /// The targets of all links.
-pub(super) fn links(text: &str) -> Vec<At<String>> {
+pub(crate) fn links(text: &str) -> Vec<At<String>> {
     let outside = lines(text).filter(|(_, fence, _)| fence.is_none());
     outside.flat_map(|(line, _, it)| LINK.captures_iter(it).map(move |it| At { line, it: it[1].to_owned() })).collect()
 }
 
 /// The anchors of all headings, as GitHub makes them.
-pub(super) fn anchors(text: &str) -> Vec<String> {
+pub(crate) fn anchors(text: &str) -> Vec<String> {
     let heading = |(_, fence, it): (usize, Option<&'_ str>, &'_ str)| {
         let title = it.trim_start_matches('#');
         (fence.is_none() && title.len() < it.len()).then(|| title.trim().to_lowercase())

@@ -5,14 +5,14 @@ use std::{
     sync::LazyLock,
 };
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding, ports,
     repo::{Document, Repo, text, texts},
 };
-use crate::{
+use xtask::{
     cli::help,
     settings::{dotenv, variables},
 };
@@ -26,7 +26,7 @@ static TARGET: LazyLock<Regex> = LazyLock::new(|| {
 static SYS_ENV: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"sys\.env\("([^"]*)"\)"#).expect("a pattern"));
 
 /// The addresses in the services' environments, in Alloy's configuration and in Grafana's data sources.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let listening = ports::listening(repo);
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
@@ -45,8 +45,8 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// Each `HOST:PORT` in a text, also in bash's `/dev/tcp/HOST/PORT`. What cannot be a port is left out.
-pub(super) fn find(text: &str) -> Vec<(String, u16)> {
-    let pair = |it: regex_lite::Captures<'_>| {
+pub(crate) fn find(text: &str) -> Vec<(String, u16)> {
+    let pair = |it: regex::Captures<'_>| {
         let part = |a: usize, b: usize| it.get(a).or_else(|| it.get(b)).map(|it| it.as_str());
         Some((part(1, 3)?.to_owned(), part(2, 4)?.parse().ok()?))
     };
@@ -54,7 +54,7 @@ pub(super) fn find(text: &str) -> Vec<(String, u16)> {
 }
 
 /// Whether a host is the asking container itself.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1")
 }
 

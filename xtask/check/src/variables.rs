@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 
-use super::{
+use crate::{
     Finding,
     repo::{Document, Repo},
 };
-use crate::{
+use xtask::{
     cli::{flags::Cluster, help},
     settings::{
         template,
@@ -26,7 +26,7 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The example, the references of the compose files, the template's placeholders, and that each variable has a use.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = example(&repo.example);
     for file in [&repo.base, &repo.local, &repo.amd64] {
         found.extend(references(&file.text).into_iter().filter_map(|it| reference(file, &it)));
@@ -37,7 +37,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// A variable that a text refers to.
-pub(super) struct Reference {
+pub(crate) struct Reference {
     /// From 1.
     pub line: usize,
     pub name: String,
@@ -46,7 +46,7 @@ pub(super) struct Reference {
 }
 
 /// The references of a text whose comments begin with `#`.
-pub(super) fn references(text: &str) -> Vec<Reference> {
+pub(crate) fn references(text: &str) -> Vec<Reference> {
     let mut found = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, it)| !it.trim_start().starts_with('#')) {
         for it in REFERENCE.captures_iter(line) {
@@ -170,7 +170,7 @@ fn unused(repo: &Repo) -> Vec<Finding> {
     }
     // These name variables without reading them.
     let naming = |file: &str| {
-        matches!(file, DECLARATION | "xtask/src/settings/template.rs") || file.starts_with("xtask/src/check/")
+        matches!(file, DECLARATION | "xtask/src/settings/template.rs") || file.starts_with("xtask/check/src/")
     };
     let ours: String = repo
         .sources_of_text
@@ -191,7 +191,7 @@ fn unused(repo: &Repo) -> Vec<Finding> {
 }
 
 /// A file of Rust up to its tests.
-pub(super) fn without_tests(text: &str) -> &str {
+pub(crate) fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or_default()
 }
 

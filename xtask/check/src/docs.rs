@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding, compose, markdown, ports,
     repo::{Document, Repo},
 };
-use crate::{cli::help, settings::variables};
+use xtask::{cli::help, settings::variables};
 
 static LOCAL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(127\.0\.0\.1|localhost):([0-9]+)").expect("a pattern"));
 static COUNT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"([0-9]+) services").expect("a pattern"));
@@ -24,7 +24,7 @@ const MADE: &[&str] =
     &["dev/.env", "dev/.rendered", "terraform/dev/.terraform.lock.hcl", "terraform/dev/dev.auto.tfvars.json"];
 
 /// Every document, and the example of `dev/.env`.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let published: BTreeSet<u16> = repo.services().flat_map(|(_, _, node)| ports::host_ports(node)).collect();
     let mut found = Vec::new();
     for file in repo.docs.iter().chain([&repo.example]) {
@@ -41,8 +41,8 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 fn addresses(file: &Document<()>, at: usize, line: &str, published: &BTreeSet<u16>) -> Vec<Finding> {
-    let wrong = |it: &regex_lite::Captures<'_>| it[2].parse().map_or(true, |port: u16| !published.contains(&port));
-    let finding = |it: regex_lite::Captures<'_>| {
+    let wrong = |it: &regex::Captures<'_>| it[2].parse().map_or(true, |port: u16| !published.contains(&port));
+    let finding = |it: regex::Captures<'_>| {
         let all = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         file.finding(Some(at), format!("no service publishes `{}`", &it[0]), format!("published are {all}"))
     };

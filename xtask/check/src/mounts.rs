@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding,
     repo::{DYNAMIC, Document, Repo, text, texts},
 };
-use crate::{cli::flags::Cluster, settings::template};
+use xtask::{cli::flags::Cluster, settings::template};
 
 /// A file or folder of this repository in a container.
-pub(super) struct Mount<'a> {
+pub(crate) struct Mount<'a> {
     pub source: &'a str,
     /// From the workspace root.
     pub path: String,
@@ -19,7 +19,7 @@ pub(super) struct Mount<'a> {
 }
 
 /// The mounts of all services, and the paths that commands and configurations name in them.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
         for item in node.get("volumes").and_then(Value::as_sequence).into_iter().flatten() {
@@ -37,7 +37,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// What a service mounts from this repository.
-pub(super) fn mounts(node: &Value) -> Vec<Mount<'_>> {
+pub(crate) fn mounts(node: &Value) -> Vec<Mount<'_>> {
     let volumes = node.get("volumes").and_then(Value::as_sequence);
     let mount = |it| {
         let source = Value::get(it, "source")?.as_str().filter(|it| it.starts_with('.'))?;

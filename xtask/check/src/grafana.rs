@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding,
     mounts::mounts,
     repo::{DASHBOARDS, Repo, text},
@@ -14,7 +14,7 @@ const SERVICE: &str = "grafana";
 const PROVISIONING: &[&str] = &["/etc/grafana/provisioning/datasources/", "/etc/grafana/provisioning/dashboards/"];
 
 /// Providers ↔ mounts ↔ folders of dashboards, data sources, and pinned plugins.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = folders(repo);
     found.extend(sources(repo));
     found.extend(service(repo));
@@ -22,7 +22,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// The uid and type of each data source.
-pub(super) fn source_ids(repo: &Repo) -> BTreeSet<(String, String)> {
+pub(crate) fn source_ids(repo: &Repo) -> BTreeSet<(String, String)> {
     let field = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     list(&repo.sources.value, "datasources").map(|it| (field(it, "uid"), field(it, "type"))).collect()
 }

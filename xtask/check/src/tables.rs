@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 
-use super::{
+use crate::{
     Finding, compose,
     markdown::{self, At, Table},
     ports,
     repo::{Document, Repo},
 };
-use crate::{cli::help, settings::variables};
+use xtask::{cli::help, settings::variables};
 
 /// The document that describes the environment.
 const FILE: &str = "dev/README.md";
@@ -20,7 +20,7 @@ const LOCAL: char = '†';
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[0-9]+").expect("a pattern"));
 
 /// Both tables are there, complete and true; and each volume is named.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let Some(file) = repo.docs.iter().find(|it| it.file == FILE) else { return Vec::new() };
     let tables = markdown::tables(&file.text);
     let of = |first: &str| tables.iter().find(|it| it.head.first().is_some_and(|it| it == first));

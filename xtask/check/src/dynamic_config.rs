@@ -3,8 +3,8 @@
 
 use serde_yaml::Value;
 
-use super::{Finding, repo::Repo};
-use crate::cli::help;
+use crate::{Finding, repo::Repo};
+use xtask::cli::help;
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -62,7 +62,7 @@ const KNOWN: &[(&str, Kind)] = &[
 ];
 
 /// Every key of the file.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let file = &repo.dynamic;
     let Some(keys) = file.value.as_mapping() else {
         return vec![file.finding(None, "it is not a mapping of keys", "write `KEY:` and under it `- value: …`")];
@@ -75,7 +75,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
         let Some((_, kind)) = KNOWN.iter().find(|(it, _)| *it == lower) else {
             let hint = help::suggest(&lower, KNOWN.iter().map(|it| it.0));
             let remedy = hint.map_or(
-                "correct it; a key that the server does register belongs into xtask/src/check/dynamic_config.rs"
+                "correct it; a key that the server does register belongs into xtask/check/src/dynamic_config.rs"
                     .to_owned(),
                 |it| format!("is `{it}` meant? Upper and lower case are the same here"),
             );
@@ -105,7 +105,7 @@ impl Kind {
         match self {
             Kind::Bool => value.is_bool(),
             Kind::Number => value.is_number(),
-            Kind::Duration => value.as_str().is_some_and(|it| crate::settings::variables::seconds(it).is_some()),
+            Kind::Duration => value.as_str().is_some_and(|it| xtask::settings::variables::seconds(it).is_some()),
             Kind::List => value.is_sequence(),
         }
     }

@@ -9,11 +9,11 @@ use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
 use walkdir::WalkDir;
 
-use super::Finding;
-use crate::{machine::files, settings::template, stack::merged};
+use crate::Finding;
+use xtask::{machine::files, settings::template, stack::merged};
 
 /// A file with what it was parsed to.
-pub(super) struct Document<V> {
+pub(crate) struct Document<V> {
     /// From the workspace root.
     pub file: String,
     pub text: String,
@@ -21,7 +21,7 @@ pub(super) struct Document<V> {
 }
 
 /// The whole of what is compared.
-pub(super) struct Repo {
+pub(crate) struct Repo {
     pub root: PathBuf,
     pub base: Document<Yaml>,
     pub local: Document<Yaml>,
@@ -44,9 +44,9 @@ pub(super) struct Repo {
 }
 
 /// Where [`Repo`] finds the dashboards, a folder for each group of them.
-pub(super) const DASHBOARDS: &str = "grafana";
+pub(crate) const DASHBOARDS: &str = "grafana";
 /// The dynamic configuration of both clusters.
-pub(super) const DYNAMIC: &str = "dev/dynamicconfig/development-dsql.yaml";
+pub(crate) const DYNAMIC: &str = "dev/dynamicconfig/development-dsql.yaml";
 const DOCS: &[&str] = &["README.md", "dev/README.md", "AGENTS.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 const TEXTS: &[(&str, &[&str])] = &[
     ("dev", &["yml", "yaml", "alloy", "sh", "py", "example", "Dockerfile"]),
@@ -59,7 +59,7 @@ impl Repo {
     ///
     /// # Errors
     /// Each file that is missing or cannot be parsed.
-    pub(super) fn read(root: &Path) -> Result<Repo, Vec<Finding>> {
+    pub(crate) fn read(root: &Path) -> Result<Repo, Vec<Finding>> {
         let mut reader = Reader { root, findings: Vec::new() };
         let repo = Repo {
             root: root.to_owned(),
@@ -84,14 +84,14 @@ impl Repo {
     }
 
     /// The compose files that declare services, with all their services.
-    pub(super) fn services(&self) -> impl Iterator<Item = (&Document<Yaml>, &str, &Yaml)> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = (&Document<Yaml>, &str, &Yaml)> {
         [&self.base, &self.local]
             .into_iter()
             .flat_map(|file| file.services().map(move |(name, node)| (file, name, node)))
     }
 
     /// Every service by its name; where the local file adds to one of the base file, that one.
-    pub(super) fn by_name(&self) -> BTreeMap<&str, &Yaml> {
+    pub(crate) fn by_name(&self) -> BTreeMap<&str, &Yaml> {
         let mut all = BTreeMap::new();
         for (_, name, node) in self.services() {
             all.entry(name).or_insert(node);
@@ -102,26 +102,26 @@ impl Repo {
 
 impl<V> Document<V> {
     /// Something wrong in this file.
-    pub(super) fn finding(&self, line: Option<usize>, text: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    pub(crate) fn finding(&self, line: Option<usize>, text: impl Into<String>, remedy: impl Into<String>) -> Finding {
         Finding { file: self.file.clone(), line, text: text.into(), remedy: remedy.into() }
     }
 
     /// The first line that holds this text.
-    pub(super) fn line_of(&self, needle: &str) -> Option<usize> {
+    pub(crate) fn line_of(&self, needle: &str) -> Option<usize> {
         self.text.lines().position(|it| it.contains(needle)).map(|it| it + 1)
     }
 }
 
 impl Document<Yaml> {
     /// The services of a compose file.
-    pub(super) fn services(&self) -> impl Iterator<Item = (&str, &Yaml)> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = (&str, &Yaml)> {
         let mapping = self.value.get("services").and_then(Yaml::as_mapping);
         mapping.into_iter().flatten().filter_map(|(name, node)| Some((name.as_str()?, node)))
     }
 
     /// The line of a service that holds this text. What a service takes from an anchor stands there instead, and what
     /// is nowhere is told of the service's own line.
-    pub(super) fn line_in(&self, service: &str, needle: &str) -> Option<usize> {
+    pub(crate) fn line_in(&self, service: &str, needle: &str) -> Option<usize> {
         let lines: Vec<&str> = self.text.lines().collect();
         let head = format!("  {service}:");
         let start = lines.iter().position(|it| it.strip_prefix(&head).is_some_and(|it| !it.starts_with('/')));
@@ -134,12 +134,12 @@ impl Document<Yaml> {
 }
 
 /// The items of a list of texts; a number in it as its text.
-pub(super) fn texts(node: &Yaml, key: &str) -> Vec<String> {
+pub(crate) fn texts(node: &Yaml, key: &str) -> Vec<String> {
     node.get(key).and_then(Yaml::as_sequence).into_iter().flatten().filter_map(text).collect()
 }
 
 /// A scalar as text.
-pub(super) fn text(node: &Yaml) -> Option<String> {
+pub(crate) fn text(node: &Yaml) -> Option<String> {
     match node {
         Yaml::String(it) => Some(it.clone()),
         Yaml::Number(it) => Some(it.to_string()),
@@ -149,7 +149,7 @@ pub(super) fn text(node: &Yaml) -> Option<String> {
 }
 
 /// Every scalar of a document, and every key.
-pub(super) fn scalars(node: &Yaml, out: &mut Vec<String>) {
+pub(crate) fn scalars(node: &Yaml, out: &mut Vec<String>) {
     match node {
         Yaml::Mapping(pairs) => pairs.iter().for_each(|(key, value)| {
             out.extend(text(key));

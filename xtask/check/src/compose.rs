@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding,
     repo::{Document, Repo, texts},
 };
-use crate::settings::variables;
+use xtask::settings::variables;
 
 /// A tag that always means the same image: at least two numbers, with anything after them.
 static EXACT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^v?[0-9]+\.[0-9]+[0-9A-Za-z.+_-]*$").expect("a pattern"));
@@ -17,7 +17,7 @@ static EXACT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^v?[0-9]+\.[0-9]+[
 const OURS: &[&str] = &["TEMPORAL_IMAGE", "COPILOT_IMAGE"];
 
 /// Everything about single services, and the declarations of volumes and networks.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let base: BTreeSet<&str> = repo.base.services().map(|it| it.0).collect();
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
@@ -143,7 +143,7 @@ fn declared(repo: &Repo, kind: &str, uses: &dyn Fn(&Value) -> Vec<String>) -> Ve
 }
 
 /// The named volumes that a service mounts.
-pub(super) fn named_volumes(node: &Value) -> Vec<String> {
+pub(crate) fn named_volumes(node: &Value) -> Vec<String> {
     let name = |it: String| it.split(':').next().map(str::to_owned);
     texts(node, "volumes").into_iter().filter_map(name).filter(|it| !it.starts_with(['.', '/', '~', '$'])).collect()
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding,
     repo::{Document, Repo},
 };
-use crate::cli::help;
+use xtask::cli::help;
 
 /// All dependencies, and that each service can be found ready.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let all = repo.by_name();
     let mut found = Vec::new();
     let mut graph: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 
-use super::{
+use crate::{
     Finding,
     commands::{self, Wrong},
     markdown,
@@ -19,7 +19,7 @@ static FAMILY: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(dev|env|infra|kb)-([a-z]+|\*)( .*)?$").expect("a pattern"));
 
 /// All commands, and the Justfile's recipes.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let services: Vec<&str> = repo.by_name().into_keys().collect();
     let recipes = repo.justfile.as_ref().map(recipes).unwrap_or_default();
     let mut found = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 
 static VARIABLE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)|([A-Za-z_][A-Za-z0-9_]*))").expect("a pattern"));
@@ -13,7 +13,7 @@ const LABELLED: &[&str] = &["by", "without", "on", "ignoring", "group_left", "gr
 const OPERATORS: &[&str] = &["and", "or", "unless", "bool", "offset", "atan2"];
 
 /// The names of the series in an expression, or in Grafana's `label_values(SERIES, LABEL)`.
-pub(super) fn metrics_in(expr: &str) -> BTreeSet<&str> {
+pub(crate) fn metrics_in(expr: &str) -> BTreeSet<&str> {
     let values = expr.trim().strip_prefix("label_values(").and_then(|it| it.rsplit_once(','));
     let names = words(values.map_or(expr, |(series, _)| series));
     let number = |it: &str| matches!(it.to_ascii_lowercase().as_str(), "inf" | "nan");
@@ -21,7 +21,7 @@ pub(super) fn metrics_in(expr: &str) -> BTreeSet<&str> {
 }
 
 /// The names of Grafana's variables in an expression.
-pub(super) fn variables_in(expr: &str) -> BTreeSet<&str> {
+pub(crate) fn variables_in(expr: &str) -> BTreeSet<&str> {
     VARIABLE.captures_iter(expr).filter_map(|it| it.get(1).or_else(|| it.get(2))).map(|it| it.as_str()).collect()
 }
 

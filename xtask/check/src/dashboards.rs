@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{
+use crate::{
     Finding, grafana,
     promql::{metrics_in, variables_in},
     repo::{Document, Repo},
 };
-use crate::cli::help;
+use xtask::cli::help;
 
 /// Every dashboard, and the list of metrics.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let known = Metrics::read(&repo.metrics);
     let sources = grafana::source_ids(repo);
     let uids: BTreeSet<&str> = repo.dashboards.iter().map(|it| str_of(&it.value, "uid")).collect();
@@ -41,7 +41,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// Every panel, those inside collapsed rows and the rows themselves included.
-pub(super) fn panels(dashboard: &Value) -> Vec<&Value> {
+pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
     let top = dashboard["panels"].as_array();
     top.into_iter()
         .flatten()
@@ -50,7 +50,7 @@ pub(super) fn panels(dashboard: &Value) -> Vec<&Value> {
 }
 
 /// A string field, or "" where there is none.
-pub(super) fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 

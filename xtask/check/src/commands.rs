@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex::Regex;
 
-use crate::cli::help;
+use xtask::cli::help;
 
 /// What is wrong with a command line, and what to do.
-pub(super) type Wrong = (String, String);
+pub(crate) type Wrong = (String, String);
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[a-z][a-z0-9-]*\*?$").expect("a pattern"));
 
@@ -15,7 +15,7 @@ static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[a-z][a-z0-9-]*\*?
 const TAKE_SERVICES: &[&str] = &["dev-up", "dev-logs", "dev-restart", "dev-exec"];
 
 /// Each text after `cargo xtask ` in a line, up to what ends a command there.
-pub(super) fn mentioned(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn mentioned(line: &str) -> impl Iterator<Item = &str> {
     line.split("cargo xtask ").skip(1).map(|it| {
         let end = it.find(['`', '"', '\'', ')', '\\']).unwrap_or(it.len());
         &it[..end]
@@ -24,7 +24,7 @@ pub(super) fn mentioned(line: &str) -> impl Iterator<Item = &str> {
 
 /// What is wrong with a command line, from the command's name on. Words in capitals and in braces stand for others. The
 /// names of services are looked at where they are given: prose may follow a command that is not set off as code.
-pub(super) fn check(line: &str, services: Option<&[&str]>) -> Vec<Wrong> {
+pub(crate) fn check(line: &str, services: Option<&[&str]>) -> Vec<Wrong> {
     let mut words = line.split_whitespace().map(clean).take_while(|it| !ends(it));
     let Some(name) = words.next().filter(|it| WORD.is_match(it)) else { return Vec::new() };
     if let Some(prefix) = name.strip_suffix('*') {
@@ -63,7 +63,7 @@ pub(super) fn check(line: &str, services: Option<&[&str]>) -> Vec<Wrong> {
 }
 
 /// Whether this is a command's name, or the beginning of several with a `*`.
-pub(super) fn is_name(word: &str) -> bool {
+pub(crate) fn is_name(word: &str) -> bool {
     help::names().any(|it| it == word || word.strip_suffix('*').is_some_and(|start| it.starts_with(start)))
 }
 

@@ -1,5 +1,7 @@
 //! `cargo xtask check`: the repository held against itself. It reads files and nothing else: no engine, no network.
 
+#![warn(unreachable_pub)]
+
 mod addresses;
 mod code;
 mod commands;
@@ -19,19 +21,13 @@ mod start;
 mod tables;
 mod variables;
 
-use std::fmt;
+use std::{env, fmt, path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
-use xshell::Shell;
-
-use crate::{
-    cli::flags,
-    machine::{
-        exit::{FAILED, exit},
-        term,
-    },
-};
 use repo::Repo;
+use xtask::machine::{
+    exit::{FAILED, USAGE},
+    term,
+};
 
 /// Two places of the repository that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,27 +68,37 @@ const CHECKS: &[Check] = &[
     panels::check,
 ];
 
-impl flags::Check {
-    pub fn run(self, sh: &Shell) -> Result<()> {
-        let root = sh.current_dir();
-        if self.fix
-            && let Ok(repo) = Repo::read(&root)
-        {
-            panels::fix(&repo)?.iter().for_each(|it| term::say(&format!("{it} written")));
-        }
-        let findings = find(&Repo::read(&root));
-        for finding in &findings {
-            term::out(&format!("{finding}\n"));
-        }
-        match findings.len() {
-            0 => {
-                term::out("The repository agrees with itself.\n");
-                Ok(())
+/// What the command hands over: the checkout to look at, where the sources of the server are looked for, `--fix`.
+fn main() -> ExitCode {
+    let args: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    let [root, _temporal, rest @ ..] = &args[..] else {
+        term::say("error: this is the program behind `cargo xtask check`");
+        return ExitCode::from(USAGE);
+    };
+    if !rest.is_empty()
+        && let Ok(repo) = Repo::read(root)
+    {
+        match panels::fix(&repo) {
+            Ok(written) => written.iter().for_each(|it| term::say(&format!("{it} written"))),
+            Err(e) => {
+                term::say(&format!("error: {e:#}"));
+                return ExitCode::from(FAILED);
             }
-            1 => Err(exit(FAILED, "1 finding")),
-            many => Err(exit(FAILED, format!("{many} findings"))),
         }
     }
+    let findings = find(&Repo::read(root));
+    for finding in &findings {
+        term::out(&format!("{finding}\n"));
+    }
+    match findings.len() {
+        0 => {
+            term::out("The repository agrees with itself.\n");
+            return ExitCode::SUCCESS;
+        }
+        1 => term::say("error: 1 finding"),
+        many => term::say(&format!("error: {many} findings")),
+    }
+    ExitCode::from(FAILED)
 }
 
 /// All findings, in the order of the files, each once. Files that cannot be read are found alone: what they would have

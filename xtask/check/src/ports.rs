@@ -5,10 +5,10 @@ use std::{
     sync::LazyLock,
 };
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding, addresses,
     repo::{Document, Repo, text, texts},
 };
@@ -22,7 +22,7 @@ static PUBLISHED: LazyLock<Regex> =
 static LISTEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"listen-addr=[^:]*:([0-9]+)$").expect("a pattern"));
 
 /// Published ports, and what health checks and `x-ready` ask.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let listening = listening(repo);
     let mut found = Vec::new();
     let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
@@ -65,7 +65,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 ///
 /// # Errors
 /// The ports, where they are published elsewhere too; none where it is no such item.
-pub(super) fn published(item: &Value) -> Result<(u16, u16), Option<(u16, u16)>> {
+pub(crate) fn published(item: &Value) -> Result<(u16, u16), Option<(u16, u16)>> {
     let parts = item.as_str().and_then(|it| PUBLISHED.captures(it)).ok_or(None)?;
     let ports = (parts[2].parse().map_err(|_| None)?, parts[3].parse().map_err(|_| None)?);
     match parts.get(1).map(|it| it.as_str()) {
@@ -75,13 +75,13 @@ pub(super) fn published(item: &Value) -> Result<(u16, u16), Option<(u16, u16)>> 
 }
 
 /// The host ports that a service publishes, on loopback or elsewhere.
-pub(super) fn host_ports(node: &Value) -> BTreeSet<u16> {
+pub(crate) fn host_ports(node: &Value) -> BTreeSet<u16> {
     let items = node.get("ports").and_then(Value::as_sequence);
     items.into_iter().flatten().filter_map(|it| published(it).map_or_else(|it| it, Some)).map(|it| it.0).collect()
 }
 
 /// The ports that each service listens on, as its configuration says.
-pub(super) fn listening(repo: &Repo) -> BTreeMap<&str, BTreeSet<u16>> {
+pub(crate) fn listening(repo: &Repo) -> BTreeMap<&str, BTreeSet<u16>> {
     repo.by_name().into_iter().map(|(name, node)| (name, ports_of(repo, node))).collect()
 }
 
@@ -121,7 +121,7 @@ fn server_ports(repo: &Repo, roles: &[&str]) -> BTreeSet<u16> {
 }
 
 /// Where every Temporal process shows its metrics.
-pub(super) fn metrics_port(repo: &Repo) -> Option<u16> {
+pub(crate) fn metrics_port(repo: &Repo) -> Option<u16> {
     let prometheus = repo.template.value.get("global")?.get("metrics")?.get("prometheus")?;
     prometheus.get("listenAddress")?.as_str()?.rsplit_once(':')?.1.parse().ok()
 }
@@ -131,9 +131,9 @@ fn port_at(document: &Value, path: &[&str]) -> Option<u16> {
 }
 
 /// Which ports these are, to be read after "but".
-pub(super) fn listens(ports: &BTreeSet<u16>) -> String {
+pub(crate) fn listens(ports: &BTreeSet<u16>) -> String {
     if ports.is_empty() {
-        return "nothing says that it listens on any (xtask/src/check/ports.rs knows the images)".to_owned();
+        return "nothing says that it listens on any (xtask/check/src/ports.rs knows the images)".to_owned();
     }
     let all: Vec<String> = ports.iter().map(u16::to_string).collect();
     format!("it listens on {}", all.join(", "))

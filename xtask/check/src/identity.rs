@@ -2,7 +2,7 @@
 
 use serde_yaml::Value;
 
-use super::{
+use crate::{
     Finding,
     repo::{Repo, scalars, text},
 };
@@ -12,7 +12,7 @@ const TARGET: &str = "/aws";
 const REFERENCES: &[&str] = &["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST", "AWS_REGION"];
 
 /// Property 2, and what belongs to it.
-pub(super) fn check(repo: &Repo) -> Vec<Finding> {
+pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
     for (file, name, node) in repo.services() {
         let mount = aws_mount(node);
