@@ -284,13 +284,13 @@ fn depends_on(node: &Value) -> Vec<String> {
     mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn port(node: &Value, offset: u16) -> Option<Port> {
+pub fn port(node: &Value, offset: u16) -> Option<Port> {
     let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
     Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
 }
 
 /// A path of a compose file, which is relative to `dev/`, from the workspace root.
-fn mount(source: &str) -> PathBuf {
+pub fn mount(source: &str) -> PathBuf {
     match source.strip_prefix("../") {
         Some(rest) => PathBuf::from(rest),
         None => Path::new("dev").join(source.trim_start_matches("./")),

@@ -1,121 +1,64 @@
 //! The dynamic configuration: keys that the server registers, with values of their kind. The server itself only warns
 //! about an unknown key in its log, and then goes on with the default.
 
+use std::collections::BTreeMap;
+
 use serde_yaml::Value;
+use xtask::settings::variables::seconds;
 
-use crate::{Finding, repo::Repo};
-use xtask::cli::help;
+use crate::{
+    Finding, meant,
+    repo::{DYNAMIC, Repo, list, text},
+};
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Bool,
-    Number,
-    Duration,
-    List,
-}
+/// The function that registers a setting, what its values are, and how they are written.
+type Kind = (&'static str, fn(&Value) -> bool, &'static str);
 
-/// Keys that the server knows, in lower case: those that are worth setting in development.
-const KNOWN: &[(&str, Kind)] = &[
-    ("activity.enablestandalone", Kind::Bool),
-    ("frontend.allowedexperiments", Kind::List),
-    ("frontend.persistenceglobalmaxqps", Kind::Number),
-    ("frontend.persistencemaxqps", Kind::Number),
-    ("frontend.visibilitymaxpagesize", Kind::Number),
-    ("history.acquireshardconcurrency", Kind::Number),
-    ("history.enablechasm", Kind::Bool),
-    ("history.enablechasmcallbacks", Kind::Bool),
-    ("history.enablechasmschedulercreation", Kind::Bool),
-    ("history.enablechasmschedulermigration", Kind::Bool),
-    ("history.maxbufferedquerycount", Kind::Number),
-    ("history.persistenceglobalmaxqps", Kind::Number),
-    ("history.persistencemaxqps", Kind::Number),
-    ("history.persistencepershardnamespacemaxqps", Kind::Number),
-    ("history.shardioconcurrency", Kind::Number),
-    ("history.timerprocessormaxpollrps", Kind::Number),
-    ("history.timerprocessorupdateackinterval", Kind::Duration),
-    ("matching.autoenablev2", Kind::Bool),
-    ("matching.enablefairness", Kind::Bool),
-    ("matching.gettasksbatchsize", Kind::Number),
-    ("matching.longpollexpirationinterval", Kind::Duration),
-    ("matching.maxtaskbatchsize", Kind::Number),
-    ("matching.numtaskqueuereadpartitions", Kind::Number),
-    ("matching.numtaskqueuewritepartitions", Kind::Number),
-    ("matching.persistenceglobalmaxqps", Kind::Number),
-    ("matching.persistencemaxqps", Kind::Number),
-    ("matching.usenewmatcher", Kind::Bool),
-    ("metrics.breakdownbypartition", Kind::Bool),
-    ("metrics.breakdownbytaskqueue", Kind::Bool),
-    ("system.enableactivityeagerexecution", Kind::Bool),
-    ("system.enableeagerworkflowstart", Kind::Bool),
-    ("system.enablenamespacenotactiveautoforwarding", Kind::Bool),
-    ("system.enablenexus", Kind::Bool),
-    ("system.enablereadfromsecondaryvisibility", Kind::Bool),
-    ("system.forcesearchattributescacherefreshonread", Kind::Bool),
-    ("system.transactionsizelimit", Kind::Number),
-    ("system.visibilitypersistencemaxreadqps", Kind::Number),
-    ("system.visibilitypersistencemaxwriteqps", Kind::Number),
-    ("worker.esprocessoracktimeout", Kind::Duration),
-    ("worker.esprocessorbulkactions", Kind::Number),
-    ("worker.esprocessorflushinterval", Kind::Duration),
-    ("worker.esprocessornumofworkers", Kind::Number),
-    ("worker.persistencemaxqps", Kind::Number),
+const KINDS: &[Kind] = &[
+    ("BoolSetting", Value::is_bool, "write `true` or `false`"),
+    ("IntSetting", Value::is_number, "write a number"),
+    ("FloatSetting", Value::is_number, "write a number"),
+    ("DurationSetting", is_duration, "write a duration, such as `30s`"),
+    ("Setting", |_| true, ""),
 ];
 
-/// Every key of the file.
+fn is_duration(value: &Value) -> bool {
+    value.is_number() || value.as_str().is_some_and(|it| seconds(it).is_some())
+}
+
+/// Every key of the file. Without a checkout of the server nobody can tell which of them it knows.
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
-    let file = &repo.dynamic;
-    let Some(keys) = file.value.as_mapping() else {
-        return vec![file.finding(None, "it is not a mapping of keys", "write `KEY:` and under it `- value: …`")];
-    };
+    let file = repo.get(DYNAMIC);
+    let known: BTreeMap<String, &Kind> = repo.settings.iter().flat_map(|it| registered(it)).collect();
     let mut found = Vec::new();
-    for (key, items) in keys {
+    for (key, items) in file.value.as_mapping().into_iter().flatten() {
         let key = key.as_str().unwrap_or_default();
-        let line = file.line_of(&format!("{key}:"));
+        let mut wrong = |what: String, fix: &str| found.push(file.at(&format!("{key}:"), what, fix));
         let lower = key.to_lowercase();
-        let Some((_, kind)) = KNOWN.iter().find(|(it, _)| *it == lower) else {
-            let hint = help::suggest(&lower, KNOWN.iter().map(|it| it.0));
-            let remedy = hint.map_or(
-                "correct it; a key that the server does register belongs into xtask/check/src/dynamic_config.rs"
-                    .to_owned(),
-                |it| format!("is `{it}` meant? Upper and lower case are the same here"),
-            );
-            found.push(file.finding(line, format!("the server does not know the key `{key}`"), remedy));
-            continue;
-        };
-        let values: Vec<Option<&Value>> = items.as_sequence().into_iter().flatten().map(|it| it.get("value")).collect();
-        if values.is_empty() || values.contains(&None) {
-            let text = format!("`{key}` is not a list of values");
-            found.push(file.finding(
-                line,
-                text,
-                "write under it `- value: …`, with `constraints:` where it is for some only",
-            ));
+        let kind = known.get(&lower);
+        if kind.is_none() && !known.is_empty() {
+            let fix = meant(&lower, known.keys().map(String::as_str), "the log of the server names each such key");
+            wrong(format!("the server does not know the key `{key}`"), &fix);
         }
-        for value in values.into_iter().flatten().filter(|it| !kind.fits(it)) {
-            let shown = serde_yaml::to_string(value).unwrap_or_default();
-            let text = format!("`{key}` is `{}`, which the server would ignore", shown.trim_end());
-            found.push(file.finding(line, text, format!("write {}", kind.expected())));
+        let values: Vec<&Value> = list(items).map(|it| &it["value"]).collect();
+        if values.is_empty() || values.iter().any(|it| it.is_null()) {
+            let fix = "write under it `- value: …`, with `constraints:` where it is for some only";
+            wrong(format!("`{key}` is not a list of values"), fix);
+        }
+        for (value, (_, fits, fix)) in values.into_iter().filter_map(|it| Some((it, kind?))) {
+            if !fits(value) && !value.is_null() {
+                let shown = text(value).unwrap_or_default();
+                wrong(format!("`{key}` is `{shown}`, which the server would ignore"), fix);
+            }
         }
     }
     found
 }
 
-impl Kind {
-    fn fits(self, value: &Value) -> bool {
-        match self {
-            Kind::Bool => value.is_bool(),
-            Kind::Number => value.is_number(),
-            Kind::Duration => value.as_str().is_some_and(|it| xtask::settings::variables::seconds(it).is_some()),
-            Kind::List => value.is_sequence(),
-        }
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            Kind::Bool => "`true` or `false`",
-            Kind::Number => "a number",
-            Kind::Duration => "a duration, such as `30s`",
-            Kind::List => "a list",
-        }
-    }
+/// The keys, in lower case as the server compares them: each stands in the line after its `NewGlobalBoolSetting(`.
+fn registered(text: &str) -> impl Iterator<Item = (String, &'static Kind)> {
+    text.lines().zip(text.lines().skip(1)).filter_map(|(call, key)| {
+        let kind = KINDS.iter().find(|it| call.contains(it.0))?;
+        Some((key.trim().strip_prefix('"')?.strip_suffix("\",")?.to_lowercase(), kind))
+    })
 }

@@ -1,162 +1,126 @@
 //! What is mounted is there, cannot be written to, and is what the container is told to read.
 
-use std::{collections::BTreeSet, path::Path};
-
 use serde_yaml::Value;
+use xtask::{cli::flags::Cluster, settings::template, stack};
 
 use crate::{
-    Finding,
-    repo::{DYNAMIC, Document, Repo, text, texts},
+    Finding, pattern,
+    repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts},
 };
-use xtask::{cli::flags::Cluster, settings::template};
 
 /// A file or folder of this repository in a container.
-pub(crate) struct Mount<'a> {
-    pub source: &'a str,
+struct Mount<'a> {
+    source: &'a str,
     /// From the workspace root.
-    pub path: String,
-    pub target: &'a str,
+    path: String,
+    target: &'a str,
 }
 
 /// The mounts of all services, and the paths that commands and configurations name in them.
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (file, name, node) in repo.services() {
-        for item in node.get("volumes").and_then(Value::as_sequence).into_iter().flatten() {
-            found.extend(item.as_str().and_then(|it| short(file, name, it)));
-        }
-        for mount in mounts(node) {
-            found.extend(missing(repo, file, name, &mount));
-        }
-        found.extend(writable(file, name, node));
-        found.extend(twice(file, name, node));
-        found.extend(unmounted(file, name, node));
+    for service in repo.services() {
+        found.extend(list(&service.node["volumes"]).filter_map(|it| form(service, it)));
+        found.extend(mounts(service).into_iter().filter_map(|it| missing(repo, service, &it)));
+        found.extend(unmounted(service));
     }
     found.extend(dynamic_config(repo));
+    found.extend(repo.by_name().get("grafana").into_iter().flat_map(|it| dashboards(repo, *it)));
     found
 }
 
 /// What a service mounts from this repository.
-pub(crate) fn mounts(node: &Value) -> Vec<Mount<'_>> {
-    let volumes = node.get("volumes").and_then(Value::as_sequence);
-    let mount = |it| {
-        let source = Value::get(it, "source")?.as_str().filter(|it| it.starts_with('.'))?;
-        let path = match source.strip_prefix("../") {
-            Some(rest) => rest.to_owned(),
-            None => format!("dev/{}", source.trim_start_matches("./")),
-        };
-        Some(Mount { source, path, target: it.get("target")?.as_str()? })
+fn mounts<'a>(service: Service<'a>) -> Vec<Mount<'a>> {
+    let mount = |it: &'a Value| {
+        let source = it["source"].as_str().filter(|it| it.starts_with('.'))?;
+        let path = stack::mount(source).to_string_lossy().into_owned();
+        Some(Mount { source, path, target: it["target"].as_str()? })
     };
-    volumes.into_iter().flatten().filter_map(mount).collect()
+    list(&service.node["volumes"]).filter_map(mount).collect()
 }
 
 /// A bind mount in the short form has no `read_only` to look at, and makes a folder where its source is missing.
-fn short(file: &Document<Value>, name: &str, item: &str) -> Option<Finding> {
-    item.starts_with(['.', '/', '~', '$']).then(|| {
-        file.finding(
-            file.line_in(name, item),
-            format!("{name} mounts `{item}` in the short form, which makes a folder where the source is missing"),
-            "write it as `type: bind` with source, target, `read_only: true` and `create_host_path: false`",
-        )
-    })
-}
-
-fn missing(repo: &Repo, file: &Document<Value>, name: &str, mount: &Mount<'_>) -> Option<Finding> {
-    let generated = Cluster::ALL.iter().any(|it| template::path(*it) == mount.path);
-    let line = file.line_in(name, mount.source);
-    if mount.path.starts_with("dev/.rendered") {
-        let known = Cluster::ALL.iter().map(|it| template::path(*it)).collect::<Vec<_>>().join(" and ");
-        return (!generated).then(|| {
-            let text = format!("{name} mounts {}, which nothing generates", mount.path);
-            file.finding(line, text, format!("`cargo xtask render` writes {known}"))
-        });
+fn form(service: Service<'_>, item: &Value) -> Option<Finding> {
+    let name = service.name;
+    if let Some(short) = item.as_str() {
+        let what =
+            format!("{name} mounts `{short}` in the short form, which makes a folder where the source is missing");
+        let fix = "write it as `type: bind` with source, target, `read_only: true` and `create_host_path: false`";
+        return short.starts_with(['.', '/', '~', '$']).then(|| service.finding(short, what, fix));
     }
-    (!Path::new(&repo.root).join(&mount.path).exists()).then(|| {
-        let text = format!("{name} mounts {}, which is not there", mount.path);
-        file.finding(line, text, "correct the path, which starts at dev/, or add the file")
-    })
+    let source = item["source"].as_str()?;
+    let shown = if source.contains("AWS_CONFIG_DIR") { "the AWS directory" } else { source };
+    let what = format!("{name} could write to {shown}");
+    (item["read_only"] != true).then(|| service.finding(source, what, "add `read_only: true` to that mount"))
 }
 
-fn writable(file: &Document<Value>, name: &str, node: &Value) -> Vec<Finding> {
-    let binds = node.get("volumes").and_then(Value::as_sequence).into_iter().flatten();
-    let source = |it: &Value| it.get("source").and_then(Value::as_str).map(str::to_owned);
-    binds
-        .filter(|it| it.get("read_only").and_then(Value::as_bool) != Some(true))
-        .filter_map(source)
-        // The AWS directory has a check of its own.
-        .filter(|it| !it.contains("AWS_CONFIG_DIR"))
-        .map(|it| {
-            let text = format!("{name} could write to {it}");
-            file.finding(file.line_in(name, &it), text, "add `read_only: true` to that mount")
-        })
-        .collect()
+fn missing(repo: &Repo, service: Service<'_>, mount: &Mount<'_>) -> Option<Finding> {
+    let what = format!("{} mounts {}, which", service.name, mount.path);
+    if mount.path.starts_with("dev/.rendered") {
+        let generated: Vec<String> = Cluster::ALL.iter().map(|it| template::path(*it)).collect();
+        let fix = format!("`cargo xtask render` writes {}", generated.join(" and "));
+        let known = generated.contains(&mount.path);
+        return (!known).then(|| service.finding(mount.source, format!("{what} nothing generates"), fix));
+    }
+    let fix = "correct the path, which starts at dev/, or add the file";
+    let there = repo.root.join(&mount.path).exists();
+    (!there).then(|| service.finding(mount.source, format!("{what} is not there"), fix))
 }
 
-fn twice(file: &Document<Value>, name: &str, node: &Value) -> Option<Finding> {
-    let mut seen = BTreeSet::new();
-    let target = targets(node).into_iter().find(|it| !seen.insert(it.clone()))?;
-    let text = format!("{name} mounts two things at {target}");
-    Some(file.finding(file.line_in(name, &target), text, "give each a target of its own"))
-}
-
-/// Where something is mounted in a container.
-fn targets(node: &Value) -> Vec<String> {
-    let volumes = node.get("volumes").and_then(Value::as_sequence);
+/// Paths that a command names, of a kind that comes from here, and that are not mounted.
+fn unmounted(service: Service<'_>) -> Vec<Finding> {
     let target = |it: &Value| match it.as_str() {
         Some(short) => short.split(':').nth(1).map(str::to_owned),
         None => it.get("target").and_then(text),
     };
-    volumes.into_iter().flatten().filter_map(target).collect()
-}
-
-/// A path that a command names, of a kind that comes from here, and that is not mounted.
-fn unmounted(file: &Document<Value>, name: &str, node: &Value) -> Vec<Finding> {
-    let targets = targets(node);
-    let health = node.get("healthcheck").map(|it| texts(it, "test")).unwrap_or_default();
-    let words = [texts(node, "command"), texts(node, "entrypoint"), health].concat();
-    let path = |word: &String| {
-        let start = word.find('/').filter(|at| *at == 0 || word[..*at].ends_with('='))?;
-        let path = word[start..].to_owned();
-        let ours = [".yaml", ".alloy", ".sh", ".py"].iter().any(|it| path.ends_with(it));
-        (ours && !path.contains(' ')).then_some(path)
-    };
+    let targets: Vec<String> = list(&service.node["volumes"]).filter_map(target).collect();
     let inside = |path: &str| targets.iter().any(|it| path == it || path.starts_with(&format!("{it}/")));
-    words
-        .iter()
-        .filter_map(path)
-        .filter(|it| !inside(it))
-        .map(|it| {
-            let text = format!("{name} is told to read {it}, where nothing is mounted");
-            file.finding(file.line_in(name, &it), text, "mount it there, or correct the path")
-        })
-        .collect()
+    let health = texts(&service.node["healthcheck"]["test"]);
+    let words = [service.words("command"), service.words("entrypoint"), health].concat();
+    let paths = words.iter().filter_map(|it| pattern!(r"(?:^|=)(/[^ ]*\.(?:yaml|alloy|sh|py))$").captures(it)?.get(1));
+    let finding = |path: &str| {
+        let what = format!("{} is told to read {path}, where nothing is mounted", service.name);
+        service.finding(path, what, "mount it there, or correct the path")
+    };
+    paths.map(|it| it.as_str()).filter(|it| !inside(it)).map(finding).collect()
 }
 
 /// The template's dynamic configuration is a file of the folder that every Temporal server mounts.
 fn dynamic_config(repo: &Repo) -> Vec<Finding> {
-    let path = repo.template.value.get("dynamicConfigClient").and_then(|it| it.get("filepath")).and_then(Value::as_str);
-    let Some(path) = path else {
-        let text = "the server gets no dynamic configuration";
-        return vec![repo.template.finding(None, text, "set `dynamicConfigClient.filepath`")];
-    };
+    let template = repo.get(TEMPLATE);
+    let path = template.value["dynamicConfigClient"]["filepath"].as_str().unwrap_or_default();
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut found = Vec::new();
     let (source, file) = DYNAMIC.rsplit_once('/').expect("a path with a folder");
+    let mut found = Vec::new();
     if name != file {
-        let text = format!("the server is told to read {path}, and the file is {DYNAMIC}");
-        found.push(repo.template.finding(repo.template.line_of(path), text, format!("write {folder}/{file}")));
+        let what = format!("the server is told to read {path}, and the file is {DYNAMIC}");
+        found.push(template.at("filepath:", what, format!("write {folder}/{file}")));
     }
-    let servers =
-        repo.base.services().filter(|(_, node)| texts(node, "command").iter().any(|it| it == "temporal-server"));
-    for (service, _) in
-        servers.filter(|(_, node)| !mounts(node).iter().any(|it| it.path == source && it.target == folder))
-    {
-        let text = format!("{service} does not mount {source} at {folder}, where the template says it is");
-        found.push(repo.base.finding(
-            repo.base.line_in(service, "volumes:"),
-            text,
-            "add `*dynamic-config` to its volumes",
-        ));
+    for service in repo.services().filter(|it| it.is_server()) {
+        if !mounts(service).iter().any(|it| it.path == source && it.target == folder) {
+            let what = format!("{} does not mount {source} at {folder}, where the template says it is", service.name);
+            found.push(service.finding("volumes:", what, "add `*dynamic-config` to its volumes"));
+        }
+    }
+    found
+}
+
+/// Grafana has its provisioning, and every folder of dashboards. That each has a provider is for the tests to say.
+fn dashboards(repo: &Repo, grafana: Service<'_>) -> Vec<Finding> {
+    let mounted = mounts(grafana);
+    let mut found = Vec::new();
+    for folder in repo.ending_in(".json").filter_map(|it| Some(it.file.rsplit_once('/')?.0)) {
+        if !mounted.iter().any(|it| it.path == folder) {
+            let what = format!("the dashboards of {folder} are not mounted into Grafana");
+            let fix = format!("mount ../{folder} and add a provider to dev/config/grafana-dashboards.yaml");
+            found.push(grafana.finding("volumes:", what, fix));
+        }
+    }
+    for folder in ["datasources", "dashboards"].map(|it| format!("/etc/grafana/provisioning/{it}/")) {
+        if !mounted.iter().any(|it| it.target.starts_with(&folder)) {
+            let what = format!("nothing is mounted under {folder}, where Grafana looks for its provisioning");
+            found.push(grafana.finding("/etc/grafana/", what, "correct the target of that file"));
+        }
     }
     found
 }

@@ -1,124 +1,142 @@
-//! The two tables of dev/README.md that name everything: services with their ports, variables with their defaults.
+//! The tables of dev/README.md that are made from the repository. The last cell of a line may be somebody's own words,
+//! which stay with the first word of the line.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::collections::BTreeMap;
 
-use regex::Regex;
+use anyhow::Result;
+use serde_yaml::Value;
+use xtask::{
+    machine::{files, term},
+    settings::variables::ALL,
+};
 
 use crate::{
-    Finding, compose,
-    markdown::{self, At, Table},
-    ports,
-    repo::{Document, Repo},
+    Finding, ports,
+    repo::{GUIDE, LOCAL, Repo, list},
 };
-use xtask::{cli::help, settings::variables};
 
-/// The document that describes the environment.
-const FILE: &str = "dev/README.md";
-/// Marks a variable that has a value of its own under `--local`.
-const LOCAL: char = '†';
+const FIX: &str = "`cargo xtask check --fix` writes it";
+/// Stands where nobody has said anything yet.
+const UNSAID: &str = "…";
 
-static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[0-9]+").expect("a pattern"));
+/// Its name, what it is made from, and how; a line that ends in nothing but [`UNSAID`] takes over the words there.
+type Table = (&'static str, &'static str, fn(&Repo) -> String);
 
-/// Both tables are there, complete and true; and each volume is named.
+const TABLES: &[Table] = &[
+    ("services", "the compose files hold", services),
+    ("variables", "xtask/src/settings/variables.rs holds", variables),
+    ("panels", "the dashboards hold", panels),
+];
+
+/// Every table says what it is made from, and no cell is left to be written.
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
-    let Some(file) = repo.docs.iter().find(|it| it.file == FILE) else { return Vec::new() };
-    let tables = markdown::tables(&file.text);
-    let of = |first: &str| tables.iter().find(|it| it.head.first().is_some_and(|it| it == first));
+    let file = repo.get(GUIDE);
     let mut found = Vec::new();
-    match of("service") {
-        Some(table) => found.extend(services(repo, file, table)),
-        None => found.push(file.finding(None, "it has no table of services", "add one: | service | host port | … |")),
-    }
-    match of("variable") {
-        Some(table) => found.extend(all_variables(file, table)),
-        None => {
-            found.push(file.finding(None, "it has no table of variables", "add one: | variable | default | meaning |"));
+    for (name, of, make) in TABLES {
+        let start = start(name);
+        match written(&file.text, name, &make(repo)) {
+            None => {
+                let what = format!("there is no table of {name}, between `{start}` and `{}`", end(name));
+                found.push(file.at(&start, what, format!("add the two lines; {FIX}")));
+            }
+            Some(text) if text != file.text => {
+                found.push(file.at(&start, format!("the table of {name} is not what {of}"), FIX));
+            }
+            Some(_) => {}
         }
     }
-    let volumes: BTreeSet<String> = repo.services().flat_map(|(_, _, node)| compose::named_volumes(node)).collect();
-    for volume in volumes.iter().filter(|it| !file.text.contains(&format!("`{it}`"))) {
-        let text = format!("it does not name the volume `{volume}`");
-        found.push(file.finding(None, text, "add it where the volumes are listed"));
+    for (line, content) in file.lines().filter(|(_, it)| it.ends_with("| … |")) {
+        found.push(file.finding(line, format!("nothing is said in the last cell of `{content}`"), "say it"));
+    }
+    let volumes = repo.named_volumes();
+    for volume in volumes.filter(|it| !file.text.contains(&format!("`{it}`"))) {
+        let what = format!("it does not name the volume `{volume}`");
+        found.push(file.finding(None, what, "add it where the volumes are listed"));
     }
     found
 }
 
-/// The names in the first cell: words that are no remark in parentheses.
-fn names(cell: &str) -> Vec<String> {
-    let plain = cell.split('(').next().unwrap_or_default().replace(['`', LOCAL], "");
-    plain.split([',', ' ']).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+/// Writes the tables anew; returns whether something changed.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write(repo: &Repo) -> Result<bool> {
+    let write = |text: String, (name, _, make): &Table| written(&text, name, &make(repo)).unwrap_or(text);
+    let text = TABLES.iter().fold(repo.get(GUIDE).text.clone(), write);
+    let changed = files::replace(&repo.root.join(GUIDE), &text, 0o644)?;
+    if changed {
+        term::say(&format!("{GUIDE} written"));
+    }
+    Ok(changed)
 }
 
-fn services(repo: &Repo, file: &Document<()>, table: &Table) -> Vec<Finding> {
-    let known = repo.by_name();
-    let mut found = Vec::new();
-    let mut told = BTreeSet::new();
-    for At { line, it: cells } in &table.rows {
-        for name in names(&cells[0]) {
-            let Some(node) = known.get(name.as_str()) else {
-                let hint = help::suggest(&name, known.keys().copied());
-                let remedy = hint.map_or("remove the line".to_owned(), |it| format!("is `{it}` meant?"));
-                found.push(file.finding(Some(*line), format!("there is no service `{name}`"), remedy));
-                continue;
-            };
-            let told_ports: BTreeSet<u16> = cells
-                .get(1)
-                .into_iter()
-                .flat_map(|it| NUMBER.find_iter(it))
-                .filter_map(|it| it.as_str().parse().ok())
-                .collect();
-            let ports = ports::host_ports(node);
-            if told_ports != ports {
-                let shown = |it: &BTreeSet<u16>| match it.len() {
-                    0 => "none".to_owned(),
-                    _ => it.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
-                };
-                let text = format!("the host ports of {name} are {}, not {}", shown(&ports), shown(&told_ports));
-                found.push(file.finding(Some(*line), text, format!("correct it here, or in {}", repo.base.file)));
-            }
-            told.insert(name);
-        }
-    }
-    for name in known.keys().filter(|it| !told.contains(**it)) {
-        let text = format!("the service {name} is missing in the table");
-        found.push(file.finding(file.line_of("| service |"), text, "add a line"));
-    }
-    found
+fn start(name: &str) -> String {
+    format!("<!-- {name}:start -->")
 }
 
-fn all_variables(file: &Document<()>, table: &Table) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut told = BTreeSet::new();
-    for At { line, it: cells } in &table.rows {
-        for name in names(&cells[0]) {
-            let Some(variable) = variables::find(&name) else { continue };
-            let default = match variable.default {
-                None => "required",
-                Some("") => "empty",
-                Some(it) => it,
-            };
-            let shown = cells.get(1).map(|it| it.replace('`', "")).unwrap_or_default();
-            if shown != default {
-                let text = format!("the default of {name} is `{default}`, not `{shown}`");
-                found.push(file.finding(Some(*line), text, "correct it here, or in xtask/src/settings/variables.rs"));
-            }
-            if cells[0].contains(LOCAL) != variable.local.is_some() {
-                let (text, remedy) = match variable.local {
-                    Some(_) => {
-                        (format!("{name} has a value of its own under `--local`"), format!("mark it with {LOCAL}"))
-                    }
-                    None => (format!("{name} is the user's under `--local` too"), format!("remove the {LOCAL}")),
-                };
-                found.push(file.finding(Some(*line), text, remedy));
-            }
-            told.insert(name);
+fn end(name: &str) -> String {
+    format!("<!-- {name}:end -->")
+}
+
+/// A document with this table between its markers; `None` where it has no pair of them.
+fn written(text: &str, name: &str, table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(&start(name))?;
+    let (old, after) = rest.split_once(&end(name))?;
+    let key = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+    let said: BTreeMap<_, _> =
+        old.lines().filter_map(|it| Some((key(it)?, it.strip_suffix(" |")?.rsplit_once(" | ")?.1))).collect();
+    let line = |line: &str| match line.strip_suffix("| … |") {
+        Some(made) => format!("{made}| {} |\n", key(line).and_then(|it| said.get(&it).copied()).unwrap_or(UNSAID)),
+        None => format!("{line}\n"),
+    };
+    let lines: String = table.lines().map(line).collect();
+    Some(format!("{before}{}\n{lines}{}{after}", start(name), end(name)))
+}
+
+fn services(repo: &Repo) -> String {
+    let mut out = String::from("| service | host port | is ready when |\n|---|---|---|\n");
+    let all = repo.by_name();
+    // In the order of the files.
+    for service in repo.services().filter(|it| all[it.name].file.file == it.file.file) {
+        let local = if service.file.file == LOCAL { " (`--local` only)" } else { "" };
+        let ports = crate::list(ports::host_ports(service));
+        let ports = if ports.is_empty() { "–" } else { &ports };
+        out.push_str(&format!("| {}{local} | {ports} | … |\n", service.name));
+    }
+    out
+}
+
+fn variables(_: &Repo) -> String {
+    let mut out = String::from("| variable | default | meaning |\n|---|---|---|\n");
+    for variable in ALL {
+        let default = variable.default.map_or("required", |it| if it.is_empty() { "empty" } else { it });
+        let local = if variable.local.is_some() { " †" } else { "" };
+        out.push_str(&format!("| `{}`{local} | {default} | … |\n", variable.name));
+    }
+    out
+}
+
+/// One line for each row of each dashboard.
+fn panels(repo: &Repo) -> String {
+    let mut out = String::from("| dashboard | row | panels |\n|---|---|---|\n");
+    repo.ending_in(".json").for_each(|it| rows(&it.value, &mut out));
+    out
+}
+
+fn rows(dashboard: &Value, out: &mut String) {
+    let str = |it: &Value| it["title"].as_str().unwrap_or_default().replace('|', "\\|");
+    let titles = |of: &Value| list(&of["panels"]).map(str).collect::<Vec<_>>();
+    let mut rows = vec![(String::new(), Vec::new())];
+    for panel in list(&dashboard["panels"]) {
+        if panel["type"] == "row" {
+            rows.push((str(panel), titles(panel)));
+        } else {
+            rows.last_mut().expect("there is a first").1.push(str(panel));
         }
     }
-    for variable in variables::ALL.iter().filter(|it| !told.contains(it.name)) {
-        let text = format!("the variable {} is missing in the table", variable.name);
-        found.push(file.finding(file.line_of("| variable |"), text, "add a line: name, default, meaning"));
+    for (row, panels) in rows.iter().filter(|it| !it.1.is_empty()) {
+        out.push_str(&format!("| {} | {row} | {} |\n", str(dashboard), panels.join(", ")));
     }
-    found
 }
 
 #[cfg(test)]
@@ -126,22 +144,38 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn open_and_collapsed_rows_become_lines_alike() {
+        let text = r#"{"title": "A|B", "panels": [
+            {"type": "stat", "title": "first"},
+            {"type": "row", "title": "open", "panels": []},
+            {"type": "stat", "title": "x"}, {"type": "logs", "title": "y"},
+            {"type": "row", "title": "closed", "panels": [{"type": "stat", "title": "z"}]}
+        ]}"#;
+        let mut out = String::new();
+        rows(&serde_json::from_str(text).unwrap(), &mut out);
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines, ["| A\\|B |  | first |", "| A\\|B | open | x, y |", "| A\\|B | closed | z |"]);
+    }
+
+    #[test]
+    fn what_somebody_wrote_stays_with_the_first_word_of_its_line() {
+        let text = "<!-- x:start -->\n| a | b |\n|---|---|\n| one (old) | 1 | first \\| words |\n<!-- x:end -->";
+        let made = "| a | b |\n|---|---|\n| one | 2 | … |\n| two | 3 | … |\n";
+        let expected =
+            "<!-- x:start -->\n| a | b |\n|---|---|\n| one | 2 | first \\| words |\n| two | 3 | … |\n<!-- x:end -->";
+        assert_eq!(written(text, "x", made).unwrap(), expected);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
-        fn no_table_makes_the_comparison_panic(text in "(\\| ?[a-zA-Z_`†,(0-9]{0,12} ?\\|?\n?){0,9}") {
-            let file = Document { file: FILE.to_owned(), text, value: () };
-            for table in markdown::tables(&file.text) {
-                _ = all_variables(&file, &table);
-                table.rows.iter().for_each(|row| _ = names(&row.it[0]));
-            }
+        fn writing_the_table_twice_changes_nothing_and_keeps_the_rest(before in "[a-z\n]{0,30}", after in "\\PC{0,30}") {
+            let text = format!("{before}<!-- x:start -->\nold\n<!-- x:end -->{after}");
+            let once = written(&text, "x", "| new |\n").unwrap();
+            prop_assert_eq!(&once, &format!("{before}<!-- x:start -->\n| new |\n<!-- x:end -->{after}"));
+            prop_assert_eq!(written(&once, "x", "| new |\n").unwrap(), once);
         }
-    }
-
-    #[test]
-    fn the_first_cell_may_name_several_and_say_more_in_parentheses() {
-        assert_eq!(names("dsql-monitored, `dsql-copilot` (`--local` only)"), ["dsql-monitored", "dsql-copilot"]);
-        assert_eq!(names("`A_B` †"), ["A_B"]);
     }
 }

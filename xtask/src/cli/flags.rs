@@ -251,7 +251,7 @@ xflags::xflags! {
         }
         /// Compare the repository with itself: compose files, variables, configurations, dashboards, documents.
         cmd check {
-            /// Write what is generated: the table of panels.
+            /// Write what is generated: the tables of services, variables and panels in dev/README.md.
             optional --fix
         }
         /// Measure the everyday commands.
