@@ -67,6 +67,8 @@ fn every_service_has_the_arm64_platform_and_the_amd64_file_replaces_each() {
         assert_eq!(service.as_mapping().unwrap().len(), 1, "{name} changes more than its platform");
         assert_eq!(service["platform"], "linux/amd64", "{name}");
     }
+    // The images of the stand-ins are there for both: with a platform they would be emulated on the other one.
+    assert!(services(LOCAL).iter().all(|(_, service)| service.get("platform").is_none()));
 }
 
 /// Feature: standalone-dev, Property 2: whoever signs in to AWS gets the AWS directory, and cannot write to it.
@@ -182,7 +184,7 @@ fn what_services_share_is_written_once() {
 
 #[test]
 fn every_dependency_waits_for_what_its_target_can_say() {
-    let all = services(BASE);
+    let all: Vec<_> = services(BASE).into_iter().chain(services(LOCAL)).collect();
     let find = |name: &str| &all.iter().find(|(it, _)| it == name).unwrap_or_else(|| panic!("no service {name}")).1;
     for (name, service) in &all {
         for (on, how) in service.get("depends_on").and_then(Value::as_mapping).into_iter().flatten() {
@@ -198,7 +200,7 @@ fn every_dependency_waits_for_what_its_target_can_say() {
             assert!(answers, "{name} waits for {on} to be {condition}, which it never says");
         }
         let one_shot = service["restart"] == "no";
-        let checked = service.get("healthcheck").is_some() || service.get("x-ready").is_some();
+        let checked = find(name).get("healthcheck").is_some() || find(name).get("x-ready").is_some();
         assert!(one_shot || checked, "nobody can tell whether {name} is ready");
     }
     for (name, seconds) in [

@@ -1,6 +1,9 @@
 //! What `dev/.env` says reaches Compose unchanged, through the file that xtask writes for it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use tests::{checkout::run, fakes::Fakes};
 
@@ -82,4 +85,25 @@ fn services_are_asked_for_their_health_more_often_while_they_start_where_the_eng
             assert_eq!(loki.get("start_interval").is_some(), expected > 0, "{loki}");
         }
     }
+}
+
+#[test]
+fn every_variable_of_the_example_is_read_by_the_template_or_a_compose_file_or_by_xtask_alone() {
+    let text = |file: &str| std::fs::read_to_string(tests::repo_root().join(file)).unwrap();
+    let readers =
+        ["docker-compose.yml", "docker-compose.local.yml", "docker/persistence-dsql-elasticsearch.template.yaml"];
+    let read: String = readers.iter().map(|it| text(&format!("dev/{it}"))).collect();
+    let reference = regex::Regex::new(r"\$\{?([A-Z0-9_]+)").unwrap();
+    let read: BTreeSet<&str> = reference.captures_iter(&read).map(|it| it.get(1).unwrap().as_str()).collect();
+    // The template has one name for both clusters; a choice of one word is there to refuse all others.
+    let unread = |it: &&str| match *it {
+        "COPILOT_DSQL_DATABASE" => !read.contains("TEMPORAL_SQL_DATABASE"),
+        "COPILOT_HISTORY_SHARDS" => !read.contains("TEMPORAL_HISTORY_SHARDS"),
+        it => !read.contains(it),
+    };
+    let example = text("dev/.env.example");
+    let names = example.lines().filter_map(|it| Some(it.trim_start_matches('#').split_once('=')?.0));
+    let unread: Vec<&str> = names.filter(|it| !it.contains(' ')).filter(unread).collect();
+    let by_xtask = ["TEMPORAL_SQL_CONNECTION_TIMEOUT", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"];
+    assert_eq!(unread, [&["TEMPORAL_SQL_PLUGIN"][..], &by_xtask].concat());
 }

@@ -1,11 +1,11 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
 pub(crate) mod audit;
-pub(crate) mod dotenv;
+pub mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod needs;
-pub(crate) mod template;
-pub(crate) mod variables;
+pub mod template;
+pub mod variables;
 
 use std::{
     collections::BTreeMap,

@@ -93,6 +93,13 @@ fn each_folder_of_dashboards_is_provisioned_and_each_provider_has_its_folder() {
     let list = providers["providers"].as_sequence().expect("providers");
     let folders: Vec<_> = list.iter().map(|p| get(p, "folder")).collect();
     assert_eq!(folders, ["Temporal", "DSQL", "Copilot"]);
+    for key in ["name", "folderUid"] {
+        assert_eq!(
+            list.iter().map(|p| get(p, key)).collect::<BTreeSet<_>>().len(),
+            list.len(),
+            "each has its own {key}"
+        );
+    }
     let provided: BTreeSet<_> = list.iter().map(|p| get(p, "options.path")).collect();
     let there: BTreeSet<_> = std::fs::read_dir(super::at("grafana"))
         .expect("grafana/")

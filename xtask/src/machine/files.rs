@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// The file is there and cannot be read as UTF-8 text.
-pub(crate) fn read(path: &Path) -> Result<Option<String>> {
+pub fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
@@ -29,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
 ///
 /// # Errors
 /// The folder or the file cannot be written; the old content is then still there.
-pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
+pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(false);
     }

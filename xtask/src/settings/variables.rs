@@ -6,7 +6,7 @@ use crate::cli::flags::Region;
 
 /// What a variable may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Host,
     Port,
     /// A positive whole number that fits the server's 32-bit fields.
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 
 /// One variable.
 #[derive(Debug)]
-pub(crate) struct Variable {
+pub struct Variable {
     pub name: &'static str,
     pub kind: Kind,
     /// The value where nobody sets one; `None` = it has to be set, `Some("")` = it may be empty.
@@ -50,9 +50,9 @@ const fn required(name: &'static str, kind: Kind, local: &'static str) -> Variab
 }
 
 /// The monitored cluster's database under `--local`. The form is DSQL's: the Copilot's connector insists on it.
-pub(crate) const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
+pub const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
 /// The Copilot's database under `--local`.
-pub(crate) const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
+pub const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
 
 /// The region that the Copilot's worker signs its database tokens for, and asks the knowledge base in.
 pub(crate) const COPILOT_REGION: &str = "eu-west-1";
@@ -69,7 +69,7 @@ const VERSION: Kind = Kind::Word(&["v8", "v7"], "Temporal knows no other Elastic
 const LEVEL: Kind = Kind::Word(&["debug", "info", "warn", "error"], "");
 
 /// All variables, in the order of `dev/.env.example`.
-pub(crate) const ALL: &[Variable] = &[
+pub const ALL: &[Variable] = &[
     required("TEMPORAL_SQL_HOST", Kind::Host, LOCAL_MONITORED_HOST),
     fixed("TEMPORAL_SQL_PORT", Kind::Port, "5432", "5432"),
     fixed("TEMPORAL_SQL_USER", ADMIN, "admin", "admin"),
@@ -113,7 +113,7 @@ pub(crate) const ALL: &[Variable] = &[
 ];
 
 /// The variable of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Variable> {
+pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
 
@@ -195,7 +195,7 @@ impl Kind {
 }
 
 /// A Go duration in seconds, or `None` where it is not one.
-pub(crate) fn seconds(text: &str) -> Option<f64> {
+pub fn seconds(text: &str) -> Option<f64> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let (mut rest, mut total) = (text, 0.0);

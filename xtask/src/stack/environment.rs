@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub(crate) const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 /// The throw-away AWS directory of `--local`.
 pub(super) const FAKE_AWS: &str = "dev/.rendered/aws";
