@@ -84,7 +84,7 @@ impl flags::DevBuild {
 /// The target that makes the image of this service; `None` for an image that is pulled.
 pub fn target_of(service: &str) -> Option<BuildTarget> {
     match service {
-        "copilot-worker" | "copilot-api" => Some(BuildTarget::Copilot),
+        "copilot-worker" | "copilot-api" | "copilot-model" => Some(BuildTarget::Copilot),
         "elasticsearch-setup"
         | "copilot-temporal"
         | "temporal-history"

@@ -3,8 +3,9 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    fs,
-    os::unix::fs::MetadataExt,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -25,11 +26,19 @@ pub const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
 pub const ENV: &str = "dev/.rendered/compose.env";
 /// The throw-away AWS directory of `--local`.
 const FAKE_AWS: &str = "dev/.rendered/aws";
+/// The key of the model that answers with `--local`.
+const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
+/// Names the file with it to the compose file.
+const KEY_FILE: &str = "COPILOT_MODEL_KEY_FILE";
+/// That file, where there is a key.
+const MODEL_KEY_FILE: &str = "dev/.rendered/copilot-model.key";
+/// What is mounted in its place where there is none.
+const NO_KEY: &str = "/dev/null";
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount.
 pub const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &[KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 impl Stack {
     /// Writes what Compose reads beside the committed files: the variables, each service's digest, shifted
@@ -39,10 +48,11 @@ impl Stack {
     /// A file cannot be written.
     pub fn write(&self, sh: &Shell) -> Result<()> {
         let root = sh.current_dir();
-        let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
-            _ = writeln!(out, "{name}={}", quote(value));
-            out
-        });
+        let mut variables = String::new();
+        // The key reaches its container as a file, and no other.
+        for (name, value) in self.environment.iter().filter(|(name, _)| *name != MODEL_KEY) {
+            _ = writeln!(variables, "{name}={}", quote(value));
+        }
         files::replace(
             &root.join(ENV),
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
@@ -53,6 +63,14 @@ impl Stack {
             let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
             files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
             files::replace(&root.join(FAKE_AWS).join("config"), "[default]\nregion = eu-west-1\n", 0o600)?;
+        }
+        if self.environment[KEY_FILE] != NO_KEY {
+            // In place: a container goes on reading the file that it was started with.
+            let path = root.join(MODEL_KEY_FILE);
+            let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let key = &self.environment[MODEL_KEY];
+            open.and_then(|mut it| it.write_all(key.as_bytes()))
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
     }
@@ -95,7 +113,9 @@ pub fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String>
     if all[PROJECT].is_empty() {
         all.insert(PROJECT.to_owned(), project_name(root));
     }
+    let key = settings.local && !settings.get(MODEL_KEY).is_empty();
     let derived = [
+        (KEY_FILE, if key { root.join(MODEL_KEY_FILE).display().to_string() } else { NO_KEY.to_owned() }),
         ("AWS_CONFIG_DIR", aws.display().to_string()),
         ("DOCKER_SOCKET", route::find().socket_for_containers()),
         ("HOST_UID", owner.0.to_string()),

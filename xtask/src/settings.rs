@@ -205,7 +205,10 @@ fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Stri
             let remedy = variable.default.map_or(String::new(), |it| format!("; without the line it is `{it}`"));
             Some(format!("`{name}` is empty ({origin}): expected {}{remedy}", expected(variable.kind)))
         }
-        Some((value, origin)) => variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it)),
+        Some((value, origin)) => {
+            let shown = if variable.kind == Kind::Secret { "…" } else { value };
+            variable.kind.check(value).err().map(|it| wrong(name, shown, *origin, &it))
+        }
     }
 }
 
@@ -281,6 +284,13 @@ mod tests {
         let settings = resolve(false, &file, &[("COPILOT_DSQL_HOST", "a.example")]);
         let names: Vec<_> = settings.problems.iter().filter_map(|it| it.name).collect();
         assert_eq!(names, ["TEMPORAL_SQL_MAX_IDLE_CONNS", "COPILOT_ELASTICSEARCH_INDEX", "COPILOT_DSQL_HOST"]);
+    }
+
+    #[test]
+    fn a_secret_that_is_wrong_is_not_shown() {
+        let settings = resolve(true, "COPILOT_MODEL_KEY=\"sk-one\nsk-two\"\n", &[]);
+        let text = &settings.problems[0].text;
+        assert!(text.starts_with("`COPILOT_MODEL_KEY` is `…` (dev/.env, line 1): expected text"), "{text}");
     }
 
     #[test]
