@@ -9,6 +9,7 @@ mod env;
 mod faults;
 mod infra;
 mod kb;
+mod load;
 mod model;
 mod output;
 mod paths;
