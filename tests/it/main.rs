@@ -10,6 +10,8 @@ mod faults;
 mod infra;
 mod kb;
 mod layers;
+mod load;
+mod model;
 mod output;
 mod paths;
 mod preflight;

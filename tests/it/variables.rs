@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
 
@@ -61,8 +62,40 @@ fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
 }
 
 #[test]
+fn the_key_of_a_model_becomes_a_file_of_its_own_and_is_in_no_other() {
+    let fakes = Fakes::new();
+    let root = fakes.checkout.root.clone();
+    let offset = fakes.checkout.offset.to_string();
+    let up = || fakes.xtask(&["dev-up", "copilot-model", "--local", "--port-offset", &offset]).expect(0);
+    let rendered = |name: &str| root.join("dev/.rendered").join(name);
+    let variable = || std::fs::read_to_string(rendered("compose.env")).unwrap();
+    up();
+    assert!(variable().contains("COPILOT_MODEL_KEY_FILE=\"/dev/null\"\n"), "{}", variable());
+
+    fakes.add_to_env("COPILOT_MODEL_KEY=sk-hidden\n");
+    let printed = up();
+    let file = rendered("copilot-model.key");
+    let line = format!("COPILOT_MODEL_KEY_FILE=\"{}\"\n", file.display());
+    assert!(variable().contains(&line), "{}", variable());
+    let about = std::fs::metadata(&file).unwrap();
+    assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    let told = [variable(), printed.out, printed.err, fakes.told("log")].concat();
+    for entry in std::fs::read_dir(rendered("")).unwrap().flatten().filter(|it| it.path().is_file()) {
+        let holds = std::fs::read_to_string(entry.path()).unwrap().contains("sk-hidden");
+        assert_eq!(holds, entry.path() == file, "{}", entry.path().display());
+    }
+    assert!(!told.contains("sk-hidden"), "{told}");
+
+    // A running container has this very file, whatever is put in its place.
+    fakes.add_to_env("COPILOT_MODEL_KEY=sk-other\n");
+    up();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "sk-other");
+    assert_eq!(std::fs::metadata(&file).unwrap().ino(), about.ino());
+}
+
+#[test]
 fn services_are_asked_for_their_health_more_often_while_they_start_where_the_engine_can_do_that() {
-    for (api, expected) in [("1.43", 0), ("1.44", 13), ("1.52", 13)] {
+    for (api, expected) in [("1.43", 0), ("1.44", 14), ("1.52", 14)] {
         let fakes = Fakes::with_checkouts();
         fakes.tell("api", &format!("{api}\n"));
         let offset = fakes.checkout.offset.to_string();

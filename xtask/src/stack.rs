@@ -266,9 +266,9 @@ mod tests {
     }
 
     #[test]
-    fn local_adds_the_two_databases_and_the_dependencies_on_them() {
+    fn local_adds_the_databases_the_model_and_the_dependencies_on_them() {
         let stack = stack(true, 0);
-        assert_eq!(stack.services.len(), 17);
+        assert_eq!(stack.services.len(), 18);
         let names: Vec<&str> =
             stack.closure(&["temporal-history".to_owned()]).iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["elasticsearch", "elasticsearch-setup", "temporal-history", "dsql-monitored"]);

@@ -33,7 +33,7 @@ fn alloy_ships_this_projects_logs_only_with_the_labels_that_are_queried() {
     assert!(alloy.contains(r#"values = ["com.docker.compose.project=" + sys.env("COMPOSE_PROJECT_NAME")]"#));
     let labels = Regex::new(r#"target_label\s*=\s*"(\w+)""#).expect("pattern");
     let set: BTreeSet<_> = labels.captures_iter(&alloy).map(|c| c[1].to_owned()).collect();
-    assert_eq!(set, ["container", "job", "service"].map(String::from).into());
+    assert_eq!(set, ["__address__", "container", "job", "service"].map(String::from).into());
     assert!(alloy.contains(r#"values = {"level" = ""}"#));
     for url in ["http://mimir:9009/api/v1/push", "http://loki:3100/loki/api/v1/push"] {
         assert!(alloy.contains(url), "{url}");

@@ -22,8 +22,12 @@ pub enum Kind {
     Word(&'static [&'static str], &'static str),
     /// A name that Compose accepts for a project.
     Project,
+    /// An address of HTTP.
+    Url,
     /// Any text without line breaks.
     Text,
+    /// The same; no message shows it.
+    Secret,
 }
 
 /// One variable.
@@ -101,6 +105,9 @@ pub const ALL: &[Variable] = &[
     var("COPILOT_HISTORY_SHARDS", Kind::Count, "4"),
     var("COPILOT_ELASTICSEARCH_INDEX", Kind::Index, "temporal_visibility_v1_copilot_dev"),
     var("COPILOT_KNOWLEDGE_BASE_ID", Kind::Text, ""),
+    var("COPILOT_MODEL_URL", Kind::Url, ""),
+    var("COPILOT_MODEL_NAME", Kind::Text, ""),
+    var("COPILOT_MODEL_KEY", Kind::Secret, ""),
     fixed("AWS_REGION", Kind::Region, "eu-west-1", "eu-west-1"),
     fixed("AWS_PROFILE", Kind::Text, "default", "default"),
     var("AWS_CONFIG_DIR", Kind::Text, "~/.aws"),
@@ -174,7 +181,8 @@ impl Kind {
             Kind::Project => {
                 (is_project(value), "lower-case letters, digits, `_` or `-`, and a letter or a digit to begin with")
             }
-            Kind::Text => (!value.contains(['\n', '\r', '\0']), "text on one line"),
+            Kind::Url => (is_url(value), "an address that begins with `http://` or `https://`, without a password"),
+            Kind::Text | Kind::Secret => (!value.contains(['\n', '\r', '\0']), "text on one line"),
             Kind::Word(words, why) => {
                 let reason = if why.is_empty() { String::new() } else { format!(": {why}") };
                 let list: Vec<String> = words.iter().map(|it| format!("`{it}`")).collect();
@@ -225,6 +233,12 @@ fn is_host(value: &str) -> bool {
             && !it.ends_with('-')
     };
     value.len() <= 253 && value.split('.').all(label)
+}
+
+fn is_url(value: &str) -> bool {
+    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://")).unwrap_or_default();
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    is_host(host) && !value.contains(|c: char| c == '@' || c.is_whitespace() || c.is_control())
 }
 
 fn is_project(value: &str) -> bool {
