@@ -54,6 +54,7 @@ pub(super) fn filled(expr: &str) -> String {
         ("$namespace", ".*"),
         ("$service", ".*"),
         ("$operation", ".*"),
+        ("$call", ".*"),
     ]
     .iter()
     .fold(expr, |e, (name, value)| e.replace(name, value))
@@ -115,7 +116,8 @@ fn groupings(expr: &Expr) -> Vec<(Vec<String>, Vec<String>)> {
 /// What is wrong with one expression.
 fn findings(expr: &str, known: &Known) -> Vec<String> {
     let expr = filled(expr);
-    if expr.contains('$') {
+    // `$1` is what label_replace found.
+    if expr.replace("\"$1\"", "").contains('$') {
         return vec![format!("unknown variable in `{expr}`")];
     }
     let parsed = match parser::parse(&expr) {

@@ -98,6 +98,10 @@ fn asks(file: &Document<Value>, sources: &BTreeSet<(String, String)>, known: &Me
 fn source(file: &Document<Value>, of: &Value, what: &str, sources: &BTreeSet<(String, String)>) -> Option<Finding> {
     let source = of.get("datasource").filter(|it| it.is_object())?;
     let id = (str_of(source, "uid").to_owned(), str_of(source, "type").to_owned());
+    // Grafana's own: the answer that another panel of the dashboard got.
+    if id.0 == "-- Dashboard --" {
+        return None;
+    }
     (!sources.contains(&id)).then(|| {
         let known = sources.iter().map(|(uid, kind)| format!("`{uid}` ({kind})")).collect::<Vec<_>>().join(", ");
         let line = file.line_of(&format!("\"uid\": \"{}\"", id.0)).or_else(|| line(file, of));

@@ -1,0 +1,431 @@
+//! The series, the panels, and what these have to show.
+
+use super::SHOWN_TIME;
+
+const SERVER: &str = "grafana/server/server.json";
+const DSQL: &str = "grafana/dsql/persistence.json";
+const HOME: &str = "grafana/home/home.json";
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Expect {
+    /// A number, give or take one in a hundred.
+    Number(f64),
+    /// A quotient of nothing, which the panel's mapping puts into words.
+    Idle,
+    /// No answer: the panel's `noValue`.
+    Nothing,
+}
+use Expect::{Idle, Nothing, Number};
+
+/// A panel looked at `at` seconds after the beginning of its series.
+pub(super) struct Case {
+    pub says: &'static str,
+    pub file: &'static str,
+    pub panel: &'static str,
+    /// The curve's labels must hold this text; empty for a panel of one number.
+    pub curve: &'static str,
+    pub series: &'static [(&'static str, &'static str)],
+    pub at: u64,
+    pub expect: Expect,
+}
+
+const fn case(
+    says: &'static str,
+    (file, panel, curve): (&'static str, &'static str, &'static str),
+    series: &'static [(&'static str, &'static str)],
+    at: u64,
+    expect: Expect,
+) -> Case {
+    Case { says, file, panel, curve, series, at, expect }
+}
+
+const UP: (&str, &str) = (r#"up{job="temporal-history"}"#, "1x120");
+/// The collector stops ten minutes before the panel is looked at.
+const UP_STOPPED: (&str, &str) = (r#"up{job="temporal-history"}"#, "1x80");
+const REQUESTS: &str = r#"service_requests_total{job="temporal-frontend",service_name="frontend",namespace="default"}"#;
+const LATENCY_10: &str = r#"service_latency_milliseconds_bucket{job="temporal-frontend",service_name="frontend",namespace="default",operation="StartWorkflowExecution",le="10"}"#;
+const LATENCY_INF: &str = r#"service_latency_milliseconds_bucket{job="temporal-frontend",service_name="frontend",namespace="default",operation="StartWorkflowExecution",le="+Inf"}"#;
+const UPDATE_10: &str = r#"service_latency_milliseconds_bucket{job="temporal-frontend",service_name="frontend",namespace="default",operation="UpdateWorkflowExecution",le="10"}"#;
+const UPDATE_5000: &str = r#"service_latency_milliseconds_bucket{job="temporal-frontend",service_name="frontend",namespace="default",operation="UpdateWorkflowExecution",le="5000"}"#;
+const UPDATE_INF: &str = r#"service_latency_milliseconds_bucket{job="temporal-frontend",service_name="frontend",namespace="default",operation="UpdateWorkflowExecution",le="+Inf"}"#;
+const CALLS: &str =
+    r#"persistence_requests_total{job="temporal-history",service_name="history",operation="GetWorkflowExecution"}"#;
+const CALL_10: &str = r#"persistence_latency_milliseconds_bucket{job="temporal-history",service_name="history",operation="GetWorkflowExecution",le="10"}"#;
+const CALL_INF: &str = r#"persistence_latency_milliseconds_bucket{job="temporal-history",service_name="history",operation="GetWorkflowExecution",le="+Inf"}"#;
+const SUCCESS: &str = r#"workflow_success_total{job="temporal-history",namespace="default"}"#;
+const FAILED: &str = r#"workflow_failed_total{job="temporal-history",namespace="default"}"#;
+const BACKLOG: &str = r#"approximate_backlog_age_seconds{job="temporal-matching",namespace="default",taskqueue="orders",task_type="Workflow"}"#;
+const READ_SLOW: &str = r#"visibility_persistence_latency_milliseconds_bucket{job="temporal-history",operation="RecordWorkflowExecutionStarted",le="1000"}"#;
+const READ_SLOW_INF: &str = r#"visibility_persistence_latency_milliseconds_bucket{job="temporal-history",operation="RecordWorkflowExecutionStarted",le="+Inf"}"#;
+
+/// Busy for ten minutes, then quiet.
+const BUSY_THEN_IDLE: &[(&str, &str)] = &[
+    UP,
+    (REQUESTS, "0+150x40 6000x80"),
+    (LATENCY_10, "0+100x40 4000x80"),
+    (LATENCY_INF, "0+150x40 6000x80"),
+    (CALLS, "0+150x40 6000x80"),
+    (CALL_10, "0+100x40 4000x80"),
+    (CALL_INF, "0+150x40 6000x80"),
+    (r#"service_errors_total{job="temporal-frontend",service_name="frontend",namespace="default"}"#, "0+15x40 600x80"),
+    (r#"persistence_errors_total{job="temporal-history",operation="GetWorkflowExecution"}"#, "0+15x40 600x80"),
+];
+
+pub(super) const CASES: &[Case] = &[
+    // What was wrong, 1: the histogram observes a workflow's whole count at each of its transitions.
+    case(
+        "ten transitions of one workflow in a quarter of a minute are ten, not 55",
+        (SERVER, "State transitions", ""),
+        &[
+            UP,
+            (r#"state_transition_count_ratio_count{namespace="default"}"#, "0+10x120"),
+            (r#"state_transition_count_ratio_sum{namespace="default"}"#, "0+55x120"),
+        ],
+        SHOWN_TIME,
+        Number(10.0 / 15.0),
+    ),
+    case(
+        "the same by namespace",
+        (SERVER, "State transitions by namespace", "default"),
+        &[
+            (r#"state_transition_count_ratio_count{namespace="default"}"#, "0+10x120"),
+            (r#"state_transition_count_ratio_sum{namespace="default"}"#, "0+55x120"),
+        ],
+        SHOWN_TIME,
+        Number(10.0 / 15.0),
+    ),
+    // 3: after load.
+    case("after load requests are idle", (SERVER, "Request p95", ""), BUSY_THEN_IDLE, SHOWN_TIME, Idle),
+    case("after load calls are idle", (SERVER, "Persistence p95", ""), BUSY_THEN_IDLE, SHOWN_TIME, Idle),
+    case("after load errors are idle", (SERVER, "Server errors", ""), BUSY_THEN_IDLE, SHOWN_TIME, Idle),
+    case("after load the database is idle", (DSQL, "Persistence p95", ""), BUSY_THEN_IDLE, SHOWN_TIME, Idle),
+    case("after load its errors are idle", (DSQL, "Persistence errors", ""), BUSY_THEN_IDLE, SHOWN_TIME, Idle),
+    case("under load they are not", (SERVER, "Server errors", ""), BUSY_THEN_IDLE, 540, Number(0.1)),
+    case("nor those of the database", (DSQL, "Persistence errors", ""), BUSY_THEN_IDLE, 540, Number(0.1)),
+    // 4: everything fails, so the counter of successes does not exist.
+    case("all fail", (SERVER, "Completion rate", ""), &[UP, (FAILED, "0+1x120")], SHOWN_TIME, Number(0.0)),
+    case(
+        "the first workflow fails",
+        (SERVER, "Completion rate", ""),
+        &[UP, (FAILED, "_x60 1x60")],
+        SHOWN_TIME,
+        Number(0.0),
+    ),
+    case(
+        "a first failure among successes is counted",
+        (SERVER, "Completion rate", ""),
+        &[UP, (SUCCESS, "_x60 3x60"), (FAILED, "_x60 1x60")],
+        SHOWN_TIME,
+        Number(0.75),
+    ),
+    case(
+        "a restarted server loses no success",
+        (SERVER, "Completion rate", ""),
+        &[UP, (SUCCESS, "0+2x60 0+2x60"), (FAILED, "0x120")],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    case("no workflow has run", (SERVER, "Completion rate", ""), &[UP], SHOWN_TIME, Idle),
+    // 6: the collector stopped.
+    case(
+        "a backlog is not zero because nobody counts it",
+        (SERVER, "Oldest backlog", ""),
+        &[UP_STOPPED, (BACKLOG, "900x80")],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case("an idle cluster has no backlog", (SERVER, "Oldest backlog", ""), &[UP], SHOWN_TIME, Number(0.0)),
+    case(
+        "no empty reservoir is counted",
+        (DSQL, "Empty reservoir", ""),
+        &[UP_STOPPED, (r#"dsql_reservoir_empty_total{job="temporal-history"}"#, "0+5x80")],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case(
+        "nothing is said of the database's answers",
+        (DSQL, "Unavailable", ""),
+        &[
+            UP_STOPPED,
+            (
+                r#"persistence_error_with_type_total{job="temporal-history",error_type="serviceerror.Unavailable"}"#,
+                "0+5x80",
+            ),
+        ],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case("nor of writes", (DSQL, "Writes turned away", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    case("nor of progress", (SERVER, "State transitions", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    case("a running one counts none", (DSQL, "Writes turned away", ""), &[UP], SHOWN_TIME, Number(0.0)),
+    case(
+        "the age of the numbers is known",
+        (SERVER, "Telemetry age", ""),
+        &[(r#"up{job="temporal-history"}"#, "1x113")],
+        SHOWN_TIME,
+        Number(120.0),
+    ),
+    case("until they are too old to be had", (SERVER, "Telemetry age", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    case("the same on the dashboard of the database", (DSQL, "Telemetry age", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    case("and on the home dashboard", (HOME, "Telemetry age", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    case(
+        "one server is missing",
+        (SERVER, "Servers scraped", ""),
+        &[
+            (r#"up{job="temporal-history"}"#, "1x60 0x60"),
+            (r#"up{job="temporal-matching"}"#, "1x120"),
+            (r#"up{job="temporal-frontend"}"#, "1x120"),
+            (r#"up{job="temporal-worker"}"#, "1x120"),
+        ],
+        SHOWN_TIME,
+        Number(3.0),
+    ),
+    case(
+        "all are",
+        (SERVER, "Servers scraped", ""),
+        &[(r#"up{job="temporal-history"}"#, "1x60 0x60")],
+        SHOWN_TIME,
+        Number(0.0),
+    ),
+    case("the collector is", (SERVER, "Servers scraped", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    // What was seen, 6 and 7.
+    case(
+        "an operation that nobody calls is not drawn",
+        (DSQL, "Persistence p95 by operation", "GetWorkflowExecution"),
+        &[(CALL_10, "10x120"), (CALL_INF, "10x120")],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case(
+        "an error goes by its own name, without its package",
+        (SERVER, "Persistence errors by type", "\"ConditionFailedError\""),
+        &[(
+            r#"persistence_error_with_type_total{job="temporal-history",service_name="history",error_type="persistence.ConditionFailedError"}"#,
+            "0+30x120",
+        )],
+        SHOWN_TIME,
+        Number(2.0),
+    ),
+    // 8: each server has a reservoir of its own.
+    case(
+        "the reservoirs of four processes are not one of forty",
+        (DSQL, "Reservoir size against target", "history"),
+        &[
+            (r#"dsql_reservoir_size{job="temporal-history",service_name="server"}"#, "10x120"),
+            (r#"dsql_reservoir_size{job="temporal-matching",service_name="server"}"#, "10x120"),
+            (r#"dsql_reservoir_size{job="temporal-frontend",service_name="server"}"#, "10x120"),
+            (r#"dsql_reservoir_size{job="temporal-worker",service_name="server"}"#, "10x120"),
+            (r#"dsql_reservoir_target{job="temporal-history",service_name="server"}"#, "10x120"),
+        ],
+        SHOWN_TIME,
+        Number(10.0),
+    ),
+    // 9.
+    case(
+        "no task is tried again where each succeeds at once",
+        (SERVER, "Tasks tried again", ""),
+        &[
+            (r#"task_attempt_ratio_bucket{namespace="default",le="1"}"#, "0+10x120"),
+            (r#"task_attempt_ratio_bucket{namespace="default",le="+Inf"}"#, "0+10x120"),
+            (r#"task_attempt_ratio_count{namespace="default"}"#, "0+10x120"),
+        ],
+        SHOWN_TIME,
+        Number(0.0),
+    ),
+    case(
+        "two in ten are, whichever way the bound is written",
+        (DSQL, "Tasks tried again", ""),
+        &[
+            (r#"task_attempt_ratio_bucket{namespace="default",le="1.0"}"#, "0+8x120"),
+            (r#"task_attempt_ratio_bucket{namespace="default",le="10.0"}"#, "0+10x120"),
+            (r#"task_attempt_ratio_count{namespace="default"}"#, "0+10x120"),
+        ],
+        SHOWN_TIME,
+        Number(0.2),
+    ),
+    // 10.
+    case(
+        "a cache that misses nothing is shown",
+        (SERVER, "Cache hits", "events"),
+        &[(r#"cache_requests_total{cache_type="events"}"#, "0+10x120")],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    // 11.
+    case(
+        "a normal write is no slow read",
+        (SERVER, "Visibility reads p95", "Record"),
+        &[(READ_SLOW, "0+10x120"), (READ_SLOW_INF, "0+10x120")],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case(
+        "it stands among the writes",
+        (SERVER, "Visibility writes p95", "Record"),
+        &[(READ_SLOW, "0+10x120"), (READ_SLOW_INF, "0+10x120")],
+        SHOWN_TIME,
+        Number(950.0),
+    ),
+    // 12.
+    case(
+        "109 of 270 requests are refused",
+        (SERVER, "Refused share", ""),
+        &[
+            UP,
+            (REQUESTS, "0+270x120"),
+            (
+                r#"service_errors_resource_exhausted_total{job="temporal-frontend",service_name="frontend",namespace="default",resource_exhausted_cause="ConcurrentLimit"}"#,
+                "0+109x120",
+            ),
+        ],
+        SHOWN_TIME,
+        Number(109.0 / 270.0),
+    ),
+    case(
+        "whoever was refused was not served",
+        (SERVER, "Availability", ""),
+        &[
+            UP,
+            (REQUESTS, "0+270x120"),
+            (
+                r#"service_errors_resource_exhausted_total{job="temporal-frontend",service_name="frontend",namespace="default",resource_exhausted_cause="ConcurrentLimit"}"#,
+                "0+109x120",
+            ),
+        ],
+        SHOWN_TIME,
+        Number(161.0 / 270.0),
+    ),
+    case("all are served", (SERVER, "Availability", ""), &[UP, (REQUESTS, "0+270x120")], SHOWN_TIME, Number(1.0)),
+    // 13.
+    case(
+        "a quiet server's last collection stays in sight",
+        (SERVER, "GC pause p95", "history"),
+        &[
+            (r#"memory_gc_pause_ms_milliseconds_bucket{job="temporal-history",le="10"}"#, "0x112 1x8"),
+            (r#"memory_gc_pause_ms_milliseconds_bucket{job="temporal-history",le="+Inf"}"#, "0x112 1x8"),
+        ],
+        SHOWN_TIME,
+        Number(9.5),
+    ),
+    case(
+        "no shard moved",
+        (SERVER, "Shard acquisition p95", ""),
+        &[
+            (r#"sharditem_acquisition_latency_milliseconds_bucket{le="10"}"#, "4x120"),
+            (r#"sharditem_acquisition_latency_milliseconds_bucket{le="+Inf"}"#, "4x120"),
+        ],
+        SHOWN_TIME,
+        Idle,
+    ),
+    // 14.
+    case(
+        "a pool that was full two minutes ago was full",
+        (DSQL, "Pool in use", ""),
+        &[
+            (r#"dsql_pool_in_use{job="temporal-history"}"#, "0x110 9x2 0x8"),
+            (r#"dsql_pool_max_open{job="temporal-history"}"#, "10x120"),
+        ],
+        SHOWN_TIME,
+        Number(0.9),
+    ),
+    case(
+        "two shards of four are half",
+        (SERVER, "Shards owned", ""),
+        &[("numshards_gauge", "4x60 2x60")],
+        SHOWN_TIME,
+        Number(0.5),
+    ),
+    case("four are all", (SERVER, "Shards owned", ""), &[("numshards_gauge", "4x120")], SHOWN_TIME, Number(1.0)),
+    // Risks, 6 and 7.
+    case(
+        "a call that waits for the user's worker is no slow request",
+        (SERVER, "Request p95", ""),
+        &[
+            UP,
+            (LATENCY_10, "0+100x120"),
+            (LATENCY_INF, "0+100x120"),
+            (UPDATE_10, "0x120"),
+            (UPDATE_5000, "0+100x120"),
+            (UPDATE_INF, "0+100x120"),
+        ],
+        SHOWN_TIME,
+        Number(9.5),
+    ),
+    case(
+        "all from the backlog, none at once",
+        (SERVER, "Polls", "from the backlog"),
+        &[(r#"poll_success_total{namespace="default"}"#, "0+15x120")],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    // What was missing.
+    case(
+        "actions are counted",
+        (SERVER, "Actions", ""),
+        &[UP, (r#"action_total{namespace="default",action_type="command_StartTimer"}"#, "0+30x120")],
+        SHOWN_TIME,
+        Number(2.0),
+    ),
+    case(
+        "a restart is seen in a counter that fell back",
+        (SERVER, "Restarts", "history"),
+        &[(r#"memory_mallocs{job="temporal-history"}"#, "1000+500x60 900+500x60")],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    case(
+        "half of the slots are in use",
+        (SERVER, "Task slots in use", "ActivityWorker"),
+        &[
+            (r#"temporal_worker_task_slots_used{job="user-worker",worker_type="ActivityWorker"}"#, "50x120"),
+            (r#"temporal_worker_task_slots_available{job="user-worker",worker_type="ActivityWorker"}"#, "50x120"),
+            (r#"temporal_worker_task_slots_used{job="temporal-worker",worker_type="ActivityWorker"}"#, "7x120"),
+            (r#"temporal_worker_task_slots_available{job="temporal-worker",worker_type="ActivityWorker"}"#, "993x120"),
+        ],
+        SHOWN_TIME,
+        Number(0.5),
+    ),
+    case(
+        "a cache that misses nothing hits always",
+        (SERVER, "Sticky cache hits", ""),
+        &[(r#"temporal_sticky_cache_hit{job="user-worker"}"#, "0+10x120")],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    case(
+        "one that hits nothing never does",
+        (SERVER, "Sticky cache hits", ""),
+        &[(r#"temporal_sticky_cache_miss{job="user-worker"}"#, "0+10x120")],
+        SHOWN_TIME,
+        Number(0.0),
+    ),
+    case(
+        "Mimir has fallen behind by half a minute",
+        (SERVER, "Remote write lag", ""),
+        &[
+            (
+                r#"prometheus_remote_storage_queue_highest_timestamp_seconds{job="alloy",remote_name="a",url="u"}"#,
+                "1000+15x120",
+            ),
+            (
+                r#"prometheus_remote_storage_queue_highest_sent_timestamp_seconds{job="alloy",remote_name="a",url="u"}"#,
+                "970+15x120",
+            ),
+        ],
+        SHOWN_TIME,
+        Number(30.0),
+    ),
+    case("no alert is none", (HOME, "Temporal servers", ""), &[UP], SHOWN_TIME, Number(0.0)),
+    case(
+        "an alert of its part is one",
+        (HOME, "Database", ""),
+        &[
+            UP,
+            (r#"ALERTS{alertname="PersistenceFails",alertstate="firing",part="database"}"#, "1x120"),
+            (r#"ALERTS{alertname="NoPoller",alertstate="firing",part="server"}"#, "1x120"),
+        ],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    case("without numbers there is no state", (HOME, "Database", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+];
