@@ -130,9 +130,9 @@ pub(super) const ALL: &[Mutation] = &[
     // Dashboards.
     here(SERVER, "rate(service_requests_total{", "rate(service_request_total{", "service_request_total", "asks for `service_request_total`, which no server emits", "`service_requests_total` meant"),
     here(SERVER, "(rate(service_latency_milliseconds_bucket{", "(rate(service_latency_milliseconds{", "service_latency_milliseconds{", "asks for `service_latency_milliseconds`, which no server emits", "service_latency_milliseconds_"),
-    here(SERVER, "label_values(num_goroutines,", "label_values(num_gorotines,", "num_gorotines", "the variable `service` asks for `num_gorotines`", "`num_goroutines` meant"),
+    here(SERVER, "label_values(service_requests_total,", "label_values(service_requets_total,", "service_requets_total", "the variable `namespace` asks for `service_requets_total`", "`service_requests_total` meant"),
     here(SERVER, "operation=~\\\"$operation\\\"", "operation=~\\\"$operations\\\"", "$operations", "uses `$operations`, which is no variable", "templating"),
-    here(SERVER, "\"id\": 3,", "\"id\": 2,", "State transitions", "the id of the panel `State transitions`, 2, is none or another's", "give it"),
+    here(SERVER, "\"id\": 3,", "\"id\": 2,", "Servers scraped", "the id of the panel `Servers scraped`, 2, is none or another's", "give it"),
     here(SERVER, "\"uid\": \"prometheus\"", "\"uid\": \"P1809F7CD0C75ACF3\"", "P1809F7CD0C75ACF3", "asks the data source `P1809F7CD0C75ACF3`", "`prometheus` (prometheus)"),
     here(SERVER, "/d/dsql-persistence", "/d/dsql", "/d/dsql\"", "a link leads to `dsql`", "dsql-persistence"),
     here("grafana/metrics.tsv", "action_total\tcounter", "action_total\tnumber", "action_total", "`action_total` has not five columns, or no type", "tabs"),

@@ -1,6 +1,6 @@
 //! The series, the panels, and what these have to show.
 
-use super::SHOWN_TIME;
+use super::{SHOWN_TIME, STEP};
 
 const SERVER: &str = "grafana/server/server.json";
 const DSQL: &str = "grafana/dsql/persistence.json";
@@ -368,7 +368,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "a restart is seen in a counter that fell back",
-        (SERVER, "Restarts", "history"),
+        (SERVER, "Restarts by service", "history"),
         &[(r#"memory_mallocs{job="temporal-history"}"#, "1000+500x60 900+500x60")],
         SHOWN_TIME,
         Number(1.0),
@@ -414,6 +414,36 @@ pub(super) const CASES: &[Case] = &[
         ],
         SHOWN_TIME,
         Number(30.0),
+    ),
+    // Seen on a real server: the age of a backlog stays at zero until somebody polls.
+    case(
+        "tasks that nobody has polled for wait",
+        (SERVER, "Tasks waiting", ""),
+        &[
+            UP,
+            (BACKLOG, "0x120"),
+            (r#"approximate_backlog_count{namespace="default",taskqueue="nobody",partition="0"}"#, "0+2x120"),
+            (r#"approximate_backlog_count{namespace="default",taskqueue="nobody",partition="1"}"#, "0+1x120"),
+        ],
+        SHOWN_TIME - STEP,
+        Number(357.0),
+    ),
+    case(
+        "and arrive where nobody is",
+        (SERVER, "No poller", ""),
+        &[UP, (r#"no_poller_tasks_total{namespace="default",taskqueue="nobody"}"#, "0+15x120")],
+        SHOWN_TIME,
+        Number(1.0),
+    ),
+    case(
+        "the server that began anew most often",
+        (SERVER, "Restarts", ""),
+        &[
+            (r#"memory_mallocs{job="temporal-history"}"#, "1000+500x40 900+500x40 100+500x40"),
+            (r#"memory_mallocs{job="temporal-matching"}"#, "1000+500x120"),
+        ],
+        SHOWN_TIME,
+        Number(2.0),
     ),
     case("no alert is none", (HOME, "Temporal servers", ""), &[UP], SHOWN_TIME, Number(0.0)),
     case(
