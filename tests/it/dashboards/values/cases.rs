@@ -157,6 +157,35 @@ pub(super) const CASES: &[Case] = &[
     ),
     case("nor of writes", (DSQL, "Writes turned away", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
     case("nor of progress", (SERVER, "State transitions", ""), &[UP_STOPPED], SHOWN_TIME, Nothing),
+    case(
+        "nor of restarts",
+        (SERVER, "Restarts", ""),
+        &[UP_STOPPED, (r#"memory_mallocs{job="temporal-history"}"#, "1000+500x80")],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case(
+        "nor of the pool",
+        (DSQL, "Pool in use", ""),
+        &[
+            UP_STOPPED,
+            (r#"dsql_pool_in_use{job="temporal-history"}"#, "2x80"),
+            (r#"dsql_pool_max_open{job="temporal-history"}"#, "10x80"),
+        ],
+        SHOWN_TIME,
+        Nothing,
+    ),
+    case(
+        "nor of checkouts",
+        (DSQL, "Checkout p95", ""),
+        &[
+            UP_STOPPED,
+            (r#"dsql_reservoir_checkout_latency_milliseconds_bucket{job="temporal-history",le="10"}"#, "0+1x80"),
+            (r#"dsql_reservoir_checkout_latency_milliseconds_bucket{job="temporal-history",le="+Inf"}"#, "0+1x80"),
+        ],
+        SHOWN_TIME,
+        Nothing,
+    ),
     case("a running one counts none", (DSQL, "Writes turned away", ""), &[UP], SHOWN_TIME, Number(0.0)),
     case(
         "the age of the numbers is known",
@@ -311,6 +340,7 @@ pub(super) const CASES: &[Case] = &[
         "no shard moved",
         (SERVER, "Shard acquisition p95", ""),
         &[
+            UP,
             (r#"sharditem_acquisition_latency_milliseconds_bucket{le="10"}"#, "4x120"),
             (r#"sharditem_acquisition_latency_milliseconds_bucket{le="+Inf"}"#, "4x120"),
         ],
@@ -322,6 +352,7 @@ pub(super) const CASES: &[Case] = &[
         "a pool that was full two minutes ago was full",
         (DSQL, "Pool in use", ""),
         &[
+            UP,
             (r#"dsql_pool_in_use{job="temporal-history"}"#, "0x110 9x2 0x8"),
             (r#"dsql_pool_max_open{job="temporal-history"}"#, "10x120"),
         ],
@@ -369,7 +400,7 @@ pub(super) const CASES: &[Case] = &[
     case(
         "a restart is seen in a counter that fell back",
         (SERVER, "Restarts by service", "history"),
-        &[(r#"memory_mallocs{job="temporal-history"}"#, "1000+500x60 900+500x60")],
+        &[UP, (r#"memory_mallocs{job="temporal-history"}"#, "1000+500x60 900+500x60")],
         SHOWN_TIME,
         Number(1.0),
     ),
@@ -439,6 +470,7 @@ pub(super) const CASES: &[Case] = &[
         "the server that began anew most often",
         (SERVER, "Restarts", ""),
         &[
+            UP,
             (r#"memory_mallocs{job="temporal-history"}"#, "1000+500x40 900+500x40 100+500x40"),
             (r#"memory_mallocs{job="temporal-matching"}"#, "1000+500x120"),
         ],
