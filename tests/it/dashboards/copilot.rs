@@ -20,10 +20,11 @@ fn copilot(title: &str) -> Value {
 #[test]
 fn the_copilots_signals_have_the_colours_of_its_own_thresholds() {
     let (primary, amplifiers) = (copilot("Primary signals"), copilot("Amplifiers"));
-    // From the state machine of the Copilot: below or above which number a signal counts against the cluster.
+    // From the state machine of the Copilot: below or above which number a signal counts against the cluster. A share of
+    // exactly nothing stays grey: the Copilot says 0 as well where nothing happens.
     for (panel, signal, yellow, red) in [
-        (&primary, "Completion rate", 0.3, Some(0.0)),
-        (&primary, "Poll success", 0.0, None),
+        (&primary, "Completion rate", 0.3, Some(0.001)),
+        (&primary, "Poll success", 0.001, None),
         (&primary, "History backlog", 30.0, Some(300.0)),
         (&primary, "Shard churn", 5.0, None),
         (&primary, "Frontend p99", 1000.0, None),
@@ -31,7 +32,7 @@ fn the_copilots_signals_have_the_colours_of_its_own_thresholds() {
         (&amplifiers, "Conflicts", 30.0, None),
         (&amplifiers, "Pool in use", 80.0, None),
         (&amplifiers, "Pool churn", 10.0, None),
-        (&amplifiers, "Cache hits", 0.0, None),
+        (&amplifiers, "Cache hits", 0.001, None),
         (&amplifiers, "GC pause", 100.0, None),
     ] {
         let steps =
