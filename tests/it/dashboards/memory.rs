@@ -52,7 +52,7 @@ fn every_go_service_collects_its_garbage_before_its_container_is_full() {
 fn mimir_takes_no_more_series_than_its_container_was_measured_to_hold() {
     let series: f64 =
         get(&yaml("dev/config/mimir.yaml"), "limits.max_global_series_per_user").parse().expect("a number");
-    // 150 000 series reached 952 MB under the broadest queries of the dashboards: 6.4 kB each.
+    // 150 000 series reached 952 MB at the most under the broadest queries of the dashboards: 6.4 kB each.
     let needed = series * 952e6 / 150e3;
     assert!(needed < limit(&services()["mimir"]), "{needed} bytes for {series} series");
 }
