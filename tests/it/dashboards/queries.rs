@@ -48,7 +48,7 @@ pub(super) fn filled(expr: &str) -> String {
         None => expr.to_owned(),
     };
     let known = [("__rate_interval", "1m"), ("__interval", "15s"), ("__range", "5m")];
-    let chosen = ["namespace", "service", "operation"].map(|name| (name, ".*"));
+    let chosen = ["namespace", "service", "operation", "call"].map(|name| (name, ".*"));
     let value = |it: &regex::Captures<'_>| {
         let found = known.iter().chain(&chosen).find(|(name, _)| *name == &it[1]);
         found.map_or(it[0].to_owned(), |(_, value)| (*value).to_owned())
@@ -62,9 +62,8 @@ fn undefined(dashboard: &Value, expr: &str) -> Vec<String> {
     let known: Vec<&str> = list.map(|it| str_of(it, "name")).collect();
     let used = regex::Regex::new(r"\$\{?(\w+)").expect("pattern");
     let used = used.captures_iter(expr).map(|it| it[1].to_owned());
-    used.filter(|it| !it.starts_with("__") && !known.contains(&it.as_str()))
-        .map(|it| format!("no variable `${it}`"))
-        .collect()
+    let is_ours = |it: &String| it.starts_with("__") || it.parse::<u8>().is_ok() || known.contains(&it.as_str());
+    used.filter(|it| !is_ours(it)).map(|it| format!("no variable `${it}`")).collect()
 }
 
 /// The names of the series in an expression; none where it does not parse.
@@ -123,7 +122,8 @@ fn groupings(expr: &Expr) -> Vec<(Vec<String>, Vec<String>)> {
 /// What is wrong with one expression.
 fn findings(expr: &str, known: &Known) -> Vec<String> {
     let expr = filled(expr);
-    if expr.contains('$') {
+    // `$1` is what label_replace found.
+    if expr.replace("\"$1\"", "").contains('$') {
         return vec![format!("unknown variable in `{expr}`")];
     }
     let parsed = match parser::parse(&expr) {
