@@ -79,6 +79,40 @@ fn an_environment_comes_is_shown_stays_and_goes() {
 }
 
 #[test]
+fn what_is_called_data_is_a_resource_like_any_other_and_a_data_source_is_none() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let nothing =
+        r#"{"version": 4, "terraform_version": "1.6.0", "serial": 1, "lineage": "a", "outputs": {}, "resources": []}"#;
+    workspace.write("terraform/dev/other.json", nothing);
+    let source = r#"data "terraform_remote_state" "other" {
+                      backend = "local"
+                      config  = { path = "other.json" }
+                    }"#;
+    workspace.write("terraform/dev/data/main.tf", &format!("resource \"terraform_data\" \"x\" {{}}\n{source}"));
+    let called_data = r#"resource "terraform_data" "data" { for_each = toset(["a.data.b", "].data.\"["]) }
+                         module "data" {
+                           source   = "./data"
+                           for_each = toset(["c.data.d"])
+                         }"#;
+    workspace.write("terraform/dev/more.tf", &format!("{called_data}\n{source}"));
+    workspace.xtask(APPLY).expect(0);
+    let report = workspace.xtask(&["infra-status", "--json"]).expect(0).json();
+    let all: Vec<&str> = report["resources"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let called_data: Vec<&str> =
+        all.iter().copied().filter(|it| it.contains("data.data[") || it.contains("module")).collect();
+    let expected = [
+        r#"terraform_data.data["].data.\"["]"#,
+        r#"terraform_data.data["a.data.b"]"#,
+        r#"module.data["c.data.d"].terraform_data.x"#,
+    ];
+    assert_eq!(called_data, expected, "{all:#?}");
+    assert_eq!(all.len(), 6 + expected.len(), "{all:#?}");
+}
+
+#[test]
 fn nothing_is_made_without_a_name_or_a_confirmation() {
     if !are_there(&[TERRAFORM]) {
         return;
@@ -239,5 +273,41 @@ fn our_rule_for_names_is_terraforms() {
         let mut plan = tests::terraform::command(&workspace.path("terraform/dev")).unwrap();
         let theirs = plan.args(["plan", "-input=false", "-var", &format!("project_name={name}")]).output().unwrap();
         assert_eq!(ours, theirs.status.success(), "{name:?}: {}", String::from_utf8_lossy(&theirs.stderr));
+    }
+}
+
+#[test]
+fn our_one_rule_for_regions_is_terraforms() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let apply = ["infra-apply", "--dry-run", "--project-name", "demo", "--region"];
+    for region in [
+        "eu-west-1",
+        "ap-southeast-2",
+        "us-gov-east-1",
+        "us-iso-east-1",
+        "eu-isoe-west-1",
+        "cn-north-1",
+        "eu",
+        "eu-west",
+        "eu-west-0",
+        "eu-west-10",
+        "eu-west-1a",
+        "EU-west-1",
+        "europe-west-1",
+    ] {
+        let by_flag = workspace.xtask(&[&apply[..], &[region]].concat()).code == 0;
+        workspace.write("dev/.env", &format!("AWS_REGION={region}\nTEMPORAL_SQL_AWS_REGION={region}\n"));
+        let checked = workspace.xtask(&["env-check"]).err;
+        let refused = |name: &str| checked.contains(&format!("`{name}` is `{region}` (dev/.env, line "));
+        let by_variable = !checked.contains("expected a commercial AWS region");
+        assert!(by_variable || (refused("AWS_REGION") && refused("TEMPORAL_SQL_AWS_REGION")), "{region}: {checked}");
+        let mut plan = tests::terraform::command(&workspace.path("terraform/dev")).unwrap();
+        let theirs =
+            plan.args(["plan", "-input=false", "-var", "project_name=demo", "-var", &format!("region={region}")]);
+        let theirs = theirs.output().unwrap().status.success();
+        assert_eq!((by_flag, by_variable), (theirs, theirs), "{region:?}");
     }
 }

@@ -9,6 +9,7 @@ mod env;
 mod faults;
 mod infra;
 mod kb;
+mod layers;
 mod output;
 mod paths;
 mod preflight;

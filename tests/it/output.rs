@@ -2,7 +2,7 @@
 //! anything of the user's that a script may not have.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, Write},
     process::{Command, Stdio},
 };
@@ -109,6 +109,34 @@ fn a_reader_that_goes_away_is_no_error_and_no_panic() {
     }
 }
 
+#[test]
+fn no_command_panics_where_nobody_hears_it() {
+    let fakes = Fakes::with_checkouts();
+    // There is something to destroy, and to ask about.
+    fakes.tell("state", "aws_s3_bucket.documents\n");
+    fakes.tell("volumes", "data\n");
+    let terraform = fakes.checkout.root.join("terraform/dev");
+    fs::write(terraform.join("terraform.tfstate"), "{}").unwrap();
+    fs::write(terraform.join("dev.auto.tfvars.json"), r#"{"project_name": "demo"}"#).unwrap();
+    let overview = fakes.xtask(&[]).expect(0).out;
+    let names = overview.lines().filter_map(|it| it.strip_prefix("  ")?.split_whitespace().next());
+    let names: Vec<&str> = names.filter(|it| *it != "cargo").collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let more: &[&str] = match name {
+            "dev-down" => &["--volumes"],
+            "dev-exec" => &["loki"],
+            "schema" => &["--local", "--overwrite"],
+            "dev-up" | "render" | "doctor" => &["--local"],
+            _ => &[],
+        };
+        let mut command = fakes.command();
+        command.arg(name).args(more).stdout(closed_pipe()).stderr(closed_pipe());
+        let code = run(&mut command).code;
+        assert!((0..=5).contains(&code), "{name}: {code}");
+    }
+}
+
 /// The writing end of a pipe that nobody reads.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
@@ -168,7 +196,7 @@ fn without_stdin_everything_works_and_nothing_is_confirmed() {
 fn stdin_reaches_the_program_in_the_container() {
     let fakes = Fakes::new();
     let sql = fakes.checkout.home().join("query.sql");
-    std::fs::write(&sql, "SELECT 1;\n").unwrap();
+    fs::write(&sql, "SELECT 1;\n").unwrap();
     let mut command = fakes.command();
     run(command.args(["dev-exec", "loki", "--", "psql", "x"]).stdin(File::open(&sql).unwrap())).expect(0);
     assert_eq!(fakes.told("sql"), "SELECT 1;\n");

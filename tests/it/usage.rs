@@ -1,6 +1,8 @@
 //! The command line itself: what is accepted, what is refused, and what is said about it.
 
-use tests::fakes::Fakes;
+use std::process::Command;
+
+use tests::{checkout::run, fakes::Fakes, repo_root};
 
 /// Runs `xtask` with a line of words.
 fn xtask(fakes: &Fakes, line: &str) -> tests::checkout::Outcome {
@@ -116,4 +118,14 @@ fn a_flag_s_value_may_stand_behind_an_equals_sign() {
     let joined = fakes.xtask(&["render", "--local", "--stdout", "--cluster=copilot"]).expect(0);
     assert!(apart.out.contains("copilot-local.dsql"), "{}", apart.out);
     assert_eq!(joined.out, apart.out);
+}
+
+#[test]
+fn on_windows_the_compiler_and_the_guide_name_wsl_2() {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--out-dir"]).arg(std::env::temp_dir());
+    rustc.args(["-A", "explicit-builtin-cfgs-in-flags", "--cfg", "windows"]).arg(repo_root().join("xtask/src/lib.rs"));
+    let refused = run(&mut rustc).err;
+    assert!(refused.starts_with("error: ") && refused.lines().next().unwrap().contains("WSL 2"), "{refused}");
+    assert!(std::fs::read_to_string(repo_root().join("README.md")).unwrap().contains("WSL 2"));
 }

@@ -3,5 +3,6 @@
 pub(crate) mod awscli;
 pub(crate) mod errors;
 pub(crate) mod kb;
+pub(crate) mod outputs;
 pub(crate) mod project;
 pub(crate) mod terraform;

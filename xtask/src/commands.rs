@@ -1,6 +1,5 @@
 //! One file per command: its `run`, and what only it says.
 
-pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod dev_build;
 pub(crate) mod dev_down;
@@ -10,6 +9,7 @@ pub(crate) mod dev_ps;
 pub(crate) mod dev_restart;
 pub(crate) mod dev_status;
 pub(crate) mod dev_up;
+pub(crate) mod doctor;
 pub(crate) mod env_check;
 pub(crate) mod env_init;
 pub(crate) mod env_sync;
@@ -22,4 +22,6 @@ pub(crate) mod kb_jobs;
 pub(crate) mod kb_populate;
 pub(crate) mod kb_status;
 pub(crate) mod kb_sync;
+pub(crate) mod render;
+pub(crate) mod schema;
 pub(crate) mod test;

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: everything that the stack needs, each with its fix. Changes nothing.
+//! Everything that the stack needs, each with its fix. Changes nothing.
 //!
 //! What follows from a missing thing is left out: without an engine there is no word about its memory or its images.
 
@@ -6,7 +6,6 @@ mod cloud;
 mod files;
 mod images;
 mod machine;
-mod toolchain;
 
 use std::{fmt::Write, io, thread};
 
@@ -15,7 +14,6 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    cli::flags,
     machine::{
         exit::{PREREQUISITE, exit},
         finding::{Finding, finding},
@@ -30,7 +28,7 @@ use crate::{
 
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+pub(crate) enum Status {
     Ok,
     /// The stack starts, but not as it should.
     Warn,
@@ -40,7 +38,7 @@ enum Status {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Check {
+pub(crate) struct Check {
     /// Stays the same from version to version: scripts look for it.
     name: &'static str,
     status: Status,
@@ -67,24 +65,8 @@ impl Status {
     }
 }
 
-impl flags::Doctor {
-    pub fn run(self, sh: &Shell) -> Result<()> {
-        let flag = flags::mode_flag(self.local, self.dsql)?;
-        let (mode, why, damage) = choose_mode(sh, flag);
-        let mut checks: Vec<Check> =
-            damage.map(|it| Check::of("mode", Status::Fail, vec![it], String::new())).into_iter().collect();
-        checks.extend(examine(sh, mode));
-        if self.json {
-            term::out(&format!("{:#}\n", to_json(mode, &checks)));
-        } else {
-            term::out(&report(mode, why, &checks));
-        }
-        conclude(&checks)
-    }
-}
-
 /// The flag's mode, else the last one, else what the files say; and what chose it.
-fn choose_mode(sh: &Shell, flag: Option<bool>) -> (Mode, &'static str, Option<Finding>) {
+pub(crate) fn choose_mode(sh: &Shell, flag: Option<bool>) -> (Mode, &'static str, Option<Finding>) {
     let (saved, damage) = match Mode::saved(sh) {
         Ok(it) => (it, None),
         Err(e) => (None, Some(finding(format!("{e:#}"), format!("rm {}", mode::PATH)))),
@@ -101,10 +83,10 @@ fn choose_mode(sh: &Shell, flag: Option<bool>) -> (Mode, &'static str, Option<Fi
 }
 
 /// Looks at everything, side by side.
-fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
+pub(crate) fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let settings = &Settings::load(sh, mode.local);
     // The engine's architecture decides on one file of Compose, which changes nothing of what is looked at here.
-    let (stack, broken) = match Stack::load(sh, settings, mode, false) {
+    let (stack, broken) = match Stack::load(sh, settings, mode, None) {
         Ok(it) => (Some(it), None),
         Err(e) => (
             None,
@@ -114,7 +96,6 @@ fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let (stack, broken) = (&stack, &broken);
     type Task<'a> = Box<dyn FnOnce(&Shell) -> Vec<Check> + Send + 'a>;
     let tasks: Vec<Task<'_>> = vec![
-        Box::new(toolchain::check),
         Box::new(|sh| machine::check(sh, settings, mode, stack.as_ref())),
         Box::new(|sh| if mode.local { Vec::new() } else { cloud::check(sh, settings) }),
         Box::new(|sh| files::check(sh, settings, stack.as_ref(), broken.as_ref())),
@@ -135,7 +116,7 @@ impl Check {
     }
 
     /// `status` where there are findings, else `ok`.
-    fn of(name: &'static str, status: Status, findings: Vec<Finding>, ok: impl Into<String>) -> Check {
+    pub(crate) fn of(name: &'static str, status: Status, findings: Vec<Finding>, ok: impl Into<String>) -> Check {
         if findings.is_empty() {
             return Check::ok(name, ok);
         }
@@ -158,7 +139,7 @@ impl Check {
     }
 }
 
-fn to_json(mode: Mode, checks: &[Check]) -> serde_json::Value {
+pub(crate) fn to_json(mode: Mode, checks: &[Check]) -> serde_json::Value {
     let checks: Vec<_> = checks
         .iter()
         .map(|it| {
@@ -174,7 +155,7 @@ fn word(mode: Mode) -> &'static str {
 }
 
 /// One line a check, then the fixes, then the next command where nothing fails.
-fn report(mode: Mode, why: &str, checks: &[Check]) -> String {
+pub(crate) fn report(mode: Mode, why: &str, checks: &[Check]) -> String {
     let title = if mode.local { "local PostgreSQL" } else { "Aurora DSQL" };
     let mut out = format!("for {title} ({why}):\n");
     let width = checks.iter().map(|it| it.name.len()).max().unwrap_or(0);
@@ -210,7 +191,7 @@ fn printable(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
 
-fn conclude(checks: &[Check]) -> Result<()> {
+pub(crate) fn conclude(checks: &[Check]) -> Result<()> {
     let failed: Vec<&str> = checks.iter().filter(|it| it.status == Status::Fail).map(|it| it.name).collect();
     if failed.is_empty() {
         return Ok(());

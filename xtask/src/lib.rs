@@ -4,6 +4,13 @@
 //! What is `pub` here is for the binary and for the package `check`; everything else is the crate's own.
 
 #![warn(unreachable_pub)]
+// These panic where nobody reads any more: `machine::term` does not.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
+#[cfg(windows)]
+compile_error!(
+    "xtask does not run on Windows itself: install WSL 2 (`wsl --install`), and clone and run this repository inside it"
+);
 
 mod aws;
 pub mod cli;

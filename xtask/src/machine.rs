@@ -3,7 +3,7 @@
 pub(crate) mod confirm;
 pub mod exit;
 pub mod files;
-pub(crate) mod finding;
+pub mod finding;
 pub mod interrupt;
 pub(crate) mod lock;
 pub(crate) mod process;

@@ -53,7 +53,6 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Render(it) => it.run(&sh),
         XtaskCmd::Schema(it) => it.run(&sh),
         XtaskCmd::Check(it) => it.run(&sh),
-        XtaskCmd::Bench(it) => it.run(&sh),
         XtaskCmd::EnvCheck(it) => it.run(&sh),
         XtaskCmd::EnvInit(it) => it.run(&sh),
         XtaskCmd::EnvSync(it) => it.run(&sh),

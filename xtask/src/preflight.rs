@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::Path,
     thread,
 };
@@ -12,22 +11,20 @@ use xshell::Shell;
 
 use crate::{
     cli::flags::{BuildTarget, Cluster},
-    commands::dev_build,
     docker::{
         containers::{self, Container},
-        engine::{self, Image},
+        engine::{self, Engine, Image},
         ports,
     },
+    images::{build, missing::Missing},
     machine::{
         exit::prerequisites,
         finding::{Finding, finding},
     },
     schema,
-    settings::{ENV_FILE, PROJECT, Settings, template},
-    stack::{Service, Stack, mode::Mode},
+    settings::{Settings, needs, template},
+    stack::{Stack, mode::Mode, service::Service},
 };
-
-const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 
 /// What preflight found, all of it in order.
 pub(crate) struct Preflight {
@@ -38,83 +35,83 @@ pub(crate) struct Preflight {
     pub rendered: Vec<(Cluster, String)>,
 }
 
-/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing.
+/// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
+/// `missing` lists may be missing: it is made before anything starts.
 ///
 /// # Errors
 /// All findings in one error with exit code 3.
-pub(crate) fn preflight(sh: &Shell, mode: Mode, services: &[String], with_schema: bool) -> Result<Preflight> {
+pub(crate) fn preflight(
+    sh: &Shell,
+    mode: Mode,
+    services: &[String],
+    with_schema: bool,
+    missing: &Missing,
+) -> Result<Preflight> {
     let settings = Settings::load(sh, mode.local);
-    let text = |it: Finding| it.to_string();
-    let mut findings: Vec<String> = variables(sh, &settings, "dev-up", true).into_iter().map(text).collect();
+    let mut findings = needs::findings(sh, &settings, "dev-up", true);
     let rendered = template::render(sh, &settings, Cluster::ALL).unwrap_or_else(|found| {
         findings.extend(found);
         Vec::new()
     });
 
     // The engine's architecture decides on one file only, and every other answer can be had beside it.
-    let draft = Stack::load(sh, &settings, mode, false).map_err(|e| {
-        findings.push(format!("{e:#}"));
-        prerequisites("cannot start", &findings).expect_err("there is at least this finding")
+    let draft = Stack::load(sh, &settings, mode, None).map_err(|e| {
+        findings.push(finding(format!("{e:#}"), ""));
+        prerequisites("cannot start", std::mem::take(&mut findings)).expect_err("there is at least this finding")
     })?;
     draft.check_names(services)?;
     let closure = draft.closure(services);
     if with_schema {
-        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &closure));
+        let there: Vec<&Service> = closure.iter().copied().filter(|it| !missing.clones_for(it)).collect();
+        findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
-    let names: BTreeSet<&str> = wanted.iter().map(|it| it.image.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let shells = [sh.clone(), sh.clone(), sh.clone()];
-    let [for_compose, for_images, for_containers] = shells;
-    let project = draft.project.clone();
-    let (engine, compose, images, containers) = thread::scope(|scope| {
-        let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let images = scope.spawn(move || engine::images(&for_images, &names));
-        let containers = scope.spawn(move || containers::list(&for_containers, &project));
-        let engine = engine::engine(sh);
-        let join = "a question to the engine does not panic";
-        (engine, compose.join().expect(join), images.join().expect(join), containers.join().expect(join))
-    });
-    findings.extend(engine.as_ref().err().cloned().map(text));
-    findings.extend(compose.err().map(text));
-    findings.extend(mounts(sh, &settings, &wanted).into_iter().map(text));
-    let Ok(engine) = engine else {
-        findings.extend(taken_ports(sh, &wanted, None, mode.port_offset).into_iter().map(text));
-        prerequisites("cannot start", &findings)?;
+    let answers = ask(sh, &draft.project, &wanted);
+    findings.extend(answers.engine.as_ref().err().cloned());
+    findings.extend(answers.compose.err());
+    findings.extend(mounts(sh, &settings, &wanted));
+    let Ok(engine) = answers.engine else {
+        findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
+        prerequisites("cannot start", findings)?;
         unreachable!("there is at least the engine's finding");
     };
-    let (containers, mut images) = (containers?, images?);
+    let (containers, mut images) = (answers.containers?, answers.images?);
     let arch = wanted_arch(mode, &engine.arch);
     engine::prefer_arch(sh, &mut images, arch)?;
-    let mut stack = Stack::on(sh, &settings, mode, &engine)?;
-    stack.generated = true;
-    findings.extend(missing_images(&images, &wanted, &settings).into_iter().map(text));
-    findings.extend(foreign_images(&images, &wanted, arch).into_iter().map(text));
-    findings.extend(foreign_containers(sh, &stack, &containers).map(text));
-    findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset).into_iter().map(text));
-    prerequisites("cannot start", &findings)?;
+    let stack = Stack::load(sh, &settings, mode, Some(&engine))?.about_to_be_written();
+    // What is built is for the engine's own processor.
+    let is_built = |it: &Service| arch == engine.arch && missing.builds_for(it, &settings);
+    let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
+    findings.extend(missing_images(&images, &judged, &settings));
+    findings.extend(foreign_images(&images, &judged, arch));
+    findings.extend(stack.foreign(sh, &containers));
+    findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
+    prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
-/// Everything that is missing or wrong with the variables that `command` needs, with the databases' hosts or without.
-pub(crate) fn variables(sh: &Shell, settings: &Settings, command: &str, hosts: bool) -> Vec<Finding> {
-    let mut problems: Vec<_> = settings.problems.iter().collect();
-    let mut findings = Vec::new();
-    let unknown = !sh.path_exists(ENV_FILE) && HOSTS.iter().all(|it| settings.origin(it).is_none());
-    if unknown || !hosts {
-        problems.retain(|it| it.name.is_none_or(|name| !HOSTS.contains(&name)));
-    }
-    if unknown && hosts {
-        findings.push(finding(
-            format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
-            format!(
-                "cargo xtask {command} --local  # needs no AWS\n\
-                 cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters"
-            ),
-        ));
-    }
-    findings.extend(problems.into_iter().map(|it| finding(&it.text, "")));
-    findings
+/// What the engine and Compose say.
+struct Answers {
+    engine: Result<Engine, Finding>,
+    compose: Result<String, Finding>,
+    images: Result<Vec<Image>>,
+    containers: Result<Vec<Container>>,
+}
+
+/// Asks everything at once: each answer takes a moment.
+fn ask(sh: &Shell, project: &str, services: &[Service]) -> Answers {
+    let names: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let [for_compose, for_images, for_containers] = [sh.clone(), sh.clone(), sh.clone()];
+    thread::scope(|scope| {
+        let compose = scope.spawn(move || engine::check_compose(&for_compose));
+        let images = scope.spawn(move || engine::images(&for_images, &names));
+        let containers = scope.spawn(move || containers::list(&for_containers, project));
+        let engine = engine::engine(sh);
+        let join = "a question to the engine does not panic";
+        let (compose, images) = (compose.join().expect(join), images.join().expect(join));
+        Answers { engine, compose, images, containers: containers.join().expect(join) }
+    })
 }
 
 /// The architecture that images have to be for: the user's choice, else the engine's.
@@ -125,12 +122,12 @@ pub(crate) fn wanted_arch(mode: Mode, engine: &str) -> &str {
 /// Images that are missing and that only a build brings. All others are pulled.
 pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &Settings) -> Vec<Finding> {
     let own: BTreeSet<(&str, BuildTarget)> =
-        services.iter().filter_map(|it| Some((it.image.as_str(), dev_build::target_of(&it.name)?))).collect();
+        services.iter().filter_map(|it| Some((it.image.as_str(), build::target_of(it)?))).collect();
     let missing = own.into_iter().filter(|(image, _)| engine::find_image(images, image).is_none());
     missing
         .map(|(image, target)| {
-            let variable = dev_build::image_variable(target);
-            let fix = if dev_build::makes(target, settings) {
+            let variable = build::image_variable(target);
+            let fix = if build::makes(target, settings) {
                 format!("cargo xtask dev-build {}  # `dev-up --build` does both", target.as_str())
             } else {
                 format!("docker pull {image}  # or leave {variable} out, and build with `cargo xtask dev-build`")
@@ -143,7 +140,7 @@ pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &
 /// Images that are there, but for another processor than the one wanted.
 pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<Finding> {
     let names: BTreeSet<(&str, Option<BuildTarget>)> =
-        services.iter().map(|it| (it.image.as_str(), dev_build::target_of(&it.name))).collect();
+        services.iter().map(|it| (it.image.as_str(), build::target_of(it))).collect();
     let foreign = names.into_iter().filter_map(|(image, target)| {
         let it = engine::find_image(images, image).filter(|it| it.arch != arch)?;
         let fix = match target {
@@ -176,18 +173,6 @@ pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> V
         findings.push(finding(what, "aws configure sso  # makes it; AWS_CONFIG_DIR names another"));
     }
     findings
-}
-
-/// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
-pub(crate) fn foreign_containers(sh: &Shell, stack: &Stack, containers: &[Container]) -> Option<Finding> {
-    let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
-    let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
-    let foreign = containers.iter().find(is_foreign)?;
-    let project = &stack.project;
-    Some(finding(
-        format!("the project {project} is that of another checkout, {}", foreign.working_dir),
-        format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
-    ))
 }
 
 /// Our project's containers, where its name is one that they can have.

@@ -1,200 +1,152 @@
-//! `cargo xtask schema`: five steps, each repeatable, each attempted whatever became of the others.
+//! The schemas of both databases and of Elasticsearch: steps that can be repeated and do nothing where all is there.
 
 mod applied;
 pub(crate) mod database;
-pub(crate) mod dialect;
-pub(crate) mod plan;
-pub(crate) mod search;
-pub(crate) mod source;
+mod dialect;
+mod plan;
+mod search;
+mod source;
 mod sql;
 mod steps;
 
 use std::{
-    fmt::Write,
+    fmt,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
-use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    cli::flags::{self, Step},
+    cli::flags::Step,
     machine::{
-        confirm::confirm,
-        exit::{FAILED, exit, prerequisites},
-        interrupt, lock, term,
+        exit::{FAILED, exit},
+        term,
     },
-    preflight,
     settings::Settings,
-    stack::{Service, Stack, mode::Mode},
+    stack::{Stack, service::Service},
 };
 
-use applied::remember;
-pub(crate) use applied::{is_current, missing_checkouts};
-use steps::{Context, SQL_STEPS, apply, dry_run, steps_of};
+pub(crate) use applied::{forget, is_current, missing_checkouts};
+pub(crate) use steps::SQL_STEPS;
 
-/// How a step ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How long all steps may take: Aurora DSQL builds an index in a minute or two, and later where there is much data.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// What the steps need to know.
+pub(crate) struct Context<'a> {
+    pub sh: &'a Shell,
+    pub stack: &'a Stack,
+    pub settings: &'a Settings,
+    /// The checkouts that the command line names.
+    pub temporal: Option<PathBuf>,
+    pub copilot: Option<PathBuf>,
+    /// Drop what the step owns before it is made anew.
+    pub overwrite: bool,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(sh: &'a Shell, stack: &'a Stack, settings: &'a Settings) -> Context<'a> {
+        let deadline = Instant::now() + LIMIT;
+        Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false, deadline }
+    }
+}
+
+/// How a step ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Applied,
     AlreadyThere,
     /// What an interrupted run, or somebody's hand, had left out was added.
     Completed,
-    /// The text is the cause, then a line with the remedy.
-    Failed(String),
 }
 
-impl Outcome {
-    fn text(&self) -> &'static str {
-        match self {
-            Outcome::Applied => "applied",
-            Outcome::AlreadyThere => "already there",
-            Outcome::Completed => "completed after an earlier interruption",
-            Outcome::Failed(_) => "failed",
-        }
-    }
-}
-
-/// One step with its outcome.
+/// One step with its outcome, or with the cause of its failure and a line with the remedy. Displays as a line of the
+/// table.
 pub(crate) struct Report {
     pub step: Step,
-    pub outcome: Outcome,
+    pub outcome: Result<Outcome, String>,
     pub took: Duration,
 }
 
-impl flags::Schema {
-    pub fn run(self, sh: &Shell) -> Result<()> {
-        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
-        let settings = Settings::load(sh, mode.local);
-        let stack = Stack::of(sh, &settings, mode)?;
-        let steps: Vec<Step> =
-            Step::ALL.iter().copied().filter(|it| self.only.is_empty() || self.only.contains(it)).collect();
-        let context = Context {
-            sh,
-            stack: &stack,
-            settings: &settings,
-            temporal: self.temporal_dsql,
-            copilot: self.copilot,
-            overwrite: self.overwrite,
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = match self.outcome {
+            Ok(Outcome::Applied) => "applied",
+            Ok(Outcome::AlreadyThere) => "already there",
+            Ok(Outcome::Completed) => "completed after an earlier interruption",
+            Err(_) => "failed",
         };
-        let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
-        prerequisites(
-            "cannot apply the schemas",
-            &preflight::variables(sh, &settings, "schema", with_databases)
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
-        )?;
-        if self.dry_run {
-            steps.iter().for_each(|it| term::out(&dry_run(&context, *it)));
-            return Ok(());
-        }
-        if self.overwrite {
-            let names: Vec<&str> = steps.iter().map(|it| it.as_str()).collect();
-            confirm(&format!("this drops what {} made, with all data, and makes it anew", names.join(", ")), self.yes)?;
-        }
-        let _lock = lock::take(sh, "schema")?;
-        interrupt::on_interrupt("`cargo xtask schema` completes what was begun");
-        if !self.json {
-            term::say(if mode.local { "schemas of the local stack:" } else { "schemas on Aurora DSQL:" });
-        }
-        let quiet = self.json;
-        let reports = attempt(
-            &steps,
-            |step| apply(&context, step),
-            |it| {
-                if !quiet {
-                    term::out(&(line(it) + "\n"));
-                }
-            },
-        );
-        remember(&context, &reports)?;
-        if self.json {
-            term::out(&format!("{:#}\n", to_json(&reports)));
-        }
-        conclude(&reports)
+        write!(f, "  {:<20} {outcome:<40} {:>5.1} s", self.step.as_str(), self.took.as_secs_f64())?;
+        let mut cause = self.outcome.as_ref().err().into_iter().flat_map(|it| it.lines());
+        cause.try_for_each(|it| write!(f, "\n      {it}"))
     }
 }
 
-/// Brings the schemas to these services, as a part of `dev-up`. The indices are those of `elasticsearch-setup`.
+/// Brings the schemas to these services, as a part of `dev-up`. The indices are those of the one-shot.
 ///
 /// # Errors
-/// A step failed.
-pub(crate) fn bring_up(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Result<()> {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
-    let steps = steps_of(services);
+/// A step failed, or had not ended by the deadline.
+pub(crate) fn bring_up(
+    sh: &Shell,
+    stack: &Stack,
+    settings: &Settings,
+    services: &[&Service],
+    deadline: Instant,
+) -> Result<()> {
+    let steps = steps::of(services);
     if steps.is_empty() {
         return Ok(());
     }
     term::say("schema:");
-    let reports = attempt(&steps, |step| apply(&context, step), |it| term::say(&line(it)));
-    remember(&context, &reports)?;
-    conclude(&reports)
+    let context = Context { deadline, ..Context::new(sh, stack, settings) };
+    conclude(&apply(&context, &steps, |it| term::say(&it.to_string()))?)
 }
 
 /// What [`bring_up`] would run, for `--dry-run`.
 pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
-    let context = Context { sh, stack, settings, temporal: None, copilot: None, overwrite: false };
-    steps_of(services).into_iter().map(|it| dry_run(&context, it)).collect()
+    dry_run(&Context::new(sh, stack, settings), &steps::of(services))
 }
 
-/// Attempts every step, in order, whatever became of the others; `each` sees each report at once.
-pub(crate) fn attempt(
+/// What [`apply`] would run.
+pub(crate) fn dry_run(context: &Context<'_>, steps: &[Step]) -> String {
+    steps.iter().map(|it| steps::dry_run(context, *it)).collect()
+}
+
+/// Applies steps, and notes what was applied; `each` sees each report at once.
+pub(crate) fn apply(context: &Context<'_>, steps: &[Step], each: impl FnMut(&Report)) -> Result<Vec<Report>> {
+    let reports = attempt(steps, |step| steps::apply(context, step), each);
+    applied::remember(context, &reports)?;
+    Ok(reports)
+}
+
+/// Attempts every step, in order, whatever became of the others.
+fn attempt(
     steps: &[Step],
     mut apply: impl FnMut(Step) -> Result<Outcome>,
     mut each: impl FnMut(&Report),
 ) -> Vec<Report> {
-    let mut reports = Vec::new();
-    for &step in steps {
+    let mut report = |&step: &Step| {
         let started = Instant::now();
-        let outcome = apply(step).unwrap_or_else(|e| Outcome::Failed(format!("{e:#}")));
+        let outcome = apply(step).map_err(|e| format!("{e:#}"));
         let report = Report { step, outcome, took: started.elapsed() };
         each(&report);
-        reports.push(report);
-    }
-    reports
+        report
+    };
+    steps.iter().map(&mut report).collect()
 }
 
 /// Ends the command as its steps ended.
-///
-/// # Errors
-/// At least one step failed.
 pub(crate) fn conclude(reports: &[Report]) -> Result<()> {
-    match reports.iter().filter(|it| matches!(it.outcome, Outcome::Failed(_))).count() {
-        0 => Ok(()),
-        failed => Err(exit(
-            FAILED,
-            format!("{failed} of {} schema steps failed; `cargo xtask schema` tries them again", reports.len()),
-        )),
+    let failed = reports.iter().filter(|it| it.outcome.is_err()).count();
+    if failed == 0 {
+        return Ok(());
     }
-}
-
-/// One report as a line of the table, with the cause below it where the step failed.
-pub(crate) fn line(report: &Report) -> String {
-    let mut out =
-        format!("  {:<20} {:<40} {:>5.1} s", report.step.as_str(), report.outcome.text(), report.took.as_secs_f64());
-    if let Outcome::Failed(cause) = &report.outcome {
-        cause.lines().for_each(|it| _ = write!(out, "\n      {it}"));
-    }
-    out
-}
-
-fn to_json(reports: &[Report]) -> serde_json::Value {
-    let word = |it: &Outcome| match it {
-        Outcome::Applied => "applied",
-        Outcome::AlreadyThere => "already-there",
-        Outcome::Completed => "completed",
-        Outcome::Failed(_) => "failed",
-    };
-    let steps: Vec<_> = reports
-        .iter()
-        .map(|it| {
-            let cause = if let Outcome::Failed(cause) = &it.outcome { Some(cause) } else { None };
-            json!({ "step": it.step.as_str(), "outcome": word(&it.outcome), "seconds": it.took.as_secs_f64(), "cause": cause })
-        })
-        .collect();
-    json!({ "schemaVersion": 1, "steps": steps })
+    let steps = reports.len();
+    Err(exit(FAILED, format!("{failed} of {steps} schema steps failed; `cargo xtask schema` tries them again")))
 }
 
 #[cfg(test)]
@@ -202,12 +154,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn outcome() -> impl Strategy<Value = Outcome> {
+    fn outcome() -> impl Strategy<Value = Result<Outcome, String>> {
         prop_oneof![
-            Just(Outcome::Applied),
-            Just(Outcome::AlreadyThere),
-            Just(Outcome::Completed),
-            "[a-z]{1,8}".prop_map(Outcome::Failed),
+            Just(Ok(Outcome::Applied)),
+            Just(Ok(Outcome::AlreadyThere)),
+            Just(Ok(Outcome::Completed)),
+            "[a-z]{1,8}".prop_map(Err),
         ]
     }
 
@@ -218,25 +170,30 @@ mod tests {
         /// command fails if and only if a step did.
         #[test]
         fn every_step_is_attempted_in_order_whatever_the_others_did(outcomes in proptest::collection::vec(outcome(), 5)) {
+            let mut left = outcomes.iter();
             let mut attempted = Vec::new();
             let mut shown = Vec::new();
             let reports = attempt(
                 Step::ALL,
                 |step| {
                     attempted.push(step);
-                    match &outcomes[attempted.len() - 1] {
-                        Outcome::Failed(cause) => Err(anyhow::anyhow!("{cause}")),
-                        other => Ok(other.clone()),
-                    }
+                    left.next().unwrap().clone().map_err(anyhow::Error::msg)
                 },
-                |it| shown.push(line(it)),
+                |it| shown.push(it.to_string()),
             );
             prop_assert_eq!(attempted, Step::ALL);
             prop_assert_eq!(reports.iter().map(|it| it.outcome.clone()).collect::<Vec<_>>(), outcomes.clone());
-            for (step, (shown, outcome)) in Step::ALL.iter().zip(shown.iter().zip(&outcomes)) {
-                prop_assert!(shown.contains(step.as_str()) && shown.contains(outcome.text()), "{}", shown);
+            for ((step, shown), outcome) in Step::ALL.iter().zip(shown).zip(&outcomes) {
+                let words = match outcome {
+                    Ok(Outcome::Applied) => "applied",
+                    Ok(Outcome::AlreadyThere) => "already there",
+                    Ok(Outcome::Completed) => "completed",
+                    Err(cause) => cause,
+                };
+                let is_told = shown.contains(step.as_str()) && shown.contains(words);
+                prop_assert!(is_told && shown.contains("failed") == outcome.is_err(), "{}", shown);
             }
-            let failed = outcomes.iter().any(|it| matches!(it, Outcome::Failed(_)));
+            let failed = outcomes.iter().any(Result::is_err);
             prop_assert_eq!(conclude(&reports).err().map(|e| crate::machine::exit::code(&e)), failed.then_some(1));
         }
     }

@@ -1,7 +1,9 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
+pub(crate) mod audit;
 pub mod dotenv;
 pub(crate) mod merge;
+pub(crate) mod needs;
 pub mod template;
 pub mod variables;
 
@@ -11,23 +13,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::{Context, Result};
 use xshell::Shell;
 
 use crate::{
-    machine::files,
+    machine::{
+        files,
+        finding::{At, Finding, finding},
+        term,
+    },
     settings::variables::{Kind, Variable},
-    stack::overrides,
 };
 
 /// The user's file of variables, from the workspace root.
 pub(crate) const ENV_FILE: &str = "dev/.env";
+
+/// What a new [`ENV_FILE`] is made from.
+pub(crate) const EXAMPLE: &str = "dev/.env.example";
+
+/// The variables that the compose files may refer to, as the last `dev-up` wrote them for Compose.
+pub(crate) const COMPOSE_ENV: &str = "dev/.rendered/compose.env";
 
 /// The variable that names the compose project.
 pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     Local,
     Environment,
     /// A line of `dev/.env`.
@@ -46,55 +58,46 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Something wrong with a variable, or with the file as a whole.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    /// The variable, where it is about one.
-    pub name: Option<&'static str>,
-    pub text: String,
-}
-
 /// The resolved variables of one mode.
 #[derive(Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Finding>,
     values: BTreeMap<&'static str, (String, Origin)>,
 }
 
 impl Settings {
     /// Reads `dev/.env` and the process environment.
-    pub fn load(sh: &Shell, local: bool) -> Settings {
+    pub(crate) fn load(sh: &Shell, local: bool) -> Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
-        let entries = files::read(&path).map_err(|e| vec![format!("{e:#}")]).and_then(|text| {
-            dotenv::parse(&text.unwrap_or_default(), &environment).map_err(|all| {
-                all.into_iter().map(|it| format!("{ENV_FILE}, line {}: {}", it.line, it.message)).collect()
-            })
-        });
-        let (entries, unread) = match entries {
-            Ok(entries) => (entries, Vec::new()),
-            Err(texts) => (last_project(sh), texts),
-        };
-        let mut settings = Settings::resolve(local, &entries, &environment);
-        if !unread.is_empty() {
-            // What a file says that cannot be read is unknown: calling its variables missing would be a false alarm.
-            settings.problems.retain(|it| !it.text.contains("is not set"));
+        let text = files::read(&path).map_err(|e| vec![finding(format!("{e:#}"), "")]);
+        match text.and_then(|it| dotenv::parse(ENV_FILE, &it.unwrap_or_default(), &environment)) {
+            Ok(entries) => Settings::resolve(local, &entries, &environment),
+            Err(unread) => {
+                let mut settings = Settings::resolve(local, &last_project(sh), &environment);
+                // What such a file says is unknown: calling its variables missing would be a false alarm.
+                settings.problems.retain(|it| {
+                    variables::ALL.iter().any(|v| it.concerns(v.name) && settings.values.contains_key(v.name))
+                });
+                settings.problems.splice(0..0, unread);
+                settings
+            }
         }
-        settings.problems.splice(0..0, unread.into_iter().map(|text| Problem { name: None, text }));
-        settings
     }
 
     /// The same, from values in hand.
-    pub fn resolve(local: bool, file: &[dotenv::Entry], environment: &dyn Fn(&str) -> Option<String>) -> Settings {
+    pub(crate) fn resolve(
+        local: bool,
+        file: &[dotenv::Entry],
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Settings {
         let mut settings = Settings { local, problems: Vec::new(), values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
-            if let Some(text) = problem(variable, found.as_ref()) {
-                settings.problems.push(Problem { name: Some(variable.name), text });
-            }
+            settings.problems.extend(problem(variable, found.as_ref()));
             settings.values.extend(found.map(|it| (variable.name, it)));
         }
         settings.check_together();
@@ -102,23 +105,23 @@ impl Settings {
     }
 
     /// What is wrong with the project's name, without which nobody can tell which containers are ours.
-    pub fn wrong_project(&self) -> Option<&Problem> {
-        self.problems.iter().find(|it| it.name == Some(PROJECT))
+    pub(crate) fn wrong_project(&self) -> Option<&Finding> {
+        self.problems.iter().find(|it| it.concerns(PROJECT))
     }
 
     /// The value of a variable; empty where it has none.
-    pub fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         debug_assert!(variables::find(name).is_some(), "{name} is not declared");
         self.values.get(name).map_or("", |(value, _)| value)
     }
 
     /// Where the value comes from.
-    pub fn origin(&self, name: &str) -> Option<Origin> {
+    pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
         self.values.get(name).map(|(_, origin)| *origin)
     }
 
     /// A path given by a variable: `~/` is the home folder, anything relative starts at `root`.
-    pub fn path(&self, root: &Path, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, root: &Path, name: &str) -> PathBuf {
         let value = self.get(name);
         match (value.strip_prefix("~/"), env::var_os("HOME")) {
             (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
@@ -149,8 +152,8 @@ impl Settings {
         }
         found.extend(self.check_regions());
         for (name, expected) in found {
-            if !self.problems.iter().any(|it| it.name == Some(name)) {
-                self.problems.push(Problem { name: Some(name), text: self.wrong(name, &expected) });
+            if !self.problems.iter().any(|it| it.concerns(name)) {
+                self.problems.push(self.wrong(name, &expected));
             }
         }
     }
@@ -171,16 +174,25 @@ impl Settings {
         found
     }
 
-    /// The text of a problem with a variable's value; `expected` says what is allowed.
-    pub fn wrong(&self, name: &str, expected: &str) -> String {
+    /// A finding about a variable's value; `expected` says what is allowed.
+    pub(crate) fn wrong(&self, name: &'static str, expected: &str) -> Finding {
         wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), expected)
     }
 }
 
+/// The text of the example.
+///
+/// # Errors
+/// It is missing or no text.
+pub(crate) fn example(sh: &Shell) -> Result<String> {
+    files::read(&sh.current_dir().join(EXAMPLE))?
+        .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))
+}
+
 /// The project of the last `dev-up`: under that name the stack runs, whatever has become of [`ENV_FILE`] since.
 fn last_project(sh: &Shell) -> Vec<dotenv::Entry> {
-    let text = files::read(&sh.current_dir().join(overrides::ENV)).ok().flatten().unwrap_or_default();
-    let mut entries = dotenv::parse(&text, &|_| None).unwrap_or_default();
+    let text = files::read(&sh.current_dir().join(COMPOSE_ENV)).ok().flatten().unwrap_or_default();
+    let mut entries = dotenv::parse(COMPOSE_ENV, &text, &|_| None).unwrap_or_default();
     entries.retain(|it| it.key == PROJECT);
     entries
 }
@@ -199,17 +211,18 @@ fn find(
     fixed.or_else(process).or_else(line).or_else(default)
 }
 
-fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<String> {
+fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Finding> {
     let name = variable.name;
+    let about = |what: String| Some(finding(what, "").at(At::Variable(name)));
     match found {
-        None => Some(format!(
+        None => about(format!(
             "`{name}` is not set in the process environment or {ENV_FILE}: expected {}",
             expected(variable.kind)
         )),
         Some((value, _)) if value.is_empty() && variable.default == Some("") => None,
         Some((value, origin)) if value.is_empty() => {
             let remedy = variable.default.map_or(String::new(), |it| format!("; without the line it is `{it}`"));
-            Some(format!("`{name}` is empty ({origin}): expected {}{remedy}", expected(variable.kind)))
+            about(format!("`{name}` is empty ({origin}): expected {}{remedy}", expected(variable.kind)))
         }
         Some((value, origin)) => variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it)),
     }
@@ -219,17 +232,9 @@ fn expected(kind: Kind) -> String {
     kind.check("").err().unwrap_or_else(|| "a value".to_owned())
 }
 
-fn wrong(name: &str, value: &str, origin: Origin, expected: &str) -> String {
-    format!("`{name}` is `{}` ({origin}): expected {expected}", shorten(value))
-}
-
-/// A value as a message shows it: at most 60 characters, escaped.
-pub(crate) fn shorten(value: &str) -> String {
-    let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
-    if value.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    shown
+fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
+    finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
+        .at(At::Variable(name))
 }
 
 #[cfg(test)]
@@ -238,7 +243,7 @@ mod tests {
 
     fn resolve(local: bool, file: &str, environment: &[(&str, &str)]) -> Settings {
         let lookup = |name: &str| environment.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
-        Settings::resolve(local, &dotenv::parse(file, &lookup).unwrap(), &lookup)
+        Settings::resolve(local, &dotenv::parse(ENV_FILE, file, &lookup).unwrap(), &lookup)
     }
 
     const HOSTS: &str = "TEMPORAL_SQL_HOST=a.example\nCOPILOT_DSQL_HOST=b.example\n";
@@ -268,7 +273,7 @@ mod tests {
     #[test]
     fn everything_wrong_is_reported_at_once_with_its_place() {
         let file = "COPILOT_DSQL_HOST=\nTEMPORAL_SQL_PORT=abc\nTEMPORAL_SQL_DATABASE=mine\n";
-        let problems: Vec<String> = resolve(false, file, &[]).problems.into_iter().map(|it| it.text).collect();
+        let problems: Vec<String> = resolve(false, file, &[]).problems.into_iter().map(|it| it.what).collect();
         assert_eq!(problems.len(), 4, "{problems:#?}");
         assert!(problems[0].starts_with("`TEMPORAL_SQL_HOST` is not set"), "{}", problems[0]);
         assert!(
@@ -285,14 +290,15 @@ mod tests {
         let file =
             format!("{HOSTS}TEMPORAL_SQL_MAX_CONNS=20\nCOPILOT_ELASTICSEARCH_INDEX=temporal_visibility_v1_dev\n");
         let settings = resolve(false, &file, &[("COPILOT_DSQL_HOST", "a.example")]);
-        let names: Vec<_> = settings.problems.iter().filter_map(|it| it.name).collect();
-        assert_eq!(names, ["TEMPORAL_SQL_MAX_IDLE_CONNS", "COPILOT_ELASTICSEARCH_INDEX", "COPILOT_DSQL_HOST"]);
+        let names = ["TEMPORAL_SQL_MAX_IDLE_CONNS", "COPILOT_ELASTICSEARCH_INDEX", "COPILOT_DSQL_HOST"];
+        assert!(settings.problems.iter().zip(names).all(|(it, name)| it.concerns(name)), "{:?}", settings.problems);
+        assert_eq!(settings.problems.len(), 3);
     }
 
     #[test]
     fn a_hostile_value_is_shown_short_and_escaped() {
         let settings = resolve(true, &format!("TEMPORAL_LOG_LEVEL=\"\u{1b}[31m{}\"", "x".repeat(100_000)), &[]);
-        let text = &settings.problems[0].text;
+        let text = &settings.problems[0].what;
         assert!(text.len() < 300 && !text.contains('\u{1b}'), "{text}");
     }
 }

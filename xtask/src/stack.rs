@@ -1,20 +1,18 @@
 //! The compose files as data, and the `docker compose` command line that belongs to them.
 
 pub(crate) mod diagnosis;
+pub(crate) mod drift;
+pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
-pub mod overrides;
+pub(crate) mod overrides;
 pub(crate) mod readiness;
+pub mod service;
 pub(crate) mod wait;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, fs, process::Command};
 
 use anyhow::{Context, Result};
-use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
@@ -24,45 +22,21 @@ use crate::{
         engine::{self, Engine},
     },
     machine::{
-        exit::{PREREQUISITE, USAGE, exit},
-        files,
+        exit::{USAGE, exit},
+        finding::{Finding, finding},
     },
-    preflight,
-    settings::{PROJECT, Settings, dotenv, variables},
+    settings::{COMPOSE_ENV, ENV_FILE, PROJECT, Settings, variables},
     stack::{
+        environment::environment,
         mode::Mode,
-        overrides::{ENV, OVERRIDE, environment},
+        overrides::OVERRIDE,
+        service::{Service, depends_on, read_services},
     },
 };
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
 const AMD64: &str = "dev/docker-compose.amd64.yml";
-
-/// One service of the compose files.
-#[derive(Clone, Debug)]
-pub struct Service {
-    pub name: String,
-    /// The image, with its variables resolved.
-    pub image: String,
-    /// Done once it has exited with 0.
-    pub one_shot: bool,
-    pub ports: Vec<Port>,
-    /// What it mounts from the repository, from the workspace root.
-    pub mounts: Vec<PathBuf>,
-    pub has_health_check: bool,
-    /// A container port and a path that answer 200 once the service is ready; asked on the host.
-    pub ready: Option<(u16, String)>,
-    pub depends_on: Vec<String>,
-}
-
-/// A published port, on 127.0.0.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// On the host, with the offset.
-    pub host: u16,
-    pub container: u16,
-}
 
 /// Everything that the commands need to know about the stack.
 #[derive(Debug)]
@@ -74,7 +48,7 @@ pub(crate) struct Stack {
     /// What the compose files may refer to.
     pub environment: BTreeMap<String, String>,
     /// Whether the files of [`Stack::write`] are there, or will be before a command runs.
-    pub generated: bool,
+    rendered: bool,
     /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
     /// one was asked.
     pub start_interval: bool,
@@ -82,12 +56,13 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Reads the compose files for a mode. `amd64` says that the engine, or the user's choice, is that architecture.
+    /// Reads the compose files for a mode, as this engine can run them; without an engine, as any arm64 engine would.
     ///
     /// # Errors
     /// A compose file is missing or is not what this reader understands.
-    pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, amd64: bool) -> Result<Stack> {
+    pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, engine: Option<&Engine>) -> Result<Stack> {
         let root = sh.current_dir();
+        let amd64 = mode.platform.map_or(engine.is_some_and(|it| it.arch == "amd64"), |it| it == Platform::LinuxAmd64);
         let mut files = vec![BASE];
         files.extend(mode.local.then_some(LOCAL));
         files.extend(amd64.then_some(AMD64));
@@ -98,78 +73,70 @@ impl Stack {
                 match services.iter_mut().find(|it| it.name == name) {
                     Some(known) => known.depends_on.extend(depends_on(&node)),
                     None => services.push(
-                        service(name, &node, mode.port_offset, &environment).with_context(|| format!("in {file}"))?,
+                        service::service(name, &node, mode.port_offset, &environment)
+                            .with_context(|| format!("in {file}"))?,
                     ),
                 }
             }
         }
-        let generated = sh.path_exists(ENV) && sh.path_exists(OVERRIDE);
         Ok(Stack {
             mode,
             project: environment[PROJECT].clone(),
             services,
             environment,
-            generated,
-            start_interval: false,
+            rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
+            start_interval: engine.is_some_and(|it| it.start_interval),
             files,
         })
     }
 
-    /// The stack in the mode of the last `dev-up`.
+    /// The stack in a mode on the engine at hand, and the containers that it has. What else is wrong with the settings is
+    /// not looked at: a stack can be stopped and inspected whatever `dev/.env` says.
     ///
     /// # Errors
-    /// As [`Stack::load`]; exit code 3 where no engine answers.
-    pub(crate) fn last(sh: &Shell) -> Result<Stack> {
-        let mode = Mode::last(sh)?;
-        Stack::of(sh, &Settings::load(sh, mode.local), mode)
-    }
-
-    /// The stack in a mode, for the engine at hand. What else is wrong with the settings is not looked at: a stack can
-    /// be stopped and inspected whatever `dev/.env` says.
-    ///
-    /// # Errors
-    /// As [`Stack::last`]; exit code 3 where the project has no valid name, or is another checkout's.
-    pub(crate) fn of(sh: &Shell, settings: &Settings, mode: Mode) -> Result<Stack> {
-        Stack::with_containers(sh, settings, mode).map(|(stack, _)| stack)
-    }
-
-    /// [`Stack::of`], and the containers that it has.
-    ///
-    /// # Errors
-    /// As [`Stack::of`].
-    pub(crate) fn with_containers(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
-        let engine = engine::engine(sh).map_err(|it| exit(PREREQUISITE, it.to_string()))?;
+    /// As [`Stack::load`]; exit code 3 where no engine answers, where the project has no valid name, or is another
+    /// checkout's.
+    pub(crate) fn running(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
+        let engine = engine::engine(sh)?;
         if let Some(it) = settings.wrong_project() {
-            return Err(exit(PREREQUISITE, it.text.clone()));
+            return Err(it.clone().into());
         }
-        let stack = Stack::on(sh, settings, mode, &engine)?;
+        let stack = Stack::load(sh, settings, mode, Some(&engine))?;
         let containers = containers::list(sh, &stack.project)?;
-        match preflight::foreign_containers(sh, &stack, &containers) {
-            Some(it) => Err(exit(PREREQUISITE, it.to_string())),
+        match stack.foreign(sh, &containers) {
+            Some(it) => Err(it.into()),
             None => Ok((stack, containers)),
         }
     }
 
-    /// The stack in a mode, as this engine can run it.
-    ///
-    /// # Errors
-    /// As [`Stack::load`].
-    pub(crate) fn on(sh: &Shell, settings: &Settings, mode: Mode, engine: &Engine) -> Result<Stack> {
-        let amd64 = mode.platform.map_or(engine.arch == "amd64", |it| it == Platform::LinuxAmd64);
-        let stack = Stack::load(sh, settings, mode, amd64)?;
-        Ok(Stack { start_interval: engine.start_interval, ..stack })
+    /// The same stack, before [`Stack::write`] is called: what that writes counts as there.
+    #[must_use]
+    pub(crate) fn about_to_be_written(self) -> Stack {
+        Stack { rendered: true, ..self }
     }
 
     /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
     /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
-        let env_file = self.generated.then_some(["--env-file", ENV]).into_iter().flatten();
-        let files = self.files.iter().copied().chain(self.generated.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
+        let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
+        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
         let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
         for variable in variables::ALL {
             command.env_remove(variable.name);
         }
+        command
+    }
+
+    /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
+    /// [`Stack::overrides`] says on stdin.
+    pub(crate) fn compose_unwritten(&self, sh: &Shell) -> Command {
+        let files = self.files.iter().copied().chain(["-"]).flat_map(|it| ["--file", it]);
+        let project = &self.project;
+        // Without a file named here Compose would read `dev/.env` itself.
+        let mut command =
+            Command::from(cmd!(sh, "docker compose --project-name {project} --env-file /dev/null {files...}"));
+        command.envs(&self.environment);
         command
     }
 
@@ -183,6 +150,18 @@ impl Stack {
             command.env_remove(variable.name);
         }
         command
+    }
+
+    /// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
+    pub(crate) fn foreign(&self, sh: &Shell, containers: &[Container]) -> Option<Finding> {
+        let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
+        let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
+        let foreign = containers.iter().find(is_foreign)?;
+        let project = &self.project;
+        Some(finding(
+            format!("the project {project} is that of another checkout, {}", foreign.working_dir),
+            format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
+        ))
     }
 
     /// The service of this name.
@@ -228,73 +207,23 @@ impl Stack {
     }
 }
 
-fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
-    let text = files::read(&root.join(file))?
-        .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
-    let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
-    let document = merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
-    let services =
-        document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
-    Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
-}
-
-/// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
+/// The stack in the mode of the last `dev-up`.
 ///
 /// # Errors
-/// A `<<` that names no mapping.
-pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
-    loop {
-        let before = document.clone();
-        document.apply_merge()?;
-        if document == before {
-            return Ok(document);
-        }
-    }
+/// As [`Stack::running`].
+pub(crate) fn last(sh: &Shell) -> Result<Stack> {
+    let mode = Mode::last(sh)?;
+    Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
 }
 
-fn service(name: String, node: &Value, offset: u16, environment: &BTreeMap<String, String>) -> Result<Service> {
-    let lookup = |it: &str| environment.get(it).cloned();
-    let text = |it: &str| dotenv::expand(it, &lookup).map_err(anyhow::Error::msg);
-    let list = |key: &str| node.get(key).and_then(Value::as_sequence).cloned().unwrap_or_default();
-    let ports = list("ports").iter().map(|it| port(it, offset)).collect::<Option<Vec<_>>>();
-    let mounts = list("volumes")
-        .iter()
-        .filter_map(|it| it.get("source")?.as_str())
-        .filter(|it| it.starts_with('.'))
-        .map(mount)
-        .collect();
-    let ready = node.get("x-ready").map(|it| {
-        let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
-        port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
-    });
-    Ok(Service {
-        image: text(node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?)?,
-        one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
-        ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
-        mounts,
-        has_health_check: node.get("healthcheck").is_some(),
-        ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
-        depends_on: depends_on(node),
-        name,
-    })
-}
-
-fn depends_on(node: &Value) -> Vec<String> {
-    let mapping = node.get("depends_on").and_then(Value::as_mapping);
-    mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-pub fn port(node: &Value, offset: u16) -> Option<Port> {
-    let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
-    Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
-}
-
-/// A path of a compose file, which is relative to `dev/`, from the workspace root.
-pub fn mount(source: &str) -> PathBuf {
-    match source.strip_prefix("../") {
-        Some(rest) => PathBuf::from(rest),
-        None => Path::new("dev").join(source.trim_start_matches("./")),
-    }
+/// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
+///
+/// # Errors
+/// The file is missing or is not what this reader understands.
+pub(crate) fn postgres_image(sh: &Shell) -> Result<String> {
+    let images = read_services(&sh.current_dir(), LOCAL)?.into_iter();
+    let images = images.filter_map(|(_, node)| node.get("image")?.as_str().map(str::to_owned));
+    images.into_iter().find(|it| it.starts_with("postgres:")).with_context(|| format!("{LOCAL} has no PostgreSQL"))
 }
 
 #[cfg(test)]
@@ -303,9 +232,9 @@ mod tests {
 
     fn stack(local: bool, port_offset: u16) -> Stack {
         let sh = Shell::new().unwrap();
-        sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        sh.change_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
         let settings = Settings::resolve(local, &[], &|_| None);
-        Stack::load(&sh, &settings, Mode { local, port_offset, platform: None }, true).unwrap()
+        Stack::load(&sh, &settings, Mode { local, port_offset, platform: None }, None).unwrap()
     }
 
     #[test]

@@ -164,31 +164,38 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
 }
 
 #[test]
-fn bench_prints_one_row_per_command_says_which_failed_and_compares_with_compose_where_a_stack_runs() {
-    let titles = |out: &str| -> Vec<String> {
-        out.lines().map(|it| it.split("  ").next().unwrap_or_default().to_owned()).collect()
+fn nothing_is_cloned_or_built_while_something_else_is_wrong_that_a_build_does_not_mend() {
+    let wrong_setting = |fakes: &Fakes| fakes.add_to_env("TEMPORAL_LOG_LEVEL=loud\n");
+    let missing_file = |fakes: &Fakes| fs::remove_file(fakes.checkout.root.join("dev/config/loki.yaml")).unwrap();
+    let wrong_checkout = |fakes: &Fakes| {
+        fakes.add_to_env("TEMPORAL_SRE_COPILOT_PATH=dev\n");
+        fakes.tell("missing-images", "temporal-dsql-runtime:test\n");
     };
-    let always = [
-        "cargo build, nothing built yet",
-        "cargo build, one file touched",
-        "cargo build, nothing to do",
-        "--help",
-        "render --local --stdout",
-        "check",
-        "doctor",
+    let foreign_image = |fakes: &Fakes| fakes.tell("foreign-images", "grafana/loki:3.7.6\n");
+    let own_name = |fakes: &Fakes| {
+        fakes.add_to_env("COPILOT_IMAGE=mine:1\n");
+        fakes.tell("missing-images", "temporal-dsql-runtime:test\nmine:1\n");
+    };
+    type Spoil<'a> = &'a dyn Fn(&Fakes);
+    let faults: [(Spoil<'_>, &str); 5] = [
+        (&wrong_setting, "`TEMPORAL_LOG_LEVEL` is `loud`"),
+        (&missing_file, "dev/config/loki.yaml, which loki mounts, is missing"),
+        (&wrong_checkout, "is no temporal-sre-copilot checkout"),
+        (&foreign_image, "the image grafana/loki:3.7.6 is for s390x"),
+        (&own_name, "the image mine:1 is not there"),
     ];
-    let fakes = Fakes::with_checkouts();
-    fakes.tell("fail", "cargo*\n");
-    let without = xtask(&fakes, "bench").expect(0);
-    assert_eq!(titles(&without.out), always);
-    let failed =
-        without.out.lines().filter(|it| it.starts_with("cargo") && it.contains("ms  (exit status: 7)")).count();
-    assert_eq!(failed, 3, "{}", without.out);
-    assert!(without.err.contains("`dev-up` is left out"), "{}", without.err);
-
-    fakes.tell("fail", "");
-    dev_up(&fakes, "--local").expect(0);
-    let with = xtask(&fakes, "bench").expect(0);
-    let compared = ["dev-up, nothing changed", "docker compose up, nothing changed", "ratio of the two"];
-    assert_eq!(titles(&with.out), [&always[..], &compared[..]].concat());
+    for (spoil, says) in faults {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("missing-images", "temporal-dsql-runtime:test\ntemporal-sre-copilot:dev\n");
+        spoil(&fakes);
+        for line in ["--local --yes", "--local --build"] {
+            dev_up(&fakes, line).expect(3).says(&[says]);
+            expect_calls(&fakes, &[]);
+        }
+    }
+    let fakes = Fakes::new();
+    fakes.tell("missing-images", "temporal-dsql-runtime:test\n");
+    wrong_setting(&fakes);
+    dev_up(&fakes, "--local --yes").expect(3).says(&["`TEMPORAL_LOG_LEVEL` is `loud`", "no temporal-dsql checkout"]);
+    expect_calls(&fakes, &[]);
 }

@@ -1,7 +1,12 @@
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_shown, xtask};
-use tests::fakes::Fakes;
+use tests::{checkout::Outcome, fakes::Fakes};
 
 const STORES: &str = "elasticsearch elasticsearch-setup";
 const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker mimir loki copilot-temporal";
@@ -17,7 +22,7 @@ fn psql(service: &str) -> String {
 
 fn namespace(compose: &str, service: &str) -> String {
     format!(
-        "{compose} exec --no-TTY {service} curl --silent --output /dev/null --write-out '%{{http_code}}' \
+        "{compose} exec --no-TTY {service} curl --silent --max-time 10 --output /dev/null --write-out '%{{http_code}}' \
          --header 'Content-Type: application/json' \
          --data '{{\"namespace\":\"default\",\"workflowExecutionRetentionPeriod\":\"86400s\"}}' \
          http://{service}:8233/api/v1/namespaces"
@@ -53,7 +58,11 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
     expect_calls(&fakes, &expected);
     expect_shown(&fakes, &first.err, &[&expected[0], &expected[7], &expected[10]].map(Clone::clone));
     let port = fakes.checkout.port(3000);
-    assert!(first.out.contains(&format!("http://127.0.0.1:{port}  admin / admin")), "{}", first.out);
+    let grafana = first.out.lines().find(|it| it.starts_with("Grafana ")).unwrap_or_default();
+    assert!(
+        grafana.contains(&format!(" http://127.0.0.1:{port} ")) && grafana.ends_with("  admin / admin"),
+        "{grafana}"
+    );
 
     let second = xtask(&fakes, "dev-up").expect(0);
     expect_calls(&fakes, &[]);
@@ -256,6 +265,20 @@ fn dev_down_keeps_the_data_and_with_volumes_names_them_and_asks() {
 }
 
 #[test]
+fn with_the_data_dev_down_forgets_which_schemas_were_applied() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("volumes", "data\n");
+    dev_up(&fakes, "--local").expect(0);
+    let is_current = || xtask(&fakes, "dev-status --json").json()["schemaIsCurrent"].clone();
+    for (line, code) in [("dev-down", 0), ("dev-down --volumes", 5)] {
+        xtask(&fakes, line).expect(code);
+        assert_eq!(is_current(), true, "{line}");
+    }
+    xtask(&fakes, "dev-down --volumes --yes").expect(0);
+    assert_eq!(is_current(), false);
+}
+
+#[test]
 fn a_volume_of_the_project_s_that_compose_has_not_labelled_or_no_longer_names_is_asked_for_and_removed_like_the_others()
 {
     let fakes = Fakes::new();
@@ -415,5 +438,92 @@ fn without_a_name_that_compose_takes_no_stack_is_looked_for() {
         let what = "`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters";
         assert!(refused.err.contains(what), "{line}: {}", refused.err);
         expect_calls(&fakes, &[]);
+    }
+}
+
+/// Holds the lock as a command that is at work does.
+fn hold_lock(fakes: &Fakes) -> fs::File {
+    let path = fakes.checkout.root.join("dev/.rendered/lock");
+    let lock = fs::File::create(path).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
+fn rendered(fakes: &Fakes) -> Vec<(std::path::PathBuf, String)> {
+    let files = fs::read_dir(fakes.checkout.root.join("dev/.rendered")).unwrap().map(|it| it.unwrap().path());
+    let mut all: Vec<_> =
+        files.filter(|it| it.is_file()).map(|it| (it.clone(), fs::read_to_string(it).unwrap())).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn what_only_looks_writes_nothing_and_needs_no_lock() {
+    let fakes = with_dsql();
+    dev_up(&fakes, "--local loki").expect(0);
+    let lock = hold_lock(&fakes);
+    let before = rendered(&fakes);
+    // What has changed since is shown all the same.
+    fakes.add_to_env("TEMPORAL_LOG_LEVEL=debug\nGRAFANA_ADMIN_PASSWORD=hunter2\n");
+    xtask(&fakes, "dev-status").expect(4);
+    for line in ["render --dsql --stdout", "dev-ps", "doctor", "env-check", "dev-up --dsql --dry-run"] {
+        xtask(&fakes, line);
+    }
+    assert!(rendered(&fakes) == before, "a file has changed");
+    let asked = fakes.told("override");
+    let digest = |text: &str| text.split("persistence-monitored.yaml=").nth(1).map(|it| it[..16].to_owned());
+    let written = before.iter().find(|(path, _)| path.ends_with("docker-compose.override.yml")).unwrap();
+    assert!(digest(&asked).is_some() && digest(&asked) != digest(&written.1), "{asked}");
+    drop(lock);
+    xtask(&fakes, "render --dsql").expect(0);
+}
+
+#[test]
+fn what_changes_something_is_refused_while_another_command_does() {
+    let fakes = Fakes::with_checkouts();
+    dev_up(&fakes, "--local loki").expect(0);
+    fakes.forget();
+    let before = rendered(&fakes);
+    let _lock = hold_lock(&fakes);
+    for line in [
+        "render --local",
+        "dev-up --dsql",
+        "dev-down --volumes --yes",
+        "dev-restart loki",
+        "schema --local --overwrite --yes",
+    ] {
+        xtask(&fakes, line).expect(1).says(&["is at work on this checkout; wait until it has ended"]);
+    }
+    assert_eq!(fakes.log(), [""; 0], "the mode is read under the lock, and nothing before it");
+    assert_eq!(rendered(&fakes).len(), before.len());
+}
+
+#[test]
+fn an_attached_dev_up_hinders_no_other_command_and_ends_quietly_where_its_reader_went_away() {
+    let fakes = Fakes::new();
+    fakes.tell("follow", "");
+    let offset = fakes.checkout.offset.to_string();
+    let mut command = fakes.command();
+    command.args(["dev-up", "--local", "loki", "--attach", "--port-offset", &offset]);
+    let mut attached = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
+    assert!(lines.any(|it| it.unwrap().ends_with("a line")), "the log is followed");
+    xtask(&fakes, "dev-restart loki").expect(0);
+    drop(lines);
+    let done = Outcome::from(attached.wait_with_output().unwrap()).expect(0);
+    assert!(!done.err.contains("error"), "{}", done.err);
+}
+
+#[test]
+fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
+    for (pattern, service, code, says) in [
+        ("*/namespaces", "temporal-frontend --no-schema", 4, "temporal-frontend does not register the namespace"),
+        ("*\\ psql\\ *", "temporal-history", 1, "has not answered in time"),
+    ] {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("hang", &format!("{pattern}\n"));
+        let began = Instant::now();
+        dev_up(&fakes, &format!("--local --timeout 4 {service}")).expect(code).says(&[says]);
+        assert!(began.elapsed() < Duration::from_secs(40), "{pattern}: {:?}", began.elapsed());
     }
 }

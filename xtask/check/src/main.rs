@@ -17,33 +17,18 @@ mod repo;
 mod tables;
 mod variables;
 
-use std::{env, fmt, path::PathBuf, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
 use repo::Repo;
 use xtask::{
     cli::help,
-    machine::{exit, term},
+    machine::{
+        exit,
+        finding::{At, Finding},
+        term,
+    },
 };
-
-/// Two places of the repository that contradict each other.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Finding {
-    /// From the workspace root.
-    pub(crate) file: String,
-    /// From 1; `None` where it is about the whole file.
-    pub(crate) line: Option<usize>,
-    pub(crate) what: String,
-    /// Never empty.
-    pub(crate) fix: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.line.map_or(String::new(), |it| format!(":{it}"));
-        write!(f, "{}{line}: {}\n    {}", self.file, self.what, self.fix)
-    }
-}
 
 /// One subject: from the repository's files to what is wrong with them.
 type Check = fn(&Repo) -> Vec<Finding>;
@@ -77,7 +62,11 @@ fn run(args: &[PathBuf]) -> Result<()> {
         repo = Repo::read(root, server);
     }
     let findings = find(&repo);
-    findings.iter().for_each(|it| term::out(&format!("{it}\n")));
+    for it in &findings {
+        let (file, line) = place(it);
+        let line = line.map_or(String::new(), |it| format!(":{it}"));
+        term::out(&format!("{file}{line}: {}\n    {}\n", it.what, it.fix));
+    }
     match findings.len() {
         0 => term::out("The repository agrees with itself.\n"),
         1 => bail!("1 finding"),
@@ -93,9 +82,14 @@ fn find(repo: &Result<Repo, Vec<Finding>>) -> Vec<Finding> {
         Ok(repo) => CHECKS.iter().flat_map(|check| check(repo)).collect(),
         Err(unreadable) => unreadable.clone(),
     };
-    findings.sort();
+    findings.sort_by(|a, b| (place(a), &a.what, &a.fix).cmp(&(place(b), &b.what, &b.fix)));
     findings.dedup();
     findings
+}
+
+/// Its file and line.
+fn place(finding: &Finding) -> (&str, Option<usize>) {
+    if let At::File(file, line) = &finding.at { (file, *line) } else { ("", None) }
 }
 
 /// What to do about a word that is none of these: the one that was meant, or else something else.

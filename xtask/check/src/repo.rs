@@ -8,9 +8,13 @@ use std::{
 
 use serde_yaml::Value;
 use walkdir::WalkDir;
-use xtask::{machine::files, stack::merged};
-
-use crate::Finding;
+use xtask::{
+    machine::{
+        files,
+        finding::{At, Finding, finding},
+    },
+    stack::service::merged,
+};
 
 pub(crate) const BASE: &str = "dev/docker-compose.yml";
 pub(crate) const LOCAL: &str = "dev/docker-compose.local.yml";
@@ -120,17 +124,11 @@ impl Repo {
 
 impl Document {
     fn read(root: &Path, file: String) -> Result<Document, Finding> {
-        let refused = |line: Option<usize>, what: String, fix: &str| Finding {
-            file: file.clone(),
-            line,
-            what,
-            fix: fix.to_owned(),
-        };
-        let bytes = files::read(&root.join(&file));
-        let text =
-            bytes.map_err(|e| refused(None, format!("{e:#}"), "make it a readable file of UTF-8 text"))?.ok_or_else(
-                || refused(None, "it is missing".to_owned(), &format!("`git checkout -- {file}` brings it back")),
-            )?;
+        let refused = |line, what: String, fix: &str| finding(what, fix).at(At::File(file.clone(), line));
+        let back = format!("`git checkout -- {file}` brings it back");
+        let text = files::read(&root.join(&file))
+            .map_err(|e| refused(None, format!("{e:#}"), "make it a readable file of UTF-8 text"))?
+            .ok_or_else(|| refused(None, "it is missing".to_owned(), &back))?;
         let value = match file.rsplit_once('.').map(|it| it.1) {
             Some("yml" | "yaml") => serde_yaml::from_str(&text).and_then(merged).map_err(|e| {
                 refused(e.location().map(|it| it.line()), format!("it is not YAML: {e}"), "mend its syntax")
@@ -144,7 +142,7 @@ impl Document {
 
     /// Something wrong in this file.
     pub(crate) fn finding(&self, line: impl Into<Option<usize>>, what: String, fix: impl Into<String>) -> Finding {
-        Finding { file: self.file.clone(), line: line.into(), what, fix: fix.into() }
+        finding(what, fix).at(At::File(self.file.clone(), line.into()))
     }
 
     /// Something wrong in the first line that holds this text.

@@ -6,7 +6,7 @@ use xtask::{
         template,
         variables::{self, ALL, Variable},
     },
-    stack::overrides::DERIVED,
+    stack::environment::DERIVED,
 };
 
 use crate::{

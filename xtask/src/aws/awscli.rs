@@ -1,6 +1,9 @@
 //! The AWS CLI: with the profile that `dev/.env` names, without a pager, and with errors that say what to do.
 
-use std::process::Command;
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -10,10 +13,14 @@ use crate::{
     aws::errors,
     machine::{
         exit::{FAILED, PREREQUISITE, exit, prerequisites},
+        finding::{At, Finding},
         process,
     },
     settings::{ENV_FILE, Origin, Settings},
 };
+
+/// How long one question to AWS may take: the CLI itself gives a server a minute, and tries again.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The user's AWS profile.
 pub(crate) struct Profile {
@@ -28,10 +35,9 @@ pub(crate) struct Profile {
 /// `dev/.env` cannot be read, or what it says about AWS is wrong.
 pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
     let settings = Settings::load(sh, false);
-    let concerns = |name: Option<&str>| name.is_none_or(|it| it.starts_with("AWS_"));
-    let problems: Vec<String> =
-        settings.problems.iter().filter(|it| concerns(it.name)).map(|it| it.text.clone()).collect();
-    prerequisites(&format!("{ENV_FILE} does not say which AWS account is meant"), &problems)?;
+    let elsewhere = |it: &Finding| matches!(it.at, At::Variable(name) if !name.starts_with("AWS_"));
+    let problems = settings.problems.iter().filter(|it| !elsewhere(it)).cloned().collect();
+    prerequisites(&format!("{ENV_FILE} does not say which AWS account is meant"), problems)?;
     let own = |name: &str, default: &str| {
         matches!(settings.origin(name), Some(Origin::File(_))) && settings.get(name) != default
     };
@@ -83,12 +89,18 @@ pub(crate) fn line(command: &Command) -> String {
     words.join(" ")
 }
 
-/// What the CLI answers, as JSON, or what it wrote to stderr where it failed.
+/// Runs the CLI for an answer of this format.
+fn capture(sh: &Shell, region: &str, args: &[&str], format: &str, limit: Duration) -> Result<Output> {
+    let output = process::capture_within(command(sh, region, args)?.args(["--output", format]), limit)?;
+    output.with_context(|| format!("`aws {}` gave no answer within {} s", args[..2].join(" "), limit.as_secs()))
+}
+
+/// What the CLI answers in this time, as JSON, or what it wrote to stderr where it failed.
 ///
 /// # Errors
-/// The CLI is missing, or its answer is no JSON.
-pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str]) -> Result<Result<Value, String>> {
-    let output = process::capture(command(sh, region, args)?.args(["--output", "json"]))?;
+/// The CLI is missing or does not answer, or its answer is no JSON.
+pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> Result<Result<Value, String>> {
+    let output = capture(sh, region, args, "json", limit)?;
     if !output.status.success() {
         return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
@@ -100,16 +112,16 @@ pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str]) -> Result<Result<Valu
 ///
 /// # Errors
 /// The CLI is missing or failed.
-pub(crate) fn json(sh: &Shell, region: &str, args: &[&str]) -> Result<Value> {
-    ask(sh, region, args)?.or_else(|stderr| Err(failure(sh, args, &stderr)?))
+pub(crate) fn json(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> Result<Value> {
+    ask(sh, region, args, limit)?.or_else(|stderr| Err(failure(sh, args, &stderr)?))
 }
 
 /// The same, for what is printed as plain text.
 ///
 /// # Errors
 /// The CLI is missing or failed.
-pub(crate) fn text(sh: &Shell, region: &str, args: &[&str]) -> Result<String> {
-    let output = process::capture(command(sh, region, args)?.args(["--output", "text"]))?;
+pub(crate) fn text(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> Result<String> {
+    let output = capture(sh, region, args, "text", limit)?;
     if !output.status.success() {
         return Err(failure(sh, args, &String::from_utf8_lossy(&output.stderr))?);
     }

@@ -1,5 +1,9 @@
 //! Which knowledge base is meant, and its ingestion jobs as AWS describes them.
 
+pub(crate) mod documents;
+pub(crate) mod ingestion;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
@@ -7,10 +11,10 @@ use xshell::Shell;
 use crate::{
     aws::{
         awscli,
-        project::Region,
         terraform::{self, Outputs},
     },
-    machine::exit::prerequisites,
+    cli::flags::Region,
+    machine::{exit::prerequisites, finding::finding},
     settings::Settings,
 };
 
@@ -63,12 +67,13 @@ fn place(given: Given, needed: &[Part], outputs: &Outputs, fallback: impl Fn() -
         }
         let output = outputs.get(part.1).filter(|_| !(foreign && part == DS_ID)).map(str::to_owned);
         flag.or(output).unwrap_or_else(|| {
-            missing.push(match &given.kb_id {
+            let what = match &given.kb_id {
                 Some(kb) if part == DS_ID => {
                     format!("`{}`: `aws bedrock-agent list-data-sources --knowledge-base-id {kb}` lists them", part.0)
                 }
                 _ => format!("`{}`: Terraform has no output `{}`", part.0, part.1),
-            });
+            };
+            missing.push(finding(what, ""));
             String::new()
         })
     };
@@ -77,7 +82,7 @@ fn place(given: Given, needed: &[Part], outputs: &Outputs, fallback: impl Fn() -
     let ds_id = part(DS_ID, given.ds_id);
     prerequisites(
         "it is not known which knowledge base is meant; `cargo xtask infra-apply` makes one, or give",
-        &missing,
+        missing,
     )?;
     let region = given.region.map(|it| it.to_string());
     let region =
@@ -100,17 +105,18 @@ impl Place {
 pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
     let limit = limit.to_string();
     let newest = ["--sort-by", "attribute=STARTED_AT,order=DESCENDING", "--max-items", &limit];
-    let answer = awscli::json(sh, &place.region, &place.bedrock("list-ingestion-jobs", &newest))?;
+    let answer = awscli::json(sh, &place.region, &place.bedrock("list-ingestion-jobs", &newest), awscli::PATIENCE)?;
     // The CLI leaves the list out where there was never a job.
     Ok(answer["ingestionJobSummaries"].as_array().cloned().unwrap_or_default())
 }
 
-/// One job, whole.
+/// One job, whole, if AWS answers in this time.
 ///
 /// # Errors
 /// AWS refuses, or answers with something else.
-pub(crate) fn job(sh: &Shell, place: &Place, id: &str) -> Result<Value> {
-    let mut answer = awscli::json(sh, &place.region, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]))?;
+pub(crate) fn job(sh: &Shell, place: &Place, id: &str, limit: Duration) -> Result<Value> {
+    let args = place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]);
+    let mut answer = awscli::json(sh, &place.region, &args, limit)?;
     Some(answer["ingestionJob"].take()).filter(Value::is_object).context("AWS describes no ingestion job")
 }
 

@@ -1,13 +1,12 @@
 //! Which AWS environment is this checkout's: a project name and a region, given once and remembered.
 
-use std::{fmt, str::FromStr};
-
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
 use crate::{
     aws::terraform,
+    cli::flags::{ProjectName, Region},
     machine::{
         exit::{REFUSED, USAGE, exit},
         files,
@@ -20,69 +19,11 @@ const PATH: &str = "terraform/dev/dev.auto.tfvars.json";
 
 const DEFAULT_REGION: &str = variables::COPILOT_REGION;
 
-/// A name that AWS will accept everywhere we use it: the rule of `terraform/dev/variables.tf`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProjectName(String);
-
-/// The code of a commercial AWS region: the rule of `terraform/dev/variables.tf`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Region(String);
-
 /// A checkout's AWS environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
     pub name: ProjectName,
     pub region: Region,
-}
-
-impl FromStr for ProjectName {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if name.len() > 32 || !name.split('-').all(word) {
-            return Err(format!(
-                "expected 1 to 32 lower-case letters, digits and single hyphens between them, such as \
-                 `sre-copilot-dev`, got `{}`",
-                name.escape_debug()
-            ));
-        }
-        let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
-        match reserved {
-            Some(it) => Err(format!("`{name}` starts with `{it}`, which S3 keeps for itself")),
-            None => Ok(ProjectName(name.to_owned())),
-        }
-    }
-}
-
-impl FromStr for Region {
-    type Err = String;
-
-    fn from_str(region: &str) -> Result<Self, String> {
-        let parts: Vec<&str> = region.split('-').collect();
-        let lower = |it: &str| it.bytes().all(|b| b.is_ascii_lowercase());
-        let known = matches!(parts[..], [area, place, number]
-            if area.len() == 2 && lower(area) && area != "cn"
-                && (4..=9).contains(&place.len()) && lower(place)
-                && number.len() == 1 && ("1"..="9").contains(&number));
-        if known {
-            Ok(Region(region.to_owned()))
-        } else {
-            Err(format!("expected a commercial AWS region, such as `eu-west-1`, got `{}`", region.escape_debug()))
-        }
-    }
-}
-
-impl fmt::Display for ProjectName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Project {
@@ -117,7 +58,7 @@ impl Project {
         let name = name.or_else(|| known.as_ref().map(|it| it.name.clone())).ok_or_else(|| unnamed(sh))?;
         let region = region
             .or_else(|| known.as_ref().map(|it| it.region.clone()))
-            .unwrap_or_else(|| Region(DEFAULT_REGION.to_owned()));
+            .unwrap_or_else(|| DEFAULT_REGION.parse().expect("a region"));
         let project = Project { name, region };
         match known {
             Some(old) if old != project && !terraform::resources(sh)?.is_empty() => {
@@ -139,8 +80,8 @@ impl Project {
     /// The file cannot be read or written.
     pub(crate) fn remember(&self, sh: &Shell) -> Result<()> {
         let mut variables = read(sh)?;
-        variables.insert("project_name".to_owned(), json!(self.name.0));
-        variables.insert("region".to_owned(), json!(self.region.0));
+        variables.insert("project_name".to_owned(), json!(self.name.to_string()));
+        variables.insert("region".to_owned(), json!(self.region.to_string()));
         let text = format!("{:#}\n", Value::Object(variables));
         files::replace(&sh.current_dir().join(PATH), &text, 0o644)?;
         Ok(())
@@ -148,7 +89,7 @@ impl Project {
 
     /// Why the Copilot will not work with this region, where it will not.
     pub(crate) fn remark(&self) -> Option<String> {
-        variables::check_copilot_region(&self.region.0).err()
+        variables::check_copilot_region(&self.region.to_string()).err()
     }
 
     /// Terraform's arguments that name the environment.

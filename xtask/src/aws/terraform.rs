@@ -154,8 +154,32 @@ pub(crate) fn resources(sh: &Shell) -> Result<Vec<String>> {
     if !has_state(sh) {
         return Ok(Vec::new());
     }
-    let made = |it: &&str| !it.split('.').any(|part| part == "data");
-    Ok(read(sh, &["state", "list"])?.lines().filter(made).map(str::to_owned).collect())
+    Ok(read(sh, &["state", "list"])?.lines().filter(|it| !is_data_source(it)).map(str::to_owned).collect())
+}
+
+/// Whether an address is that of something that is only read: `data.` stands behind its modules, before its type. A
+/// module, a resource or a key may have that name as well.
+fn is_data_source(address: &str) -> bool {
+    let mut rest = address;
+    while let Some(module) = rest.strip_prefix("module.") {
+        let Some(at) = end_of_part(module) else { return false };
+        rest = &module[at + 1..];
+    }
+    rest.starts_with("data.")
+}
+
+/// Where the dot behind the first part of an address is; those in its key do not count.
+fn end_of_part(address: &str) -> Option<usize> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    address.bytes().position(|it| {
+        match it {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_quoted,
+            b'"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+        it == b'.' && !is_quoted
+    })
 }
 
 /// Whether there can be a state: a local one, or a remote one that `init` set up.
@@ -165,7 +189,22 @@ fn has_state(sh: &Shell) -> bool {
 }
 
 fn read(sh: &Shell, args: &[&str]) -> Result<String> {
-    process::read(&mut command(sh, args)?)
+    process::read_within(&mut command(sh, args)?, awscli::PATIENCE)
+}
+
+/// Prepares the module; safe to repeat.
+pub(crate) const INIT: &[&str] = &["init", "-input=false"];
+
+/// Prints Terraform commands instead of running them.
+///
+/// # Errors
+/// The tool is missing.
+pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
+    let lines: Result<Vec<Command>> = commands.iter().map(|it| command(sh, it)).collect();
+    for command in lines? {
+        term::out(&format!("{}\n", process::line(&command)));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -177,6 +216,16 @@ mod tests {
     fn a_program_on_path_is_found_and_a_folder_is_no_program() {
         assert!(is_on_path("sh"));
         assert!(!is_on_path("no-such-program-here") && !is_on_path("."));
+    }
+
+    #[test]
+    fn a_data_source_is_known_by_its_mode_whatever_else_is_called_data() {
+        for address in ["data.a.b", "module.m.data.a.b", r#"module.data["x.\".y"].module.m[0].data.a.b["k"]"#] {
+            assert!(is_data_source(address), "{address}");
+        }
+        for address in ["a.data", r#"a.b["data.c"]"#, "module.data.a.b", r#"module.m[".data."].a.data"#, "data", ""] {
+            assert!(!is_data_source(address), "{address}");
+        }
     }
 
     #[test]

@@ -6,10 +6,7 @@ use std::path::PathBuf;
 
 pub use choices::*;
 
-use crate::{
-    aws::project::{ProjectName, Region},
-    machine::exit::{USAGE, exit},
-};
+use crate::machine::exit::{USAGE, exit};
 
 xflags::xflags! {
     /// Develop the Temporal SRE Copilot: the stack, its images, its schemas.
@@ -254,8 +251,6 @@ xflags::xflags! {
             /// Write what is generated: the tables of services, variables and panels in dev/README.md.
             optional --fix
         }
-        /// Measure the everyday commands.
-        cmd bench {}
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.
         cmd test {
             /// Passed to the test runner, after `--`.
@@ -271,10 +266,10 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
-    ("Build and test", &["dev-build", "check", "test", "bench"]),
+    ("Build and test", &["dev-build", "check", "test"]),
 ];
 
-/// The generated help of every command, which [`crate::help`] cuts up.
+/// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
 
 /// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.

@@ -5,13 +5,21 @@ use xshell::{Shell, cmd};
 
 use crate::{
     cli::flags,
-    machine::{confirm::confirm, interrupt, lock, process, term},
-    stack::Stack,
+    docker::engine::{ANSWER, CHANGE},
+    machine::{
+        confirm::confirm,
+        interrupt, lock,
+        process::{self, Limit},
+        term,
+    },
+    schema,
+    stack::{self, Stack},
 };
 
 impl flags::DevDown {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-down")).transpose()?;
+        let stack = stack::last(sh)?;
         let mut down = stack.compose_all(sh);
         down.args(["down", "--remove-orphans"]);
         if self.volumes {
@@ -27,16 +35,21 @@ impl flags::DevDown {
         } else if self.volumes {
             confirm(&format!("this removes the data in {}", volumes.join(", ")), self.yes)?;
         }
-        let _lock = lock::take(sh, "dev-down")?;
         interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
-        process::run(&mut down)?;
+        if !volumes.is_empty() {
+            schema::forget(sh)?;
+        }
+        process::run(&mut down, Limit::Within(CHANGE))?;
         if volumes.is_empty() {
             return Ok(());
         }
         // Compose leaves those that its files no longer name.
         let all = list(sh, None)?;
         let left: Vec<String> = volumes.into_iter().filter(|it| all.contains(it)).collect();
-        if left.is_empty() { Ok(()) } else { process::run(&mut cmd!(sh, "docker volume rm {left...}").into()) }
+        if left.is_empty() {
+            return Ok(());
+        }
+        process::run(&mut cmd!(sh, "docker volume rm {left...}").into(), Limit::Within(CHANGE))
     }
 }
 
@@ -45,7 +58,7 @@ impl flags::DevDown {
 fn volumes(sh: &Shell, stack: &Stack) -> Result<Vec<String>> {
     let project = &stack.project;
     let mut volumes = list(sh, Some(project))?;
-    let declared = process::read(stack.compose_all(sh).args(["config", "--volumes"]))?;
+    let declared = process::read_within(stack.compose_all(sh).args(["config", "--volumes"]), ANSWER)?;
     let declared: Vec<String> = declared.lines().map(|it| format!("{project}_{it}")).collect();
     let adopted = list(sh, None)?.into_iter().filter(|it| declared.contains(it) && !volumes.contains(it));
     volumes.extend(adopted.collect::<Vec<_>>());
@@ -56,6 +69,6 @@ fn volumes(sh: &Shell, stack: &Stack) -> Result<Vec<String>> {
 fn list(sh: &Shell, project: Option<&str>) -> Result<Vec<String>> {
     let filter = project.map(|it| ["--filter".to_owned(), format!("label=com.docker.compose.project={it}")]);
     let filter = filter.into_iter().flatten();
-    let printed = process::read(&mut cmd!(sh, "docker volume ls --quiet {filter...}").into())?;
+    let printed = process::read_within(&mut cmd!(sh, "docker volume ls --quiet {filter...}").into(), ANSWER)?;
     Ok(printed.lines().map(str::to_owned).collect())
 }

@@ -5,11 +5,15 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{cli::flags, machine::process, stack::Stack};
+use crate::{
+    cli::flags,
+    machine::process::{self, Limit},
+    stack,
+};
 
 impl flags::DevExec {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let stack = stack::last(sh)?;
         stack.check_names(std::slice::from_ref(&self.service))?;
         let mut exec = stack.compose(sh);
         exec.arg("exec");
@@ -20,6 +24,6 @@ impl flags::DevExec {
         if self.cmd.is_empty() {
             exec.arg("sh");
         }
-        process::run(exec.args(&self.cmd))
+        process::run(exec.args(&self.cmd), Limit::Watched)
     }
 }

@@ -3,15 +3,11 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    machine::{process, term},
-    stack::Stack,
-};
+use crate::{cli::flags, machine::process, stack};
 
 impl flags::DevLogs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
+        let stack = stack::last(sh)?;
         stack.check_names(&self.service)?;
         let mut logs = stack.compose(sh);
         logs.arg("logs");
@@ -24,11 +20,6 @@ impl flags::DevLogs {
         if let Some(since) = &self.since {
             logs.args(["--since", since]);
         }
-        let shown = process::run(logs.args(&self.service));
-        if shown.is_err() {
-            // Compose fails where its reader went away (`| head`); we end quietly there, as this line then does.
-            term::out("\n");
-        }
-        shown
+        process::run_for_reader(logs.args(&self.service))
     }
 }

@@ -3,10 +3,15 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{cli::flags, machine::process, stack::Stack};
+use crate::{
+    cli::flags,
+    docker::engine::ANSWER,
+    machine::process::{self, Limit},
+    stack,
+};
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        process::run(Stack::last(sh)?.compose(sh).args(["ps", "--all"]))
+        process::run(stack::last(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
     }
 }

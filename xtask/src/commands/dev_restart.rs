@@ -7,20 +7,24 @@ use xshell::Shell;
 
 use crate::{
     cli::flags,
-    commands::dev_build,
-    machine::{lock, process},
-    stack::{Service, Stack},
+    docker::engine::CHANGE,
+    images::build,
+    machine::{
+        lock,
+        process::{self, Limit},
+    },
+    stack::{self, service::Service},
 };
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = Stack::last(sh)?;
-        stack.check_names(&self.service)?;
         let _lock = lock::take(sh, "dev-restart")?;
+        let stack = stack::last(sh)?;
+        stack.check_names(&self.service)?;
         let mut command = stack.compose(sh);
         if self.build {
             let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
-            dev_build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
+            build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
             // `restart` would start the old container again, and `up` alone would leave one whose image is the same.
             command.args(["up", "--detach", "--no-deps", "--force-recreate"]);
             // Compose would ask here before it replaces a volume, and drop what that holds.
@@ -28,6 +32,6 @@ impl flags::DevRestart {
         } else {
             command.arg("restart");
         }
-        process::run(command.args(&self.service))
+        process::run(command.args(&self.service), Limit::Within(CHANGE))
     }
 }

@@ -8,7 +8,6 @@ use xshell::Shell;
 
 use crate::{
     cli::flags::{self, Cluster},
-    commands::dev_up,
     docker::{
         containers::{self, Container},
         engine::{self, Image},
@@ -20,9 +19,10 @@ use crate::{
     schema,
     settings::{Settings, template},
     stack::{
-        Service, Stack,
+        Stack, drift,
         mode::Mode,
         readiness::{State, assess, probe},
+        service::Service,
     },
 };
 
@@ -30,13 +30,13 @@ impl flags::DevStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?;
         let settings = Settings::load(sh, mode.local);
-        let (stack, containers) = Stack::with_containers(sh, &settings, mode)?;
+        let (stack, containers) = Stack::running(sh, &settings, mode)?;
         let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
         let images = engine::images(sh, &names)?;
         let drift =
             if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
         let schema_is_current = schema::is_current(sh, &stack, &settings);
-        let find = |service: &Service| containers::find(&containers, service);
+        let find = |service: &Service| containers::find(&containers, &service.name);
         let states: Vec<(&Service, State)> =
             stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
         let drift_of =
@@ -90,7 +90,7 @@ impl flags::DevStatus {
     }
 }
 
-/// What has changed since the containers were made. Only generated files are brought up to date; no container is touched.
+/// What has changed since the containers were made. Nothing is written: another command may be at work.
 fn drift(
     sh: &Shell,
     stack: &Stack,
@@ -98,14 +98,16 @@ fn drift(
     containers: &[Container],
     images: &[Image],
 ) -> Result<Vec<(String, String)>> {
-    match template::render(sh, settings, Cluster::ALL) {
-        Ok(rendered) if settings.problems.is_empty() => dev_up::write(sh, stack, &rendered)?,
+    let rendered = match template::render(sh, settings, Cluster::ALL) {
+        Ok(it) if settings.problems.is_empty() => it,
         _ => {
             term::say("dev/.env has problems, so what it would change is not shown; `cargo xtask render` lists them");
             return Ok(Vec::new());
         }
-    }
-    containers::drift(&sh.current_dir(), stack, containers, &containers::config_hashes(stack.compose(sh))?, images)
+    };
+    let root = sh.current_dir();
+    let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
+    drift::drift(&root, stack, containers, &hashes, images, &rendered)
 }
 
 fn word(state: &State, exists: bool) -> &str {

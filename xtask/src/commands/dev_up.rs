@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    io::{self, IsTerminal},
     process::Command,
     time::{Duration, Instant},
 };
@@ -10,77 +11,68 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    cli::flags::{self, Cluster},
-    commands::dev_build,
+    cli::flags,
     docker::{containers, engine},
-    images::missing::provide,
+    images::{build, missing::Missing},
     machine::{
         exit::{PREREQUISITE, code},
-        interrupt, lock, process, term,
+        interrupt, lock,
+        process::{self, Limit},
+        table, term,
     },
     preflight::{Preflight, preflight},
     schema,
-    settings::{Settings, template},
+    settings::{Settings, dotenv, template, variables},
     stack::{
-        Service, Stack,
+        Stack, drift,
         mode::Mode,
         namespaces,
         readiness::{assess, is_in_crash_loop, probe},
+        service::Service,
         wait::up_and_wait,
     },
 };
 
 const DEFAULT_TIMEOUT: u64 = 300;
 
-/// What needs neither a schema nor a namespace, and what everything else stores its data in.
-const STORES: &[&str] = &["elasticsearch", "elasticsearch-setup", "dsql-monitored", "dsql-copilot"];
-/// What nothing else waits for, or what cannot start without the namespace that is registered once its cluster serves.
-const LAST: &[&str] = &["temporal-ui", "alloy", "grafana", "copilot-ui", "copilot-worker", "copilot-api"];
-
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let flag = flags::mode_flag(self.local, self.dsql)?;
+        let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         let last_saved = Mode::last(sh)?;
-        let last = last_saved.with(flags::mode_flag(self.local, self.dsql)?);
+        let last = last_saved.with(flag);
         let mode = Mode {
             port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
             ..last
         };
-        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
-        if self.build {
-            let (draft, _) = self.draft(sh, mode)?;
-            dev_build::build_for(sh, &draft.closure(&self.service), self.dry_run)?;
-        }
-        let found = match preflight(sh, mode, &self.service, !self.no_schema) {
-            Err(e) if code(&e) == PREREQUISITE && !self.dry_run && self.provide(sh, mode)? => {
-                preflight(sh, mode, &self.service, !self.no_schema)?
-            }
-            other => other?,
-        };
+        let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));
             return Ok(());
         }
-        write(sh, &found.stack, &found.rendered)?;
+        found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
         let stack = &found.stack;
         let stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
-            unpause(sh, &found, &services)?;
-            end_crash_loops(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
-            for stage in stages(&services) {
+            unpause(sh, &found, &services, deadline)?;
+            end_crash_loops(sh, &found, &services, deadline)?;
+            for stage in stages(stack, &services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
                     up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
                 }
                 match stage.then {
-                    Then::Schema if !self.no_schema => schema::bring_up(sh, stack, &found.settings, &services)?,
+                    Then::Schema if !self.no_schema => {
+                        schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
+                    }
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
                     _ => {}
                 }
@@ -88,6 +80,8 @@ impl flags::DevUp {
         }
         term::out(&urls(stack, &services));
         if self.attach {
+            // What follows changes nothing: other commands may.
+            drop(lock);
             return attach(sh, stack);
         }
         Ok(())
@@ -95,16 +89,34 @@ impl flags::DevUp {
 
     fn draft(&self, sh: &Shell, mode: Mode) -> Result<(Stack, Settings)> {
         let settings = Settings::load(sh, mode.local);
-        let draft = Stack::load(sh, &settings, mode, false)?;
+        let draft = Stack::load(sh, &settings, mode, None)?;
         draft.check_names(&self.service)?;
         Ok((draft, settings))
     }
 
-    /// Whether something that preflight misses has been fetched or built.
-    fn provide(&self, sh: &Shell, mode: Mode) -> Result<bool> {
-        // What cannot be read is among preflight's findings.
-        let Ok((draft, settings)) = self.draft(sh, mode) else { return Ok(false) };
-        provide(sh, &settings, &draft.closure(&self.service), self.yes)
+    /// What preflight finds once everything is there that this run may clone and build.
+    fn found(&self, sh: &Shell, mode: Mode) -> Result<Preflight> {
+        let look = |missing: &Missing| preflight(sh, mode, &self.service, !self.no_schema, missing);
+        let first = match look(&Missing::default()) {
+            Ok(it) if !self.build => return Ok(it),
+            Err(e) if code(&e) != PREREQUISITE => return Err(e),
+            other => other,
+        };
+        // What cannot be read is among what was found.
+        let Ok((draft, settings)) = self.draft(sh, mode) else { return first };
+        let services = draft.closure(&self.service);
+        // Where nobody is there to ask, nothing is fetched unasked.
+        let fetch = !self.dry_run && (self.yes || io::stdin().is_terminal());
+        let missing = Missing::find(sh, &settings, &services, fetch, self.build);
+        // What no build mends is said before minutes of it, beside what it would mend.
+        if first.is_err() && (missing.is_empty() || look(&missing).is_err()) {
+            return first;
+        }
+        missing.provide(sh, self.yes)?;
+        if self.build {
+            build::build_for(sh, &services, self.dry_run)?;
+        }
+        look(&Missing::default())
     }
 }
 
@@ -130,15 +142,23 @@ enum Then {
     Nothing,
 }
 
-/// Data stores, then the clusters and what keeps metrics and logs, then what looks at them.
-fn stages<'a>(services: &[&'a Service]) -> Vec<Stage<'a>> {
-    let is_store = |it: &&&Service| STORES.contains(&it.name.as_str());
-    let is_last = |it: &&&Service| LAST.contains(&it.name.as_str());
-    let stores = services.iter().filter(is_store).copied().collect();
-    let middle = services.iter().filter(|it| !is_store(it) && !is_last(it)).copied().collect();
-    let last = services.iter().filter(is_last).copied().collect();
+/// Data stores, then the clusters and what keeps metrics and logs, then what looks at them: by what the servers need, and
+/// what nobody waits for.
+fn stages<'a>(stack: &Stack, services: &[&'a Service]) -> Vec<Stage<'a>> {
+    let servers: Vec<String> = stack.services.iter().filter(|it| it.is_server()).map(|it| it.name.clone()).collect();
+    let stores: Vec<&str> = stack.closure(&servers).iter().map(|it| it.name.as_str()).collect();
+    let is_awaited = |it: &Service| stack.services.iter().any(|other| other.depends_on.contains(&it.name));
+    let (mut first, mut middle, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for &service in services {
+        match service {
+            it if it.is_server() => middle.push(it),
+            it if stores.contains(&it.name.as_str()) => first.push(it),
+            it if is_awaited(it) => middle.push(it),
+            it => last.push(it),
+        }
+    }
     let all = [
-        Stage { title: "data stores", services: stores, then: Then::Schema },
+        Stage { title: "data stores", services: first, then: Then::Schema },
         Stage { title: "clusters, metrics and logs", services: middle, then: Then::Namespaces },
         Stage { title: "copilot, dashboards and UIs", services: last, then: Then::Nothing },
     ];
@@ -151,21 +171,10 @@ fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
     command
 }
 
-/// Writes everything that containers are made from and that is not committed.
-///
-/// # Errors
-/// A file cannot be written; the old one is then kept.
-pub(crate) fn write(sh: &Shell, stack: &Stack, rendered: &[(Cluster, String)]) -> Result<()> {
-    for (cluster, text) in rendered {
-        template::write(sh, *cluster, text)?;
-    }
-    stack.write(sh)
-}
-
 /// Services that are not ready, or not what the files and the images say now. A container that belongs to no service
 /// any more makes all of them stale, so that Compose removes it.
 fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<String>> {
-    let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, it), &probe).is_ready();
+    let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, &it.name), &probe).is_ready();
     let mut stale: Vec<String> = services.iter().filter(unready).map(|it| it.name.clone()).collect();
     let orphan = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
     if orphan {
@@ -173,8 +182,8 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
     }
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
-        let hashes = containers::config_hashes(found.stack.compose(sh))?;
-        let drift = containers::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images)?;
+        let hashes = drift::config_hashes(found.stack.compose(sh), "")?;
+        let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images, &[])?;
         stale.extend(drift.into_iter().map(|(name, _)| name));
     }
     Ok(stale)
@@ -183,22 +192,23 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
-    compose_some(sh, found, services, &["pull", "--policy", "missing"], &is_missing)
+    compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
 }
 
 /// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
-fn unpause(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
-    let is_paused = |it: &Service| containers::find(&found.containers, it).is_some_and(|it| it.status == "paused");
-    compose_some(sh, found, services, &["unpause"], &is_paused)
+fn unpause(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
+    let is_paused =
+        |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "paused");
+    compose_some(sh, found, services, &["unpause"], until(deadline), &is_paused)
 }
 
 /// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
-fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
     let crashes = |it: &Service| {
-        let container = containers::find(&found.containers, it);
+        let container = containers::find(&found.containers, &it.name);
         container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
     };
-    compose_some(sh, found, services, &["stop"], &crashes)
+    compose_some(sh, found, services, &["stop"], until(deadline), &crashes)
 }
 
 /// Runs a command of Compose for those of these services for which `is` holds, where there are any.
@@ -207,13 +217,18 @@ fn compose_some(
     found: &Preflight,
     services: &[&Service],
     command: &[&str],
+    limit: Limit,
     is: &dyn Fn(&Service) -> bool,
 ) -> Result<()> {
     let names: Vec<&str> = services.iter().filter(|it| is(it)).map(|it| it.name.as_str()).collect();
     if names.is_empty() {
         return Ok(());
     }
-    process::run(found.stack.compose(sh).args(command).args(names))
+    process::run(found.stack.compose(sh).args(command).args(names), limit)
+}
+
+fn until(deadline: Instant) -> Limit {
+    Limit::Within(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// The commands that would run, and what would happen between them.
@@ -222,7 +237,7 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
     for (cluster, _) in &found.rendered {
         _ = writeln!(out, "# write {}", template::path(*cluster));
     }
-    for stage in stages(services) {
+    for stage in stages(&found.stack, services) {
         _ = writeln!(out, "# {}\n{}", stage.title, process::line(&up(sh, &found.stack, &stage.services)));
         match stage.then {
             Then::Schema if !no_schema => {
@@ -240,32 +255,26 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
 
 /// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
-    let password = match stack.environment["GRAFANA_ADMIN_PASSWORD"].as_str() {
-        "admin" => "admin",
-        _ => "what GRAFANA_ADMIN_PASSWORD says",
+    let row = |service: &&Service| {
+        let url = service.url.as_ref()?;
+        let port = service.ports.iter().find(|it| it.container == url.port)?.host;
+        let path = url.path.as_deref().map(|it| it.trim_end_matches('/'));
+        let address = path.map_or(format!("127.0.0.1:{port}"), |it| format!("http://127.0.0.1:{port}{it}"));
+        Some([url.title.clone(), address, shown(stack, &url.note)])
     };
-    let rows: [(&str, &str, u16, String); 10] = [
-        ("Temporal UI, monitored", "temporal-ui", 8080, String::new()),
-        ("Temporal UI, copilot", "copilot-ui", 8080, String::new()),
-        ("Grafana", "grafana", 3000, format!("admin / {password}")),
-        ("Copilot API", "copilot-api", 8080, "/status".to_owned()),
-        ("Temporal gRPC, monitored", "temporal-frontend", 7233, "namespace default".to_owned()),
-        ("Temporal gRPC, copilot", "copilot-temporal", 7233, "namespace default".to_owned()),
-        ("Elasticsearch", "elasticsearch", 9200, String::new()),
-        ("Mimir", "mimir", 9009, "PromQL under /prometheus".to_owned()),
-        ("Loki", "loki", 3100, String::new()),
-        ("Alloy", "alloy", 12345, String::new()),
-    ];
-    let mut out = String::new();
-    for (title, name, port, note) in rows {
-        let service = services.iter().find(|it| it.name == name);
-        if let Some(port) = service.and_then(|it| it.ports.iter().find(|it| it.container == port)) {
-            let scheme = if title.contains("gRPC") { "" } else { "http://" };
-            let address = format!("{scheme}127.0.0.1:{}", port.host);
-            _ = writeln!(out, "{}", format!("{title:<25} {address:<23} {note}").trim_end());
-        }
-    }
-    out
+    // What people open comes last in the order of starting.
+    let in_order = stages(stack, services).into_iter().rev().flat_map(|it| it.services);
+    table::rows(&in_order.filter_map(|it| row(&it)).collect::<Vec<_>>())
+}
+
+/// A note with its variables replaced: by the value where that is the default, which everybody knows, else by where it is.
+fn shown(stack: &Stack, note: &str) -> String {
+    let lookup = |name: &str| {
+        let value = stack.environment.get(name)?;
+        let is_default = variables::find(name).and_then(|it| it.default) == Some(value.as_str());
+        Some(if is_default { value.clone() } else { format!("what {name} says") })
+    };
+    dotenv::expand(note, &lookup).unwrap_or_else(|_| note.to_owned())
 }
 
 /// Follows the logs until Ctrl-C, then stops the stack.
@@ -274,5 +283,5 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
-    process::run(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
+    process::run_for_reader(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

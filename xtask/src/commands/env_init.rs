@@ -1,16 +1,13 @@
 //! Makes `dev/.env` from the example.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
     cli::flags,
     machine::{files, term},
-    settings::ENV_FILE,
+    settings::{ENV_FILE, EXAMPLE, example},
 };
-
-/// What a new `dev/.env` is made from, from the workspace root.
-pub(crate) const EXAMPLE: &str = "dev/.env.example";
 
 impl flags::EnvInit {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -29,13 +26,4 @@ impl flags::EnvInit {
         ));
         Ok(())
     }
-}
-
-/// The text of the example.
-///
-/// # Errors
-/// It is missing or no text.
-pub(crate) fn example(sh: &Shell) -> Result<String> {
-    files::read(&sh.current_dir().join(EXAMPLE))?
-        .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))
 }

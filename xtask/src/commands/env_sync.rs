@@ -1,129 +1,17 @@
 //! Fills `dev/.env` from Terraform's outputs.
 
-use std::{env, fs, os::unix::fs::PermissionsExt, path::Path};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    aws::terraform::{self, Outputs},
+    aws::{outputs, terraform},
     cli::flags,
-    commands::env_init,
-    machine::{exit::prerequisites, files, table, term},
-    settings::{
-        ENV_FILE,
-        dotenv::{self, Entry},
-        merge::{self, Change},
-        variables,
-    },
 };
-
-/// Which variables an output fills.
-pub(crate) const FILLS: &[(&str, &[&str])] = &[
-    ("monitored_dsql_endpoint", &["TEMPORAL_SQL_HOST"]),
-    ("copilot_dsql_endpoint", &["COPILOT_DSQL_HOST"]),
-    ("knowledge_base_id", &["COPILOT_KNOWLEDGE_BASE_ID"]),
-    ("region", &["AWS_REGION", "TEMPORAL_SQL_AWS_REGION"]),
-];
 
 impl flags::EnvSync {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let outputs = terraform::outputs(sh)?;
-        terraform::require(&outputs)?;
-        sync(sh, &outputs, self.dry_run)
+        let made = terraform::outputs(sh)?;
+        terraform::require(&made)?;
+        outputs::sync(sh, &made, self.dry_run)
     }
-}
-
-/// Writes the outputs into `dev/.env`, which is made from the example where it is missing, and shows what changed.
-///
-/// # Errors
-/// An output cannot be such a variable's value, or the file cannot be read or written; it is then as it was.
-pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
-    let path = sh.current_dir().join(ENV_FILE);
-    // A link is followed: replacing it would cut the file that it leads to off.
-    let path = fs::canonicalize(&path).unwrap_or(path);
-    let (source, text) = match files::read(&path)? {
-        Some(text) => (ENV_FILE, text),
-        None => (env_init::EXAMPLE, env_init::example(sh)?),
-    };
-    let entries = entries(source, &text)?;
-    let wanted = wanted(outputs)?;
-    let (merged, changes) = merge::merge(&text, &entries, &wanted);
-    if !dry_run {
-        files::replace(&path, &merged, 0o600)?;
-        restrict(&path)?;
-    }
-    report(source, &changes, &wanted, dry_run);
-    Ok(())
-}
-
-/// That `dev/.env`, where there is one, can be read.
-///
-/// # Errors
-/// Every line that cannot.
-pub(crate) fn check_readable(sh: &Shell) -> Result<()> {
-    let text = files::read(&sh.current_dir().join(ENV_FILE))?;
-    entries(ENV_FILE, &text.unwrap_or_default()).map(drop)
-}
-
-fn entries(source: &str, text: &str) -> Result<Vec<Entry>> {
-    dotenv::parse(text, &|name| env::var(name).ok()).or_else(|problems| {
-        let lines: Vec<String> = problems.iter().map(|it| format!("line {}: {}", it.line, it.message)).collect();
-        prerequisites(&format!("{source} cannot be read, so nothing was changed"), &lines)?;
-        Ok(Vec::new())
-    })
-}
-
-/// The variables that these outputs fill, with their values.
-///
-/// # Errors
-/// Every output that is no valid value.
-pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
-    let (mut wanted, mut problems) = (Vec::new(), Vec::new());
-    for (output, names) in FILLS {
-        let Some(value) = outputs.get(output) else { continue };
-        for name in *names {
-            let variable = variables::find(name).expect("FILLS names declared variables");
-            match variable.kind.check(value) {
-                Ok(()) => wanted.push((*name, value)),
-                Err(expected) => problems.push(format!("`{output}` is `{value}`, but {name} has to be {expected}")),
-            }
-        }
-    }
-    prerequisites("Terraform's outputs do not fit", &problems)?;
-    Ok(wanted)
-}
-
-fn report(source: &str, changes: &[Change], wanted: &[(&str, &str)], dry_run: bool) {
-    if changes.is_empty() {
-        term::say(&format!("{ENV_FILE} agrees with Terraform: nothing to change"));
-    } else {
-        let made = if source == ENV_FILE { String::new() } else { format!(", made from {source}") };
-        let would = if dry_run { " would become" } else { "" };
-        term::out(&format!("{ENV_FILE}{made}{would}:\n{}", table::rows(&changes.iter().map(row).collect::<Vec<_>>())));
-    }
-    for (name, value) in wanted {
-        if env::var(name).is_ok_and(|it| it != *value) {
-            term::say(&format!("note: {name} is also set in the process environment, with another value, which wins"));
-        }
-    }
-}
-
-fn row(change: &Change) -> [String; 2] {
-    let old = match change.old.as_deref() {
-        None => "(no line)",
-        Some("") => "(empty)",
-        Some(it) => it,
-    };
-    [format!("  {}", change.name), format!("{old} → {}", change.new)]
-}
-
-/// Takes the file from group and others: it may hold passwords.
-fn restrict(path: &Path) -> Result<()> {
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        fs::set_permissions(path, PermissionsExt::from_mode(0o600))
-            .with_context(|| format!("cannot make {} private", path.display()))?;
-    }
-    Ok(())
 }

@@ -1,18 +1,17 @@
 //! Makes the AWS environment, or brings it up to date, and tells `dev/.env` about it.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use anyhow::{Context, Result};
 use xshell::Shell;
 
 use crate::{
-    aws::{project::Project, terraform},
+    aws::{outputs, project::Project, terraform},
     cli::flags,
-    commands::{env_sync, infra_output},
     machine::{
         confirm,
         exit::{code, exit},
-        interrupt, lock, process, term,
+        interrupt, lock, term,
     },
 };
 
@@ -22,8 +21,6 @@ const PLAN: &str = ".terraform/xtask.tfplan";
 /// Terraform's code for a plan with changes, under `-detailed-exitcode`.
 const CHANGES: i32 = 2;
 
-/// Prepares the module; safe to repeat.
-pub(crate) const INIT: &[&str] = &["init", "-input=false"];
 const PLAN_ARGS: &[&str] = &["plan", "-input=false", "-detailed-exitcode", "-out", PLAN];
 const UNFINISHED: &str = "what was made until then is recorded: `cargo xtask infra-apply` goes on from there, \
                           `cargo xtask infra-destroy` removes it";
@@ -35,23 +32,23 @@ impl flags::InfraApply {
         let vars = project.vars();
         let plan = [PLAN_ARGS, &vars.each_ref().map(|it| &**it)].concat();
         if self.dry_run {
-            return print(sh, &[INIT, &plan, APPLY]);
+            return terraform::print(sh, &[terraform::INIT, &plan, APPLY]);
         }
         let _lock = lock::take(sh, "infra-apply")?;
         // What would be learned after minutes of work is looked at first.
         terraform::tool()?;
-        env_sync::check_readable(sh)?;
+        outputs::check_readable(sh)?;
         if let Some(remark) = project.remark() {
             term::say(&format!("note: {remark}"));
         }
         project.remember(sh)?;
-        terraform::run(sh, INIT, &[0])?;
+        terraform::run(sh, terraform::INIT, &[0])?;
         let applied = apply(sh, &plan, self.yes);
         _ = fs::remove_file(sh.current_dir().join(terraform::FOLDER).join(PLAN));
         applied?;
-        let outputs = terraform::outputs(sh)?;
-        term::out(&infra_output::table(&outputs));
-        env_sync::sync(sh, &outputs, false)
+        let made = terraform::outputs(sh)?;
+        term::out(&outputs::table(&made));
+        outputs::sync(sh, &made, false)
     }
 }
 
@@ -65,16 +62,4 @@ fn apply(sh: &Shell, plan: &[&str], yes: bool) -> Result<()> {
     confirm::confirm("this makes the changes above in AWS", yes)?;
     interrupt::on_interrupt(UNFINISHED);
     terraform::run(sh, APPLY, &[0]).map(drop).map_err(|e| exit(code(&e), format!("{e:#}\n{UNFINISHED}")))
-}
-
-/// Prints Terraform commands instead of running them.
-///
-/// # Errors
-/// The tool is missing.
-pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
-    let lines: Result<Vec<Command>> = commands.iter().map(|it| terraform::command(sh, it)).collect();
-    for command in lines? {
-        term::out(&format!("{}\n", process::line(&command)));
-    }
-    Ok(())
 }

@@ -6,7 +6,6 @@ use xshell::Shell;
 use crate::{
     aws::{project::Project, terraform},
     cli::flags,
-    commands::infra_apply,
     machine::{
         confirm,
         exit::{code, exit},
@@ -31,14 +30,14 @@ impl flags::InfraDestroy {
         let vars = project.vars();
         let destroy = [DESTROY, &vars.each_ref().map(|it| &**it)].concat();
         if self.dry_run {
-            return infra_apply::print(sh, &[infra_apply::INIT, &destroy]);
+            return terraform::print(sh, &[terraform::INIT, &destroy]);
         }
         let list: String = resources.iter().map(|it| format!("  {it}\n")).collect();
         term::say(&format!("This destroys `{}` in {}, with all its data:\n{list}", project.name, project.region));
         confirm::confirm_by_name(&project.name.to_string(), self.yes)?;
         let _lock = lock::take(sh, "infra-destroy")?;
         interrupt::on_interrupt(UNFINISHED);
-        terraform::run(sh, infra_apply::INIT, &[0])?;
+        terraform::run(sh, terraform::INIT, &[0])?;
         terraform::run(sh, &destroy, &[0]).map_err(|e| exit(code(&e), format!("{e:#}\n{UNFINISHED}")))?;
         term::say(&format!(
             "`{}` is destroyed. {ENV_FILE} still names it, until the next `cargo xtask infra-apply`; \

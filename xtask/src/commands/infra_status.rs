@@ -5,10 +5,9 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
-    aws::{project::Project, terraform},
+    aws::{outputs, project::Project, terraform},
     cli::flags,
-    commands::{env_sync, infra_output},
-    machine::{table, term},
+    machine::{finding::At, table, term},
     settings::{ENV_FILE, Settings},
 };
 
@@ -24,9 +23,9 @@ impl flags::InfraStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let project = Project::known(sh)?;
         let resources = terraform::resources(sh)?;
-        let outputs = terraform::outputs(sh)?;
+        let made = terraform::outputs(sh)?;
         let settings = Settings::load(sh, false);
-        let filled: Vec<Filled<'_>> = env_sync::wanted(&outputs)?
+        let filled: Vec<Filled<'_>> = outputs::wanted(&made)?
             .into_iter()
             .map(|(name, expected)| Filled {
                 name,
@@ -41,7 +40,7 @@ impl flags::InfraStatus {
                 "projectName": project.as_ref().map(|it| it.name.to_string()),
                 "region": project.as_ref().map(|it| it.region.to_string()),
                 "resources": resources,
-                "outputs": infra_output::json(&outputs),
+                "outputs": outputs::json(&made),
                 "variables": filled.iter().map(json_of).collect::<Vec<_>>(),
             });
             term::out(&format!("{report:#}\n"));
@@ -55,9 +54,9 @@ impl flags::InfraStatus {
         let list: String = resources.iter().map(|it| format!("  {it}\n")).collect();
         term::out(&format!("{named}{} resources\n{list}", resources.len()));
         if !filled.is_empty() {
-            term::out(&format!("\n{}", infra_output::table(&outputs)));
+            term::out(&format!("\n{}", outputs::table(&made)));
         }
-        if settings.problems.iter().any(|it| it.name.is_none()) {
+        if settings.problems.iter().any(|it| !matches!(it.at, At::Variable(_))) {
             term::out(&format!("\n{ENV_FILE} cannot be read: `cargo xtask env-check` says why\n"));
             return Ok(());
         }

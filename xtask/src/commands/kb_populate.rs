@@ -4,29 +4,29 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    aws::kb::{self, Given},
-    cli::flags,
-    commands::{
-        kb_ingest::{self, Start},
-        kb_sync,
+    aws::kb::{
+        self, Given, documents,
+        ingestion::{self, Start},
     },
+    cli::flags,
+    images::checkouts,
     machine::term,
 };
 
 impl flags::KbPopulate {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let documents = kb_sync::find_documents(sh, self.source)?;
+        let documents = documents::find(&checkouts::documents(sh, self.source))?;
         let given = Given { bucket: self.bucket, kb_id: self.kb_id, ds_id: self.ds_id, region: self.region };
         let place = kb::locate(sh, given, &[kb::BUCKET, kb::KB_ID, kb::DS_ID])?;
         if self.dry_run {
-            kb_sync::print(sh, &place, &kb_sync::args(&documents, &place, self.delete))?;
-            return kb_ingest::print(sh, &place);
+            documents::print(sh, &place, &documents::args(&documents, &place, self.delete))?;
+            return ingestion::print(sh, &place);
         }
-        let changed = kb_sync::sync(sh, &documents, &place, self.delete)?;
-        if kb_ingest::ingest(sh, &place, self.timeout)? == Start::Joined && changed > 0 {
+        let changed = documents::sync(sh, &documents, &place, self.delete)?;
+        if ingestion::ingest(sh, &place, self.timeout)? == Start::Joined && changed > 0 {
             // The joined job may have listed the bucket before our upload. The next one certainly lists it after.
             term::say("that job began before the upload: one more, to be sure");
-            kb_ingest::ingest(sh, &place, self.timeout)?;
+            ingestion::ingest(sh, &place, self.timeout)?;
         }
         Ok(())
     }

@@ -7,10 +7,9 @@ use xshell::Shell;
 use crate::{
     aws::{
         awscli,
-        kb::{self, Given, text},
+        kb::{self, Given, ingestion, text},
     },
     cli::flags,
-    commands::kb_ingest,
     machine::{table, term},
 };
 
@@ -19,10 +18,10 @@ impl flags::KbStatus {
         let given = Given { kb_id: self.kb_id, ds_id: self.ds_id, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::KB_ID, kb::DS_ID])?;
         let asked = ["bedrock-agent", "get-knowledge-base", "--knowledge-base-id", &place.kb_id];
-        let base = awscli::json(sh, &place.region, &asked)?["knowledgeBase"].take();
+        let base = awscli::json(sh, &place.region, &asked, awscli::PATIENCE)?["knowledgeBase"].take();
         // A list has no failure reasons: the job itself is asked for them.
         let last = match kb::jobs(sh, &place, 1)?.first() {
-            Some(it) => kb::job(sh, &place, text(it, "ingestionJobId"))?,
+            Some(it) => kb::job(sh, &place, text(it, "ingestionJobId"), awscli::PATIENCE)?,
             None => Value::Null,
         };
         if self.json {
@@ -53,7 +52,7 @@ impl flags::KbStatus {
         rows.push(row("  started", text(&last, "startedAt")));
         rows.push(row("  updated", text(&last, "updatedAt")));
         rows.extend(kb::reasons(&last).iter().map(|it| row("  reason", it)));
-        term::out(&format!("{}\n{}", table::rows(&rows), kb_ingest::statistics(&last)));
+        term::out(&format!("{}\n{}", table::rows(&rows), ingestion::statistics(&last)));
         Ok(())
     }
 }

@@ -1,28 +1,20 @@
 //! Uploads the documents of the knowledge base.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
-use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::{
-    aws::{
-        awscli,
-        kb::{self, Given, Place},
+    aws::kb::{
+        self, Given,
+        documents::{self, args, print, sync},
     },
     cli::flags,
     images::checkouts,
-    machine::{
-        exit::{PREREQUISITE, exit},
-        supervise, term,
-    },
-    settings::Settings,
 };
 
 impl flags::KbSync {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let documents = find_documents(sh, self.source)?;
+        let documents = documents::find(&checkouts::documents(sh, self.source))?;
         let given = Given { bucket: self.bucket, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::BUCKET])?;
         if self.dry_run {
@@ -30,83 +22,4 @@ impl flags::KbSync {
         }
         sync(sh, &documents, &place, self.delete).map(drop)
     }
-}
-
-/// A folder with at least one document.
-pub(crate) struct Documents {
-    folder: String,
-    count: usize,
-}
-
-/// Looks for documents in `source`, or in the Copilot checkout.
-///
-/// # Errors
-/// There is no such folder, or no `*.md` in it.
-pub(crate) fn find_documents(sh: &Shell, source: Option<PathBuf>) -> Result<Documents> {
-    let folder = match source {
-        // A path on the command line is relative to where the user stands, not to the workspace.
-        Some(it) => std::path::absolute(&it).unwrap_or(it),
-        None => checkouts::COPILOT.path(sh, &Settings::load(sh, false), None).join("docs/rag"),
-    };
-    let shown = folder.display();
-    let remedy = "name the folder with `--source`, or the Copilot checkout as TEMPORAL_SRE_COPILOT_PATH";
-    if !folder.is_dir() {
-        return Err(exit(PREREQUISITE, format!("there is no folder {shown}: {remedy}")));
-    }
-    let is_document =
-        |it: &walkdir::DirEntry| it.file_type().is_file() && it.path().extension().is_some_and(|it| it == "md");
-    let count = WalkDir::new(&folder).follow_links(true).into_iter().flatten().filter(is_document).count();
-    if count == 0 {
-        return Err(exit(PREREQUISITE, format!("there are no documents (*.md) in {shown}: {remedy}")));
-    }
-    Ok(Documents { folder: folder.to_string_lossy().into_owned(), count })
-}
-
-/// The arguments of the upload. The order of the filters counts: the later one wins.
-pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
-    let bucket = format!("s3://{}", place.bucket);
-    let mut args =
-        vec!["s3", "sync", &documents.folder, &bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
-    if delete {
-        args.push("--delete");
-    }
-    args.into_iter().map(str::to_owned).collect()
-}
-
-/// Uploads what is new or changed, and returns how many documents that, or a removal, concerned.
-///
-/// # Errors
-/// A document was not uploaded, or AWS refuses.
-pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
-    let args = args(documents, place, delete);
-    let args: Vec<&str> = args.iter().map(|it| &**it).collect();
-    let mut command = awscli::command(sh, &place.region, &args)?;
-    term::say(&format!("$ {}", awscli::line(&command)));
-    let (mut uploaded, mut deleted) = (0, 0);
-    let (status, stderr) = supervise::lines(&mut command, &mut |line| {
-        if line.starts_with("upload:") {
-            uploaded += 1;
-        } else if line.starts_with("delete:") {
-            deleted += 1;
-        }
-        term::say(&format!("  {line}"));
-    })?;
-    if !status.success() {
-        return Err(awscli::failure(sh, &args, &stderr)?);
-    }
-    let Documents { folder, count } = documents;
-    let bucket = &place.bucket;
-    if uploaded + deleted == 0 {
-        term::say(&format!("nothing to upload: the {count} documents of {folder} are in s3://{bucket}"));
-    } else {
-        term::say(&format!("{uploaded} of {count} documents uploaded to s3://{bucket}, {deleted} deleted there"));
-    }
-    Ok(uploaded + deleted)
-}
-
-/// Prints a command instead of running it.
-pub(crate) fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
-    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
-    term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, &args)?)));
-    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{
     docker::engine,
     machine::{
         exit::{PREREQUISITE, exit},
-        process,
+        process::{self, Limit},
     },
 };
 
@@ -20,6 +20,9 @@ impl flags::Test {
             .map_err(|it| exit(PREREQUISITE, format!("{it}\n`cargo test` runs the tests that need no engine")))?;
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let arguments = self.arg;
-        process::run(&mut cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}").into())
+        process::run(
+            &mut cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}").into(),
+            Limit::Watched,
+        )
     }
 }

@@ -1,19 +1,13 @@
 //! What the engine says about the project's containers.
 
-use std::{path::Path, process::Command};
-
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{
-    docker::engine::{self, ANSWER, Image},
-    machine::process,
-    stack::{
-        Service, Stack,
-        overrides::{DIGESTS_LABEL, digests},
-    },
-};
+use crate::{docker::engine::ANSWER, machine::process};
+
+/// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount from the repository.
+pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
 /// One container of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +33,7 @@ pub(crate) struct Container {
     pub volumes: Vec<(String, String)>,
     /// Compose's hash of the configuration that it was made from.
     pub config_hash: String,
-    /// What it mounted from the repository when it was made, as [`crate::stack::overrides::digests`] spells it.
+    /// The value of [`DIGESTS_LABEL`].
     pub digests: String,
     /// The folder of the compose file that it was made from.
     pub working_dir: String,
@@ -64,8 +58,8 @@ pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
 }
 
 /// The container of a service, where there is one.
-pub(crate) fn find<'a>(containers: &'a [Container], service: &Service) -> Option<&'a Container> {
-    containers.iter().find(|it| it.service == service.name)
+pub(crate) fn find<'a>(containers: &'a [Container], service: &str) -> Option<&'a Container> {
+    containers.iter().find(|it| it.service == service)
 }
 
 /// Reads what `docker container inspect` prints.
@@ -117,55 +111,6 @@ fn text(node: &Value) -> String {
     node.as_str().unwrap_or_default().to_owned()
 }
 
-/// The hash that Compose gives each service's configuration now.
-///
-/// # Errors
-/// Compose refuses the configuration.
-pub(crate) fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
-    let printed = process::read(compose.args(["config", "--hash", "*"]))?;
-    Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
-}
-
-/// Services whose container was not made from today's configuration or image, with the reason.
-///
-/// # Errors
-/// A mounted file cannot be read.
-pub(crate) fn drift(
-    root: &Path,
-    stack: &Stack,
-    containers: &[Container],
-    hashes: &[(String, String)],
-    images: &[Image],
-) -> Result<Vec<(String, String)>> {
-    let mut drift = Vec::new();
-    for service in &stack.services {
-        let Some(container) = find(containers, service) else { continue };
-        let hash = hashes.iter().find(|(it, _)| *it == service.name);
-        let image = engine::find_image(images, &service.image);
-        if hash.is_some_and(|(_, it)| *it != container.config_hash) {
-            drift.push((service.name.clone(), what_changed(container, &digests(root, service)?)));
-        } else if image.is_some_and(|it| it.id != container.image_id) {
-            drift.push((service.name.clone(), format!("the image {} was rebuilt", service.image)));
-        }
-    }
-    Ok(drift)
-}
-
-fn what_changed(container: &Container, now: &str) -> String {
-    let before: Vec<&str> = container.digests.split(' ').collect();
-    let changed: Vec<&str> =
-        now.split(' ').filter(|it| !before.contains(it)).filter_map(|it| it.split('=').next()).collect();
-    if !changed.concat().is_empty() {
-        return format!("{} changed", changed.join(", "));
-    }
-    let folder = Path::new(&container.working_dir);
-    if folder.exists() {
-        return "its settings changed, in dev/.env or a compose file".to_owned();
-    }
-    // What it mounts has another path now.
-    format!("the checkout was moved, from {}", folder.parent().unwrap_or(folder).display())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,22 +120,5 @@ mod tests {
         let of = |status: &str, failed: u64| health(&serde_json::json!({"Status": status, "FailingStreak": failed}));
         assert_eq!([of("unhealthy", 0), of("unhealthy", 1), of("healthy", 0)], ["starting", "unhealthy", "healthy"]);
         assert_eq!(health(&Value::Null), "");
-    }
-
-    #[test]
-    fn drift_names_the_file_that_changed_or_what_else_did() {
-        let of = |before: &str, now: &str, working_dir: &str| {
-            let labels = serde_json::json!({
-                DIGESTS_LABEL: before,
-                "com.docker.compose.project.working_dir": working_dir,
-            });
-            what_changed(&container(&serde_json::json!({"Config": {"Labels": labels}})), now)
-        };
-        let settings = "its settings changed, in dev/.env or a compose file";
-        assert_eq!(of("a=1 b=2", "a=1 b=3", "/"), "b changed");
-        assert_eq!(of("a=1 b=2", "a=1 b=3", "/nowhere/dev"), "b changed");
-        assert_eq!(of("a=1", "a=1", "/"), settings);
-        assert_eq!(of("", "", "/"), settings);
-        assert_eq!(of("a=1", "a=1", "/nowhere/dev"), "the checkout was moved, from /nowhere");
     }
 }

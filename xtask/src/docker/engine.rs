@@ -22,6 +22,8 @@ pub(crate) const COMPOSE_FLOOR: (u32, u32) = (2, 24);
 const GREETING: Duration = Duration::from_secs(10);
 /// How long it may take for any other answer, under load.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+/// How long it may take to stop or to start the stack, under load: each container is given 10 s to stop.
+pub(crate) const CHANGE: Duration = Duration::from_secs(600);
 
 /// An image that the engine has.
 #[derive(Clone, Debug)]

@@ -5,11 +5,10 @@ use xshell::Shell;
 use super::{Check, Status};
 use crate::{
     cli::flags::Cluster,
-    commands::env_check,
     images::checkouts::{COPILOT, TEMPORAL},
-    machine::finding::{Finding, finding},
+    machine::finding::{At, Finding},
     preflight,
-    settings::{ENV_FILE, Origin, Settings, template, variables},
+    settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables},
     stack::Stack,
 };
 
@@ -27,14 +26,14 @@ pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, brok
 
 /// What `dev-up` refuses fails; what only `env-check` finds is a warning.
 fn env(sh: &Shell, settings: &Settings) -> Check {
-    let refused = preflight::variables(sh, settings, "dev-up", true);
+    let refused = needs::findings(sh, settings, "dev-up", true);
     let status = if refused.is_empty() { Status::Warn } else { Status::Fail };
     let mut findings = refused;
     // Where there is no file, to name each variable that it would hold adds nothing.
     if findings.iter().all(|it| it.fix.is_empty()) {
-        findings = env_check::look(sh, settings).0.into_iter().map(|it| finding(it, "")).collect();
+        findings = audit::look(sh, settings).0;
     }
-    findings.iter_mut().filter(|it| it.fix.is_empty()).for_each(|it| it.fix = mend(settings, &it.what));
+    findings.iter_mut().filter(|it| it.fix.is_empty()).for_each(|it| it.fix = remedy(settings, &it.at));
     let set = variables::ALL.iter().filter(|it| matches!(settings.origin(it.name), Some(Origin::File(_)))).count();
     let ok = if sh.path_exists(ENV_FILE) {
         format!("{ENV_FILE} is valid and sets {set} of {} variables", variables::ALL.len())
@@ -45,22 +44,18 @@ fn env(sh: &Shell, settings: &Settings) -> Check {
 }
 
 /// The command that mends a variable's value, wherever it stands.
-fn mend(settings: &Settings, text: &str) -> String {
-    let of_environment = |it: &&variables::Variable| {
-        settings.origin(it.name) == Some(Origin::Environment) && text.starts_with(&format!("`{}` ", it.name))
-    };
-    match variables::ALL.iter().find(of_environment) {
-        Some(it) => format!("unset {}", it.name),
-        None if text.contains("env-sync") => {
-            format!("cargo xtask env-sync  # or by hand: ${{EDITOR:-vi}} {ENV_FILE}")
-        }
-        None => format!("${{EDITOR:-vi}} {ENV_FILE}"),
+fn remedy(settings: &Settings, at: &At) -> String {
+    let by_hand = format!("${{EDITOR:-vi}} {ENV_FILE}");
+    match at {
+        At::Variable(it) if settings.origin(it) == Some(Origin::Environment) => format!("unset {it}"),
+        At::Variable(it) if variables::fills(it) => format!("cargo xtask env-sync  # or by hand: {by_hand}"),
+        _ => by_hand,
     }
 }
 
 fn rendering(sh: &Shell, settings: &Settings) -> Check {
     let found = template::render(sh, settings, Cluster::ALL).err().unwrap_or_default();
     let fix = format!("git checkout -- {}", template::TEMPLATE);
-    let findings = found.into_iter().map(|it| finding(it, &fix)).collect();
+    let findings = found.into_iter().map(|it| Finding { fix: fix.clone(), ..it }).collect();
     Check::of("rendering", Status::Fail, findings, "the persistence template renders for both clusters")
 }

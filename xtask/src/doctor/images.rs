@@ -14,16 +14,18 @@ use xshell::{Shell, cmd};
 use super::{Check, Status};
 use crate::{
     cli::flags::BuildTarget,
-    commands::dev_build,
     docker::engine::{ANSWER, Image, find_image},
-    images::checkouts::{COPILOT, Checkout, TEMPORAL},
+    images::{
+        build,
+        checkouts::{COPILOT, Checkout, TEMPORAL},
+    },
     machine::{
         finding::{Finding, finding},
         process, time,
     },
     preflight,
     settings::Settings,
-    stack::Service,
+    stack::service::Service,
 };
 
 /// What of this repository is built into Temporal's image.
@@ -55,9 +57,9 @@ pub(super) fn check(
 pub(super) fn outdated(sh: &Shell, settings: &Settings) -> Vec<Finding> {
     let targets = [(BuildTarget::Temporal, TEMPORAL), (BuildTarget::Copilot, COPILOT)];
     // An image under a name of the user's own comes from elsewhere.
-    let own = targets.into_iter().filter(|(target, _)| dev_build::makes(*target, settings));
+    let own = targets.into_iter().filter(|(target, _)| build::makes(*target, settings));
     let age = |(target, checkout): (BuildTarget, Checkout)| {
-        let name = settings.get(dev_build::image_variable(target));
+        let name = settings.get(build::image_variable(target));
         let built = built_at(&process::read_within(&mut cmd!(sh, "docker image inspect {name}").into(), ANSWER).ok()?)?;
         compare(target, name, built, newest_source(sh, settings, target, &checkout)?)
     };

@@ -209,7 +209,7 @@ fn free_in(printed: &str) -> Option<u64> {
 fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Container]) -> impl Iterator<Item = Check> {
     let ours = preflight::ours(settings, containers);
     let project = ours.map(|it| {
-        let foreign = preflight::foreign_containers(sh, stack, it).into_iter().collect();
+        let foreign = stack.foreign(sh, it).into_iter().collect();
         Check::of("project", Status::Fail, foreign, format!("{} belongs to this checkout", stack.project))
     });
     let taken = preflight::taken_ports(sh, &stack.services, ours, stack.mode.port_offset);

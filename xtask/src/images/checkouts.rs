@@ -76,3 +76,12 @@ impl Checkout {
         path.canonicalize().ok().or_else(beside).unwrap_or(path)
     }
 }
+
+/// The folder of the knowledge base's documents: the given one, else the Copilot checkout's.
+pub(crate) fn documents(sh: &Shell, source: Option<PathBuf>) -> PathBuf {
+    match source {
+        // A path on the command line is relative to where the user stands, not to the workspace.
+        Some(it) => std::path::absolute(&it).unwrap_or(it),
+        None => COPILOT.path(sh, &Settings::load(sh, false), None).join("docs/rag"),
+    }
+}

@@ -1,80 +1,94 @@
 //! What a fresh machine lacks, fetched and built by `dev-up` once the user agrees: the two checkouts and the images.
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{
-    cli::flags::{self, BuildTarget},
-    commands::dev_build,
+    cli::flags::BuildTarget,
     docker::engine,
-    images::checkouts::{COPILOT, Checkout, TEMPORAL},
-    machine::{confirm::confirm, process},
+    images::{
+        build,
+        checkouts::{COPILOT, Checkout, TEMPORAL},
+    },
+    machine::{
+        confirm::confirm,
+        process::{self, Limit},
+    },
     settings::Settings,
-    stack::Service,
+    stack::service::Service,
 };
 
-/// What is missing and can be had.
+/// What a run clones and builds before it starts anything.
 #[derive(Debug, Default)]
-struct Lack {
+pub(crate) struct Missing {
     checkouts: Vec<(&'static Checkout, PathBuf)>,
     targets: Vec<BuildTarget>,
+    /// `--build`: every target is built, missing or not.
+    build: bool,
 }
 
-/// Clones and builds what these services lack, after asking; `yes` has answered already. Returns whether there is
-/// something to try again with: nothing is done where nothing is missing, or where nobody is there to ask.
-///
-/// # Errors
-/// Exit code 5: the user does not agree. A clone or a build fails.
-pub fn provide(sh: &Shell, settings: &Settings, services: &[&Service], yes: bool) -> Result<bool> {
-    let lack = lack(sh, settings, services);
-    let mut steps: Vec<String> =
-        lack.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display())).collect();
-    steps.extend(
-        lack.targets.iter().map(|it| format!("build the {} images, which takes minutes the first time", it.as_str())),
-    );
-    if steps.is_empty() || !(yes || io::stdin().is_terminal()) {
-        return Ok(false);
+impl Missing {
+    /// What these services lack, where it may be fetched; `build` says that their images are built anyway.
+    pub(crate) fn find(sh: &Shell, settings: &Settings, services: &[&Service], fetch: bool, build: bool) -> Missing {
+        let mut missing = Missing { build, ..Missing::default() };
+        let targets = [(BuildTarget::Temporal, &TEMPORAL), (BuildTarget::Copilot, &COPILOT)];
+        for (target, checkout) in targets.into_iter().filter(|_| fetch) {
+            let Some(service) = services.iter().find(|it| build::target_of(it) == Some(target)) else { continue };
+            let path = checkout.path(sh, settings, None);
+            // Something else in that place is the user's own business.
+            if !path.exists() {
+                missing.checkouts.push((checkout, path));
+            }
+            // Without Docker nothing can be built; preflight has said so.
+            let Ok(images) = engine::images(sh, &[&service.image]) else { continue };
+            if !build && engine::find_image(&images, &service.image).is_none() && build::makes(target, settings) {
+                missing.targets.push(target);
+            }
+        }
+        missing
     }
-    confirm(&format!("this machine lacks a few things; now to: {}", steps.join("; ")), yes)?;
-    for (checkout, path) in &lack.checkouts {
-        let url = checkout.url;
-        process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into())?;
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.checkouts.is_empty() && self.targets.is_empty() && !self.build
     }
-    for what in lack.targets {
-        let build = flags::DevBuild {
-            what: Some(what),
-            temporal_dsql: None,
-            copilot: None,
-            arch: None,
-            no_cache: false,
-            dry_run: false,
+
+    /// Whether the checkout that a service is built from is cloned.
+    pub(crate) fn clones_for(&self, service: &Service) -> bool {
+        let checkout = match build::target_of(service) {
+            Some(BuildTarget::Copilot) => COPILOT.name,
+            Some(_) => TEMPORAL.name,
+            None => return false,
         };
-        build.run(sh)?;
+        self.checkouts.iter().any(|(it, _)| it.name == checkout)
     }
-    Ok(true)
-}
 
-fn lack(sh: &Shell, settings: &Settings, services: &[&Service]) -> Lack {
-    let mut lack = Lack::default();
-    for (target, checkout) in [(BuildTarget::Temporal, &TEMPORAL), (BuildTarget::Copilot, &COPILOT)] {
-        let Some(service) = services.iter().find(|it| dev_build::target_of(&it.name) == Some(target)) else { continue };
-        let path = checkout.path(sh, settings, None);
-        // Something else in that place is the user's own business.
-        if !path.exists() {
-            lack.checkouts.push((checkout, path));
-        }
-        // Without Docker nothing can be built; preflight has said so.
-        let Ok(images) = engine::images(sh, &[&service.image]) else { continue };
-        if engine::find_image(&images, &service.image).is_none() && dev_build::makes(target, settings) {
-            lack.targets.push(target);
-        }
+    /// Whether the image that a service runs is built.
+    pub(crate) fn builds_for(&self, service: &Service, settings: &Settings) -> bool {
+        let is_built = |it: &BuildTarget| (self.build || self.targets.contains(it)) && build::makes(*it, settings);
+        build::target_of(service).as_ref().is_some_and(is_built)
     }
-    lack
+
+    /// Clones and builds it, after asking; `yes` has answered already. What `--build` builds is left alone.
+    ///
+    /// # Errors
+    /// Exit code 5: the user does not agree. A clone or a build fails.
+    pub(crate) fn provide(&self, sh: &Shell, yes: bool) -> Result<()> {
+        let clones = self.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display()));
+        let builds = self.targets.iter();
+        let builds = builds.map(|it| format!("build the {} images, which takes minutes the first time", it.as_str()));
+        let steps: Vec<String> = clones.chain(builds).collect();
+        if steps.is_empty() {
+            return Ok(());
+        }
+        confirm(&format!("this machine lacks a few things; now to: {}", steps.join("; ")), yes)?;
+        for (checkout, path) in &self.checkouts {
+            let url = checkout.url;
+            process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into(), Limit::Watched)?;
+        }
+        if self.targets.is_empty() { Ok(()) } else { build::build(sh, &self.targets, &build::Options::default()) }
+    }
 }
 
 /// The next sensible command, judged by files alone.

@@ -1,6 +1,6 @@
 //! Nothing is destroyed without being asked for.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use anyhow::Result;
 
@@ -21,7 +21,7 @@ pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {
     if !io::stdin().is_terminal() {
         return Err(exit(REFUSED, format!("{what}; without a terminal to ask on, `--yes` confirms it")));
     }
-    _ = write!(io::stderr(), "{what}. Go on? [y/N] ");
+    term::ask(&format!("{what}. Go on? [y/N] "));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     match answer.trim() {
@@ -38,11 +38,11 @@ pub(crate) fn confirm_by_name(name: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }
-    eprint!("There is no way back. Type `{name}` to go on: ");
+    term::ask(&format!("There is no way back. Type `{name}` to go on: "));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     if !io::stdin().is_terminal() {
-        eprintln!();
+        term::say("");
     }
     match answer.trim() {
         it if it == name => Ok(()),

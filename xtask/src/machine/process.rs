@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, IsTerminal, Read, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -14,22 +14,51 @@ use anyhow::{Context, Result, bail};
 
 use crate::machine::{
     exit::{PREREQUISITE, exit},
-    interrupt::Tracked,
+    interrupt::{self, Tracked},
     term,
 };
+
+/// How long a child may run. What is asked silently always has a limit: nobody sees why it takes so long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// As long as it takes: the user sees what it does, and ends it with Ctrl-C.
+    Watched,
+    Within(Duration),
+}
 
 /// Echoes a command and runs it with our own stdin, stdout and stderr.
 ///
 /// # Errors
-/// The program is missing, or ends with another code than 0 (the code is in the text).
-pub(crate) fn run(command: &mut Command) -> Result<()> {
+/// The program is missing, ends with another code than 0 (the code is in the text), or does not end in time.
+pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     let (mut child, _tracked) = spawn(command)?;
-    let status = child.wait()?;
+    let status = match limit {
+        Limit::Watched => Some(child.wait()?),
+        Limit::Within(limit) => interrupt::wait(&mut child, limit)?,
+    };
+    let Some(status) = status else {
+        interrupt::end(&mut child)?;
+        bail!("`{}` has not ended in time, and was ended", line(command));
+    };
     succeeded(command, status)
 }
 
-/// As [`run`], with a text on the command's stdin; `shown` follows the command in the echo.
+/// As [`run`], as long as it takes, for what somebody reads who may go away (`| head`). Compose fails there; we end
+/// quietly.
+///
+/// # Errors
+/// As [`run`], where the reader is still there.
+pub(crate) fn run_for_reader(command: &mut Command) -> Result<()> {
+    let shown = run(command, Limit::Watched);
+    if shown.is_err() && !io::stdout().is_terminal() {
+        // Only a line tells whether anybody reads; without a reader this ends the process.
+        term::out("\n");
+    }
+    shown
+}
+
+/// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
 ///
 /// # Errors
 /// As [`run`].
@@ -41,42 +70,32 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) ->
     succeeded(command, status)
 }
 
-/// Runs a command silently and returns what it printed, whatever its exit code.
+/// Runs a command silently for at most this long, and returns what it printed, whatever its exit code; `None` where it
+/// had not ended by then and was ended. What it has started itself is not waited for.
 ///
 /// # Errors
 /// The program is missing or cannot be started.
-pub(crate) fn capture(command: &mut Command) -> Result<Output> {
-    capture_with_input(command, "")
+pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
+    capture_with_input_within(command, "", limit)
 }
 
-/// As [`capture`], for at most this long; `None` where the command had not ended by then and was killed. What it has
-/// started itself is not waited for.
+/// As [`capture_within`], with a text on the command's stdin.
 ///
 /// # Errors
-/// As [`capture`].
-pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
+/// As [`capture_within`].
+pub(crate) fn capture_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<Option<Output>> {
     let deadline = Instant::now() + limit;
-    let (mut child, _tracked) = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    feed(&mut child, input);
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
     let rest = || deadline.saturating_duration_since(Instant::now());
-    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(rest()), stderr.recv_timeout(rest())) else {
-        return kill(child);
-    };
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(Output { status, stdout, stderr }));
-        }
+    if let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(rest()), stderr.recv_timeout(rest()))
         // Its pipes are closed, so it is about to end, unless it closed them itself.
-        if rest().is_zero() {
-            return kill(child);
-        }
-        thread::sleep(Duration::from_millis(1));
+        && let Some(status) = interrupt::wait(&mut child, rest())?
+    {
+        return Ok(Some(Output { status, stdout, stderr }));
     }
-}
-
-fn kill(mut child: Child) -> Result<Option<Output>> {
-    child.kill()?;
-    child.wait()?;
+    interrupt::end(&mut child)?;
     Ok(None)
 }
 
@@ -93,31 +112,20 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
     receive
 }
 
-/// As [`capture`], with a text on the command's stdin.
-///
-/// # Errors
-/// As [`capture`].
-pub(crate) fn capture_with_input(command: &mut Command, input: &str) -> Result<Output> {
-    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-    feed(&mut child, input);
-    Ok(child.wait_with_output()?)
-}
-
-/// Runs a command silently and returns its stdout as text.
+/// Runs a command silently for at most this long, and returns its stdout as text.
 ///
 /// # Errors
 /// As [`run`]; the text holds what the command wrote to stderr.
-pub(crate) fn read(command: &mut Command) -> Result<String> {
-    let output = capture(command)?;
-    text(command, output)
+pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
+    read_with_input_within(command, "", limit)
 }
 
-/// As [`read`], for at most this long.
+/// As [`read_within`], with a text on the command's stdin.
 ///
 /// # Errors
-/// As [`read`]; also when the time is over.
-pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
-    let output = capture_within(command, limit)?;
+/// As [`read_within`].
+pub(crate) fn read_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
+    let output = capture_with_input_within(command, input, limit)?;
     let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
     text(command, output)
 }
@@ -130,7 +138,8 @@ fn text(command: &Command, output: Output) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no UTF-8", line(command)))
 }
 
-/// Starts a command that ends with us: hold on to the second value for as long as it may run.
+/// Starts a command that ends with us: hold on to the second value for as long as it may run. Whoever calls this sees
+/// to its end.
 ///
 /// # Errors
 /// The program is missing or cannot be started.
@@ -139,9 +148,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
         command.env("PWD", folder);
     }
-    let child = command.spawn().map_err(|e| cannot_start(command, e))?;
-    let tracked = Tracked::new(&child);
-    Ok((child, tracked))
+    interrupt::start(command).map_err(|e| cannot_start(command, e))
 }
 
 /// Writes to a child's stdin on a thread of its own, so that a child which writes before it has read everything does
@@ -176,7 +183,7 @@ pub(crate) fn quote(word: &str) -> Cow<'_, str> {
     }
 }
 
-fn cannot_start(command: &Command, error: std::io::Error) -> anyhow::Error {
+fn cannot_start(command: &Command, error: io::Error) -> anyhow::Error {
     let program = command.get_program().to_string_lossy();
     if error.kind() != ErrorKind::NotFound {
         return anyhow::Error::new(error).context(format!("cannot start `{program}`"));
@@ -195,18 +202,42 @@ fn cannot_start(command: &Command, error: std::io::Error) -> anyhow::Error {
 mod tests {
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_is_over_its_time_is_told_so_and_can_tidy_up_before_it_is_ended() {
+        let sh = xshell::Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        let tidied = folder.path().join("tidied");
+        let script = format!("trap 'touch {}; exit 0' TERM; while :; do sleep 0.05; done", tidied.display());
+        let shell = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]);
+            command
+        };
+        let limit = Duration::from_millis(300);
+        assert!(capture_within(&mut shell(), limit).unwrap().is_none());
+        assert!(sh.path_exists(&tidied));
+        sh.remove_path(&tidied).unwrap();
+        let error = run(&mut shell(), Limit::Within(limit)).unwrap_err().to_string();
+        assert!(error.ends_with(" has not ended in time, and was ended") && sh.path_exists(&tidied), "{error}");
+        run(&mut Command::new("true"), Limit::Within(MINUTE)).unwrap();
+        run(&mut Command::new("true"), Limit::Watched).unwrap();
+    }
+
     #[test]
     fn an_echoed_command_can_be_pasted_into_a_shell() {
         let mut command = Command::new("printf");
         command.args(["%s|", "plain", "", "two words", "it's", "$HOME", "a\nb", "*"]);
-        let direct = read(&mut command).unwrap();
-        let pasted = read(Command::new("sh").args(["-c", &line(&command)])).unwrap();
+        let direct = read_within(&mut command, MINUTE).unwrap();
+        let pasted = read_within(Command::new("sh").args(["-c", &line(&command)]), MINUTE).unwrap();
         assert_eq!(direct, pasted);
     }
 
     #[test]
     fn a_failing_child_is_reported_with_its_code_and_its_words() {
-        let error = read(Command::new("sh").args(["-c", "echo no luck >&2; exit 7"])).unwrap_err().to_string();
+        let mut command = Command::new("sh");
+        let error = read_within(command.args(["-c", "echo no luck >&2; exit 7"]), MINUTE).unwrap_err().to_string();
         assert!(error.contains("exit status: 7") && error.contains("no luck"), "{error}");
     }
 
@@ -229,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_a_missing_prerequisite() {
-        let error = read(&mut Command::new("no-such-program-here")).unwrap_err();
+        let error = read_within(&mut Command::new("no-such-program-here"), MINUTE).unwrap_err();
         assert_eq!(crate::machine::exit::code(&error), PREREQUISITE);
     }
 }

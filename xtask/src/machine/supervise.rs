@@ -1,4 +1,4 @@
-//! Runs programs that are watched while they run.
+//! Runs programs that are watched while they run, as long as they take: what they do is shown as they do it.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},

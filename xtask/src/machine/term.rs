@@ -20,6 +20,11 @@ pub fn say(line: &str) {
     _ = writeln!(io::stderr().lock(), "{line}");
 }
 
+/// Writes a question to stderr, and leaves the cursor behind it.
+pub fn ask(question: &str) {
+    _ = write!(io::stderr().lock(), "{question}");
+}
+
 /// Whether stderr is a terminal on which lines may be redrawn.
 pub fn is_live() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|it| it != "dumb")
@@ -42,4 +47,13 @@ pub enum Colour {
 /// `text` in this colour, or as it is where `stream` is no terminal or `NO_COLOR` is set.
 pub fn paint(stream: &dyn IsTerminal, colour: Colour, text: &str) -> String {
     if wants_colour(stream) { format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8) } else { text.to_owned() }
+}
+
+/// A value as a message shows it: at most 60 characters, escaped.
+pub(crate) fn shorten(value: &str) -> String {
+    let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
+    if value.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -1,27 +1,33 @@
 //! A database that `psql` reaches: inside the stand-in's container, or on Aurora DSQL from a throw-away container.
 
-use std::{fmt::Write, process::Command, thread, time::Duration};
+use std::{
+    fmt::Write,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, Result, bail};
-use xshell::{Shell, cmd};
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
 
 use super::{
-    Outcome,
-    plan::{Catalogue, objects, plan},
+    Context, Outcome,
+    plan::{Catalogue, plan},
     source::{Manifest, Schema},
 };
 use crate::{
     aws::awscli,
+    docker::engine::ANSWER,
     machine::{files, process, term},
-    settings::Settings,
-    stack::Stack,
+    stack::postgres_image,
 };
 
-/// The image that holds `psql` where there is no container to run it in.
-pub(crate) const POSTGRES: &str = "postgres:17.11";
+/// Reads a script from stdin.
+const PSQL: &str = "--username admin --dbname postgres --no-psqlrc --quiet --no-align --tuples-only \
+                    --set ON_ERROR_STOP=1 --set VERBOSITY=verbose --file -";
 /// Where the certificates to check Aurora DSQL's with are kept, from the workspace root.
 const CA_FILE: &str = "dev/.rendered/ca-certificates.crt";
-/// How often statements are sent again when Aurora DSQL says that another transaction was faster.
+/// How often a script is sent when Aurora DSQL says that another transaction was faster.
 const CONFLICT_TRIES: u32 = 10;
 
 /// Lists what is there as `object|NAME`, and the version as `version|X.Y` where one was recorded.
@@ -37,97 +43,105 @@ SELECT 'version', curr_version FROM schema_version WHERE version_partition = 0 A
 ";
 
 /// The two tables in which Temporal's tool keeps its records, as that tool makes them.
-const VERSION_TABLES: [&str; 2] = [
-    "CREATE TABLE IF NOT EXISTS schema_version(version_partition INT NOT NULL, db_name VARCHAR(255) NOT NULL, \
-     creation_time TIMESTAMP, curr_version VARCHAR(64), min_compatible_version VARCHAR(64), \
-     PRIMARY KEY (version_partition, db_name))",
-    "CREATE TABLE IF NOT EXISTS schema_update_history(version_partition INT NOT NULL, year INT NOT NULL, \
-     month INT NOT NULL, update_time TIMESTAMP NOT NULL, description VARCHAR(255), manifest_md5 VARCHAR(64), \
-     new_version VARCHAR(64), old_version VARCHAR(64), PRIMARY KEY (version_partition, year, month, update_time))",
-];
+const VERSION_TABLES: &str = "\
+CREATE TABLE IF NOT EXISTS schema_version(version_partition INT NOT NULL, db_name VARCHAR(255) NOT NULL,
+  creation_time TIMESTAMP, curr_version VARCHAR(64), min_compatible_version VARCHAR(64),
+  PRIMARY KEY (version_partition, db_name));
+CREATE TABLE IF NOT EXISTS schema_update_history(version_partition INT NOT NULL, year INT NOT NULL,
+  month INT NOT NULL, update_time TIMESTAMP NOT NULL, description VARCHAR(255), manifest_md5 VARCHAR(64),
+  new_version VARCHAR(64), old_version VARCHAR(64), PRIMARY KEY (version_partition, year, month, update_time));
+";
 
 /// One database of the stack.
-pub(crate) struct Database<'a> {
-    pub stack: &'a Stack,
-    pub settings: &'a Settings,
-    /// The stand-in's service.
-    pub service: &'static str,
-    /// Aurora DSQL's endpoint.
+pub(super) struct Database<'a> {
+    pub context: &'a Context<'a>,
+    /// The name under which the services know it.
     pub host: &'a str,
 }
 
 impl Database<'_> {
     fn is_local(&self) -> bool {
-        self.stack.mode.local
+        self.context.stack.mode.local
+    }
+
+    /// The stand-in: the service that answers to the host's name.
+    pub(super) fn service(&self) -> &str {
+        let answers = self.context.stack.services.iter().find(|it| it.aliases.iter().any(|it| it == self.host));
+        answers.map_or(self.host, |it| &it.name)
     }
 
     /// `psql`, reading a script from stdin. The token goes by environment: a command line can be seen by everybody.
-    pub(crate) fn psql(&self, sh: &Shell, token: Option<&str>) -> Command {
+    pub(super) fn psql(&self, token: Option<&str>) -> Result<Command> {
+        let sh = self.context.sh;
         let mut command = if self.is_local() {
-            let mut exec = self.stack.compose(sh);
-            exec.args(["exec", "--no-TTY", self.service, "psql", "--single-transaction"]);
+            let mut exec = self.context.stack.compose(sh);
+            exec.args(["exec", "--no-TTY", self.service(), "psql", "--single-transaction"]);
             exec
         } else {
-            let (host, port) = (self.host, self.settings.get("TEMPORAL_SQL_PORT"));
+            let image = postgres_image(sh)?;
+            let (host, port) = (self.host, self.context.settings.get("TEMPORAL_SQL_PORT"));
             let certificates = format!("{}:/ca.crt:ro", sh.current_dir().join(CA_FILE).display());
             let run = cmd!(
                 sh,
-                "docker run --rm --interactive --env PGPASSWORD --env PGSSLMODE=verify-full --env PGSSLROOTCERT=/ca.crt --env PGCONNECT_TIMEOUT=15 --volume {certificates} {POSTGRES} psql --host {host} --port {port}"
+                "docker run --rm --interactive --env PGPASSWORD --env PGSSLMODE=verify-full --env PGSSLROOTCERT=/ca.crt --env PGCONNECT_TIMEOUT=15 --volume {certificates} {image} psql --host {host} --port {port}"
             );
-            Command::from(run)
+            run.into()
         };
-        command.args([
-            "--username",
-            "admin",
-            "--dbname",
-            "postgres",
-            "--no-psqlrc",
-            "--quiet",
-            "--no-align",
-            "--tuples-only",
-        ]);
-        command.args(["--set", "ON_ERROR_STOP=1", "--set", "VERBOSITY=verbose", "--file", "-"]);
-        if let Some(token) = token {
-            command.env("PGPASSWORD", token);
-        }
-        command
+        command.args(PSQL.split(' ')).envs(token.map(|it| ("PGPASSWORD", it)));
+        Ok(command)
     }
 
-    /// Sends a script and returns what it printed.
-    fn send(&self, sh: &Shell, script: &str) -> Result<String> {
-        let token = if self.is_local() { None } else { Some(self.token(sh)?) };
+    /// Sends a script that can be repeated, again and again while Aurora DSQL answers that another transaction was
+    /// faster, and returns what it printed.
+    fn send(&self, script: &str) -> Result<String> {
+        // Each time is a container and a token: not for nothing.
+        if script.is_empty() {
+            return Ok(String::new());
+        }
         // A loaded Docker Engine 20.10 was seen to lose the end of stdin, and psql to wait for it without end.
         let script = format!("{script}\\q\n");
-        let output = process::capture_with_input(&mut self.psql(sh, token.as_deref()), &script)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        let mut attempt = 1;
+        loop {
+            let token = if self.is_local() { None } else { Some(self.token()?) };
+            let rest = self.context.deadline.saturating_duration_since(Instant::now());
+            let output = process::capture_with_input_within(&mut self.psql(token.as_deref())?, &script, rest)?;
+            let Some(output) = output else {
+                bail!(
+                    "{} has not answered in time\n{}",
+                    if self.is_local() { self.service() } else { self.host },
+                    self.remedy("")
+                );
+            };
+            if output.status.success() {
+                return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            }
+            let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            if self.is_local() || attempt == CONFLICT_TRIES || !is_conflict(&complaint) {
+                bail!("{complaint}\n{}", self.remedy(&complaint));
+            }
+            thread::sleep(Duration::from_millis(200 * u64::from(attempt)));
+            attempt += 1;
         }
-        let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        bail!("{complaint}\n{}", self.remedy(&complaint))
     }
 
     /// A password for Aurora DSQL, valid for 15 minutes; signed on this machine.
-    fn token(&self, sh: &Shell) -> Result<String> {
-        let (host, region) = (self.host, self.settings.get("TEMPORAL_SQL_AWS_REGION"));
-        awscli::text(sh, region, &["dsql", "generate-db-connect-admin-auth-token", "--hostname", host])
-            .context("cannot sign in to Aurora DSQL")
+    fn token(&self) -> Result<String> {
+        let region = self.context.settings.get("TEMPORAL_SQL_AWS_REGION");
+        let words = ["dsql", "generate-db-connect-admin-auth-token", "--hostname", self.host];
+        awscli::text(self.context.sh, region, &words, awscli::PATIENCE).context("cannot sign in to Aurora DSQL")
     }
 
+    /// What helps against a complaint of psql's, or of Compose's.
     fn remedy(&self, complaint: &str) -> String {
-        let service = self.service;
-        if complaint.contains("is not running") || complaint.contains("no such service") {
+        let says = |words: &[&str]| words.iter().any(|it| complaint.contains(it));
+        let (host, service) = (self.host, self.service());
+        if says(&["is not running", "no such service"]) {
             format!("`cargo xtask dev-up --local {service}` starts it")
-        } else if complaint.contains("access denied") || complaint.contains("password authentication failed") {
+        } else if says(&["access denied", "password authentication failed"]) {
             "the AWS identity may not connect: `aws sts get-caller-identity` shows it, it needs dsql:DbConnectAdmin"
                 .to_owned()
-        } else if complaint.contains("could not translate host name")
-            || complaint.contains("timeout expired")
-            || complaint.contains("could not connect")
-        {
-            format!(
-                "check the endpoint `{}` in dev/.env, and that its cluster exists: `aws dsql list-clusters`",
-                self.host
-            )
+        } else if says(&["could not translate host name", "timeout expired", "could not connect"]) {
+            format!("check the endpoint `{host}` in dev/.env, and that its cluster exists: `aws dsql list-clusters`")
         } else if self.is_local() {
             format!("`cargo xtask dev-logs {service}` shows its side")
         } else {
@@ -135,9 +149,9 @@ impl Database<'_> {
         }
     }
 
-    fn catalogue(&self, sh: &Shell) -> Result<Catalogue> {
+    fn catalogue(&self) -> Result<Catalogue> {
         let mut have = Catalogue::default();
-        for line in self.send(sh, CATALOGUE)?.lines() {
+        for line in self.send(CATALOGUE)?.lines() {
             match line.split_once('|') {
                 Some(("object", name)) => _ = have.objects.insert(name.to_owned()),
                 Some(("version", number)) => have.version = Some(number.to_owned()),
@@ -146,62 +160,94 @@ impl Database<'_> {
         }
         Ok(have)
     }
+
+    /// Aurora DSQL builds indexes after the statement has returned.
+    fn wait_for_indexes(&self, schema: &Schema) -> Result<()> {
+        let mut shown = String::new();
+        loop {
+            let jobs = self.send("SELECT count(*) FROM sys.jobs WHERE status IN ('submitted', 'processing');\n")?;
+            if jobs.trim() == "0" {
+                break;
+            }
+            if Instant::now() >= self.context.deadline {
+                bail!("index builds are still under way at the deadline; `cargo xtask schema` waits for them again");
+            }
+            if shown != jobs {
+                term::say(&format!("    {} index builds under way", jobs.trim()));
+                shown = jobs;
+            }
+            thread::sleep(Duration::from_secs(2));
+        }
+        let have = self.catalogue()?;
+        let created = schema.statements().filter_map(|it| it.creates.as_deref());
+        let missing: Vec<&str> = created.filter(|it| !have.objects.contains(*it)).collect();
+        if !missing.is_empty() {
+            bail!("these were not built: {}\n`SELECT * FROM sys.jobs` on the cluster says why", missing.join(", "));
+        }
+        Ok(())
+    }
+
+    /// The Temporal image has certificates to trust; the PostgreSQL image has none.
+    fn write_certificates(&self) -> Result<()> {
+        let (sh, image) = (self.context.sh, self.context.settings.get("TEMPORAL_IMAGE"));
+        let cat = cmd!(sh, "docker run --rm {image} cat /etc/ssl/certs/ca-certificates.crt");
+        let certificates = process::read_within(&mut cat.into(), ANSWER).with_context(|| {
+            format!("cannot read the certificates in {image}\n`cargo xtask dev-build temporal` builds it")
+        })?;
+        files::replace(&sh.current_dir().join(CA_FILE), &certificates, 0o644)?;
+        Ok(())
+    }
 }
 
 /// Brings a database to the whole schema.
 ///
 /// # Errors
 /// The database cannot be reached, refuses a statement, or holds a newer schema.
-pub(crate) fn apply(sh: &Shell, database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
+pub(super) fn apply(database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
     if !database.is_local() {
-        write_certificates(sh, database.settings)?;
+        database.write_certificates()?;
     }
     if overwrite {
-        send_retrying(sh, database, &drops(schema))?;
+        database.send(&drops(schema))?;
     }
-    let have = database.catalogue(sh)?;
+    let have = database.catalogue()?;
     let plan = plan(schema, &have).map_err(anyhow::Error::msg)?;
+    let statements: String = plan.statements.iter().map(|it| format!("{};\n", it.sql)).collect();
+    let records = records(&plan.record, have.version.is_none());
     if plan.outcome == Outcome::AlreadyThere {
         return Ok(plan.outcome);
     }
-    let statements: String = plan.statements.iter().map(|it| format!("{};\n", it.sql)).collect();
-    let first = have.version.is_none();
     if database.is_local() {
-        database.send(sh, &(statements + &records(&plan.record, first)))?;
+        database.send(&(statements + &records))?;
     } else {
-        send_retrying(sh, database, &statements)?;
-        wait_for_indexes(sh, database, schema)?;
-        send_retrying(sh, database, &records(&plan.record, first))?;
+        database.send(&statements)?;
+        database.wait_for_indexes(schema)?;
+        database.send(&records)?;
     }
     Ok(plan.outcome)
 }
 
 /// The records of newly applied versions, in the form of Temporal's tool.
 fn records(versions: &[(String, &Manifest)], first: bool) -> String {
-    let mut out = String::new();
-    let Some((_, newest)) = versions.last() else { return out };
-    VERSION_TABLES.iter().for_each(|it| _ = writeln!(out, "{it};"));
-    // Each row's time is a part of its key, so the rows of one run lie a microsecond apart.
-    let history = |out: &mut String, i: usize, old: &str, new: &str, md5: &str, description: &str| {
+    let Some((_, newest)) = versions.last() else { return String::new() };
+    let mut rows = Vec::from_iter(first.then_some(["0", "0.0", "", "initial version"]));
+    rows.extend(versions.iter().map(|(before, it)| [before.as_str(), &it.version, &it.md5, &it.description]));
+    let mut out = VERSION_TABLES.to_owned();
+    for (i, row) in rows.into_iter().enumerate() {
+        // Each row's time is a part of its key, so the rows of one run lie a microsecond apart.
         let at = format!("(now() AT TIME ZONE 'UTC') + interval '{i} microseconds'");
-        let [old, new, md5, description] = [old, new, md5, description].map(literal);
+        let values = row.map(literal).join(", ");
         _ = writeln!(
             out,
             "INSERT INTO schema_update_history(version_partition, year, month, update_time, old_version, new_version, manifest_md5, description) \
-             VALUES (0, extract(year FROM {at})::int, extract(month FROM {at})::int, {at}, {old}, {new}, {md5}, {description});"
+             VALUES (0, extract(year FROM {at})::int, extract(month FROM {at})::int, {at}, {values});"
         );
-    };
-    if first {
-        history(&mut out, 0, "0", "0.0", "", "initial version");
     }
-    for (i, (before, it)) in versions.iter().enumerate() {
-        history(&mut out, i + 1, before, &it.version, &it.md5, &it.description);
-    }
-    let [version, compatible] = [&newest.version, &newest.min_compatible].map(|it| literal(it));
+    let values = [&newest.version, &newest.min_compatible].map(|it| literal(it)).join(", ");
     _ = writeln!(
         out,
         "INSERT INTO schema_version(version_partition, db_name, creation_time, curr_version, min_compatible_version) \
-         VALUES (0, 'postgres', now() AT TIME ZONE 'UTC', {version}, {compatible}) ON CONFLICT (version_partition, db_name) DO UPDATE \
+         VALUES (0, 'postgres', now() AT TIME ZONE 'UTC', {values}) ON CONFLICT (version_partition, db_name) DO UPDATE \
          SET creation_time = excluded.creation_time, curr_version = excluded.curr_version, min_compatible_version = excluded.min_compatible_version;"
     );
     out
@@ -209,66 +255,14 @@ fn records(versions: &[(String, &Manifest)], first: bool) -> String {
 
 /// Drops the schema's own tables, with their indexes, and no others.
 fn drops(schema: &Schema) -> String {
-    let is_table = |sql: &str| sql.split_whitespace().nth(1).is_some_and(|it| it.eq_ignore_ascii_case("TABLE"));
-    let tables = objects(schema).filter(|(_, it)| is_table(&it.sql)).map(|(name, _)| name);
-    let versioned = schema.versions.iter().any(|it| it.manifest.is_some());
-    let own = ["schema_version", "schema_update_history"].iter().filter(|_| versioned).map(|it| (*it).to_owned());
-    tables.chain(own).map(|it| format!("DROP TABLE IF EXISTS \"{}\";\n", it.replace('"', "\"\""))).collect()
-}
-
-/// Sends statements that can be repeated, again and again while Aurora DSQL answers that another transaction was faster.
-fn send_retrying(sh: &Shell, database: &Database<'_>, script: &str) -> Result<()> {
-    // Each time is a container and a token: not for a schema without versions, of which nothing is recorded.
-    if script.is_empty() {
-        return Ok(());
-    }
-    for attempt in 1.. {
-        match database.send(sh, script) {
-            Err(e) if attempt < CONFLICT_TRIES && is_conflict(&e.to_string()) => {
-                thread::sleep(Duration::from_millis(200 * u64::from(attempt)));
-            }
-            result => return result.map(|_| ()),
-        }
-    }
-    unreachable!("the last attempt returns")
+    let tables = schema.statements().filter(|it| it.sql.starts_with("CREATE TABLE"));
+    let records = schema.newest().map_or(&[][..], |_| &["schema_version", "schema_update_history"]);
+    let names = tables.filter_map(|it| it.creates.as_deref()).chain(records.iter().copied());
+    names.map(|it| format!("DROP TABLE IF EXISTS \"{}\";\n", it.replace('"', "\"\""))).collect()
 }
 
 fn is_conflict(complaint: &str) -> bool {
     ["OC000", "OC001", "40001"].iter().any(|it| complaint.contains(it))
-}
-
-/// Aurora DSQL builds indexes after the statement has returned.
-fn wait_for_indexes(sh: &Shell, database: &Database<'_>, schema: &Schema) -> Result<()> {
-    let mut shown = String::new();
-    loop {
-        let jobs = database.send(sh, "SELECT count(*) FROM sys.jobs WHERE status IN ('submitted', 'processing');\n")?;
-        if jobs.trim() == "0" {
-            break;
-        }
-        if shown != jobs {
-            term::say(&format!("    {} index builds under way", jobs.trim()));
-            shown = jobs;
-        }
-        thread::sleep(Duration::from_secs(2));
-    }
-    let have = database.catalogue(sh)?;
-    let missing: Vec<String> = objects(schema).map(|(name, _)| name).filter(|it| !have.objects.contains(it)).collect();
-    if !missing.is_empty() {
-        bail!("these were not built: {}\n`SELECT * FROM sys.jobs` on the cluster says why", missing.join(", "));
-    }
-    Ok(())
-}
-
-/// The Temporal image has certificates to trust; the PostgreSQL image has none.
-fn write_certificates(sh: &Shell, settings: &Settings) -> Result<()> {
-    let image = settings.get("TEMPORAL_IMAGE");
-    let certificates =
-        process::read(&mut cmd!(sh, "docker run --rm {image} cat /etc/ssl/certs/ca-certificates.crt").into())
-            .with_context(|| {
-                format!("cannot read the certificates in {image}\n`cargo xtask dev-build temporal` builds it")
-            })?;
-    files::replace(&sh.current_dir().join(CA_FILE), &certificates, 0o644)?;
-    Ok(())
 }
 
 fn literal(text: &str) -> String {

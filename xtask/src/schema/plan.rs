@@ -1,17 +1,16 @@
 //! What has to be sent to a database, given what is there.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{collections::BTreeSet, mem};
 
 use super::{
     Outcome,
     dialect::Statement,
-    source::{Manifest, Schema, compare},
-    sql,
+    source::{Manifest, Schema, number},
 };
 
 /// What a database holds.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Catalogue {
+pub(super) struct Catalogue {
     /// Tables and usable indexes of the schema `public`.
     pub objects: BTreeSet<String>,
     /// The recorded version.
@@ -20,7 +19,7 @@ pub(crate) struct Catalogue {
 
 /// What to send.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
+pub(super) struct Plan<'a> {
     pub statements: Vec<&'a Statement>,
     /// The versions to record after that, each with the one before it.
     pub record: Vec<(String, &'a Manifest)>,
@@ -32,10 +31,9 @@ pub(crate) struct Plan<'a> {
 ///
 /// # Errors
 /// The recorded version is newer than the schema's newest.
-pub(crate) fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
+pub(super) fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
     let recorded = have.version.as_deref().unwrap_or("0.0");
-    let newest = schema.versions.iter().filter_map(|it| it.manifest.as_ref()).next_back();
-    if let Some(newest) = newest.filter(|it| compare(recorded, &it.version) == Ordering::Greater) {
+    if let Some(newest) = schema.newest().filter(|it| number(recorded) > number(&it.version)) {
         return Err(format!(
             "the database has schema version {recorded}, the checkout only {}: it was left alone\nupdate the checkout, or drop the schema with `--overwrite`",
             newest.version
@@ -43,66 +41,40 @@ pub(crate) fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>,
     }
     let mut plan = Plan { statements: Vec::new(), record: Vec::new(), outcome: Outcome::AlreadyThere };
     let (mut begun, mut before) = (false, recorded.to_owned());
+    let is_there = |it: &&Statement| it.creates.as_ref().is_some_and(|it| have.objects.contains(it));
     for version in &schema.versions {
-        let pending = version.manifest.as_ref().filter(|it| compare(recorded, &it.version) == Ordering::Less);
-        let names: Vec<Option<String>> = version.statements.iter().map(created).collect();
-        let there = |name: &Option<String>| name.as_ref().is_some_and(|it| have.objects.contains(it));
-        let missing = names.iter().any(|it| it.is_some() && !there(it));
-        if pending.is_none() && !missing {
+        let pending = version.manifest.as_ref().filter(|it| number(recorded) < number(&it.version));
+        let (there, missing): (Vec<_>, Vec<_>) = version.statements.iter().partition(is_there);
+        // Seed rows create nothing: they go with the version, and change nothing where they are there.
+        if pending.is_none() && missing.iter().all(|it| it.creates.is_none()) {
             continue;
         }
-        begun |= names.iter().any(there) || (pending.is_none() && version.manifest.is_some());
-        // Seed rows name no object: they go with the version, and change nothing where they are there.
-        let wanted = version.statements.iter().zip(&names).filter(|(_, name)| !there(name));
-        plan.statements.extend(wanted.map(|(statement, _)| statement));
+        begun |= !there.is_empty() || (pending.is_none() && version.manifest.is_some());
+        plan.outcome = if begun { Outcome::Completed } else { Outcome::Applied };
+        plan.statements.extend(missing);
         if let Some(manifest) = pending {
-            plan.record.push((std::mem::replace(&mut before, manifest.version.clone()), manifest));
+            plan.record.push((mem::replace(&mut before, manifest.version.clone()), manifest));
         }
     }
-    if !plan.statements.is_empty() || !plan.record.is_empty() {
-        plan.outcome = if begun { Outcome::Completed } else { Outcome::Applied };
-    }
     Ok(plan)
-}
-
-/// Every table and index that the schema makes.
-pub(crate) fn objects(schema: &Schema) -> impl Iterator<Item = (String, &Statement)> {
-    let statements = schema.versions.iter().flat_map(|it| &it.statements);
-    statements.filter_map(|it| Some((created(it)?, it)))
-}
-
-/// The object that a translated statement makes, as the catalogue spells it; `None` for one that makes none.
-pub(crate) fn created(statement: &Statement) -> Option<String> {
-    let tokens = sql::split(&statement.sql).into_iter().next()?.ok()?;
-    let at = tokens.windows(3).position(|it| it[0].is("IF") && it[1].is("NOT") && it[2].is("EXISTS"))?;
-    let mut name = &tokens.get(at + 3)?.text;
-    // A name behind a schema's: `public.t`.
-    if tokens.get(at + 4).is_some_and(|it| it.text == ".") {
-        name = &tokens.get(at + 5)?.text;
-    }
-    match name.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
-        Some(quoted) => Some(quoted.replace("\"\"", "\"")),
-        None => Some(name.to_lowercase()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::schema::{
-        dialect::{Dialect, Source, translate},
+        dialect::{Dialect, translate},
         source::Version,
     };
 
     fn version(number: Option<&str>, sql: &str) -> Version {
-        let source = Source { name: "s".to_owned(), sql: sql.to_owned() };
         let manifest = number.map(|it| Manifest {
             version: it.to_owned(),
             min_compatible: "1.0".to_owned(),
             description: String::new(),
             md5: String::new(),
         });
-        Version { manifest, statements: translate(Dialect::Dsql, &source).unwrap() }
+        Version { manifest, statements: translate(Dialect::Dsql, sql).unwrap() }
     }
 
     fn schema() -> Schema {

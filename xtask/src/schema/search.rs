@@ -2,97 +2,93 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
-use xshell::Shell;
 
-use super::Outcome;
-use crate::{machine::process, stack::Stack};
+use super::{Context, Outcome};
+use crate::{
+    cli::flags::Step,
+    docker::engine::{ANSWER, CHANGE},
+    machine::process,
+    stack::Stack,
+};
 
 /// An index made with Temporal's template has 49 mapped fields; one made without has none.
 const MAPPED_FIELDS: usize = 40;
 
-/// Makes the template and an index where it is missing.
-///
-/// # Errors
-/// Elasticsearch does not answer, or the index is there without Temporal's mappings.
-pub(crate) fn apply(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Result<Outcome> {
-    if overwrite {
-        let answer =
-            process::read(&mut curl(sh, stack, &["--request", "DELETE"], index)).map_err(|e| unreachable_(&e))?;
-        let answer = parse(&answer);
+/// Makes the template, and the index where it is missing.
+pub(super) fn apply(context: &Context<'_>, step: Step, index: &str) -> Result<Outcome> {
+    let (_, server) = services(context.stack);
+    let [mut delete, mut mapping, mut make] = all_commands(context, index);
+    if context.overwrite {
+        let answer = ask(&mut delete, server)?;
         if answer["acknowledged"] != true && answer["status"] != 404 {
             bail!("Elasticsearch does not delete {index}: {answer}");
         }
     }
-    match fields(sh, stack, index)? {
+    match count_fields(&mut mapping, index, server)? {
         Some(count) if count >= MAPPED_FIELDS => return Ok(Outcome::AlreadyThere),
         Some(count) => bail!(
             "the index {index} has {count} mapped fields and Temporal needs {MAPPED_FIELDS} or more: it is older than the template\n\
              `cargo xtask schema --only {} --overwrite` makes it anew; what was searchable in it is lost",
-            if stack.environment["COPILOT_ELASTICSEARCH_INDEX"] == index { "es-copilot" } else { "es-monitored" }
+            step.as_str()
         ),
         None => {}
     }
-    let output = process::capture(&mut setup(sh, stack, index))?;
+    let output = process::capture_within(&mut make, CHANGE)?;
+    let output = output.with_context(|| format!("the service that makes the index {index} has not ended in time"))?;
     if !output.status.success() {
-        let both = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&both);
-        let last: Vec<&str> = text.lines().rev().take(5).collect();
-        bail!(
-            "{}\n`cargo xtask dev-logs elasticsearch` shows its side",
-            last.into_iter().rev().collect::<Vec<_>>().join("\n")
-        );
+        let text = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned()).concat();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(5)..].join("\n");
+        bail!("{last}\n`cargo xtask dev-logs {server}` shows its side");
     }
-    match fields(sh, stack, index)? {
-        Some(count) if count >= MAPPED_FIELDS => Ok(Outcome::Applied),
-        _ => bail!("{index} was made without Temporal's mappings\n`cargo xtask dev-logs elasticsearch` may say why"),
+    if count_fields(&mut mapping, index, server)?.is_none_or(|it| it < MAPPED_FIELDS) {
+        bail!("{index} was made without Temporal's mappings\n`cargo xtask dev-logs {server}` may say why");
     }
+    Ok(Outcome::Applied)
 }
 
-/// The commands that make an index, for `--dry-run`.
-pub(crate) fn commands(sh: &Shell, stack: &Stack, index: &str, overwrite: bool) -> Vec<Command> {
-    let delete = overwrite.then(|| curl(sh, stack, &["--request", "DELETE"], index));
-    delete.into_iter().chain([curl(sh, stack, &[], &format!("{index}/_mapping")), setup(sh, stack, index)]).collect()
+/// The commands that make an index.
+pub(super) fn commands(context: &Context<'_>, index: &str) -> Vec<Command> {
+    all_commands(context, index).into_iter().skip(usize::from(!context.overwrite)).collect()
+}
+
+/// The commands that delete an index, ask for its mapping, and make it.
+fn all_commands(context: &Context<'_>, index: &str) -> [Command; 3] {
+    let (setup, server) = services(context.stack);
+    let curl = |options: &[&str], path: &str| {
+        let mut command = context.stack.compose(context.sh);
+        command.args(["exec", "--no-TTY", server, "curl", "--silent", "--show-error", "--max-time", "20"]);
+        command.args(options).arg(format!("http://localhost:9200/{index}{path}"));
+        command
+    };
+    let mut make = context.stack.compose(context.sh);
+    make.args(["run", "--rm", "--no-deps", "--no-TTY", setup, index]);
+    [curl(&["--request", "DELETE"], ""), curl(&[], "/_mapping"), make]
+}
+
+/// The one-shot that makes the indices, and the Elasticsearch that it waits for.
+pub(super) fn services(stack: &Stack) -> (&str, &str) {
+    let mut one_shots = stack.services.iter().filter(|it| it.one_shot);
+    one_shots.find_map(|it| Some((it.name.as_str(), it.depends_on.first()?.as_str()))).unwrap_or_default()
 }
 
 /// How many fields the index maps; `None` where there is no such index.
-fn fields(sh: &Shell, stack: &Stack, index: &str) -> Result<Option<usize>> {
-    let answer =
-        process::read(&mut curl(sh, stack, &[], &format!("{index}/_mapping"))).map_err(|e| unreachable_(&e))?;
-    let answer = parse(&answer);
-    if answer["status"] == 404 {
-        return Ok(None);
-    }
+fn count_fields(mapping: &mut Command, index: &str, server: &str) -> Result<Option<usize>> {
+    let answer = ask(mapping, server)?;
     match &answer[index]["mappings"] {
-        Value::Object(mappings) => {
-            Ok(Some(mappings.get("properties").and_then(Value::as_object).map_or(0, |it| it.len())))
-        }
+        _ if answer["status"] == 404 => Ok(None),
+        Value::Object(it) => Ok(Some(it.get("properties").and_then(Value::as_object).map_or(0, |it| it.len()))),
         _ => bail!(
-            "Elasticsearch answers {answer} when asked for {index}\n`cargo xtask dev-logs elasticsearch` shows its side"
+            "Elasticsearch answers {answer} when asked for {index}\n`cargo xtask dev-logs {server}` shows its side"
         ),
     }
 }
 
-fn curl(sh: &Shell, stack: &Stack, options: &[&str], path: &str) -> Command {
-    let mut command = stack.compose(sh);
-    command.args(["exec", "--no-TTY", "elasticsearch", "curl", "--silent", "--show-error", "--max-time", "20"]);
-    command.args(options).arg(format!("http://localhost:9200/{path}"));
-    command
-}
-
-fn setup(sh: &Shell, stack: &Stack, index: &str) -> Command {
-    let mut command = stack.compose(sh);
-    command.args(["run", "--rm", "--no-deps", "--no-TTY", "elasticsearch-setup", index]);
-    command
-}
-
-fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.trim().to_owned()))
-}
-
-fn unreachable_(error: &anyhow::Error) -> anyhow::Error {
-    anyhow::anyhow!(
-        "Elasticsearch does not answer: {error:#}\n`cargo xtask dev-up elasticsearch` starts it, `dev-logs elasticsearch` shows its side"
-    )
+fn ask(command: &mut Command, server: &str) -> Result<Value> {
+    let remedy = || format!("`cargo xtask dev-up {server}` starts it, `dev-logs {server}` shows its side");
+    let answer = process::read_within(command, ANSWER)
+        .map_err(|e| anyhow!("Elasticsearch does not answer: {e:#}\n{}", remedy()))?;
+    Ok(serde_json::from_str(&answer).unwrap_or_else(|_| Value::String(answer.trim().to_owned())))
 }

@@ -1,21 +1,25 @@
 //! The schemas as the checkouts hold them.
 
-use std::{cmp::Ordering, fs, path::Path};
+use std::{fs, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
 
-use super::dialect::{Dialect, Source, Statement, translate};
+use super::{
+    dialect::{Dialect, Statement, translate},
+    sql::Fault,
+};
 use crate::machine::files;
 
 /// A schema, oldest version first. The Copilot's has one version without a number.
 #[derive(Debug)]
-pub(crate) struct Schema {
+pub(super) struct Schema {
     pub versions: Vec<Version>,
 }
 
 /// The statements that lead from the version before to this one.
 #[derive(Debug)]
-pub(crate) struct Version {
+pub(super) struct Version {
     /// What is recorded once it is applied; `None` where nothing is.
     pub manifest: Option<Manifest>,
     pub statements: Vec<Statement>,
@@ -23,7 +27,7 @@ pub(crate) struct Version {
 
 /// A version's `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Manifest {
+pub(super) struct Manifest {
     pub version: String,
     pub min_compatible: String,
     pub description: String,
@@ -32,36 +36,37 @@ pub(crate) struct Manifest {
 }
 
 impl Schema {
+    pub(super) fn newest(&self) -> Option<&Manifest> {
+        self.versions.last().and_then(|it| it.manifest.as_ref())
+    }
+
+    pub(super) fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.versions.iter().flat_map(|it| &it.statements)
+    }
+
     /// All of it, to tell one schema from another.
-    pub(crate) fn text(&self) -> String {
-        self.versions.iter().flat_map(|it| &it.statements).map(|it| format!("{};", it.sql)).collect()
+    pub(super) fn text(&self) -> String {
+        self.statements().map(|it| format!("{};", it.sql)).collect()
     }
 
     /// How much there is of it.
-    pub(crate) fn summary(&self) -> String {
-        let statements: usize = self.versions.iter().map(|it| it.statements.len()).sum();
-        let newest = self.versions.last().and_then(|it| it.manifest.as_ref());
-        let version = newest.map_or(String::new(), |it| format!(" up to version {}", it.version));
-        format!("{statements} statements{version}")
+    pub(super) fn summary(&self) -> String {
+        let version = self.newest().map_or(String::new(), |it| format!(" up to version {}", it.version));
+        format!("{} statements{version}", self.statements().count())
     }
 }
 
 /// Temporal's schema, from `schema/dsql/temporal/versioned/` of the checkout.
-///
-/// # Errors
-/// A manifest or a file is missing or cannot be read, or a statement cannot be repeated.
-pub(crate) fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
+pub(super) fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     let folder = checkout.join("schema/dsql/temporal/versioned");
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut versions = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.join("manifest.json").is_file() {
-            versions.push(version(&path, dialect)?);
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let manifest = entry?.path().join("manifest.json");
+        if manifest.is_file() {
+            versions.push(version(&manifest, dialect)?);
         }
     }
-    let number = |it: &Version| it.manifest.as_ref().map(|it| it.version.clone()).unwrap_or_default();
-    versions.sort_by(|a, b| compare(&number(a), &number(b)));
+    versions.sort_by_key(|it| it.manifest.as_ref().map(|it| number(&it.version)));
     if versions.is_empty() {
         bail!("{} holds no folder with a manifest.json", folder.display());
     }
@@ -69,58 +74,51 @@ pub(crate) fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
 }
 
 /// The Copilot's schema, from its checkout.
-///
-/// # Errors
-/// As [`temporal`].
-pub(crate) fn copilot(checkout: &Path, dialect: Dialect) -> Result<Schema> {
+pub(super) fn copilot(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     let statements = read(&checkout.join("packages/copilot/src/copilot/db/schema.sql"), dialect)?;
     Ok(Schema { versions: vec![Version { manifest: None, statements }] })
 }
 
-/// Compares versions such as `1.10` and `v1.9` by their numbers.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
-    let numbers =
-        |it: &str| -> Vec<u64> { it.trim_start_matches('v').split('.').map(|it| it.parse().unwrap_or(0)).collect() };
-    let (a, b) = (numbers(a), numbers(b));
-    let padded = |it: &[u64], i: usize| it.get(i).copied().unwrap_or(0);
-    (0..a.len().max(b.len()))
-        .map(|i| padded(&a, i).cmp(&padded(&b, i)))
-        .find(|it| it.is_ne())
-        .unwrap_or(Ordering::Equal)
+/// A version such as `1.10` or `v1.9` as something that can be compared: its numbers, without zeros at the end.
+pub(super) fn number(version: &str) -> Vec<u64> {
+    let mut numbers: Vec<u64> = version.trim_start_matches('v').split('.').map(|it| it.parse().unwrap_or(0)).collect();
+    while numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    numbers
 }
 
-fn version(folder: &Path, dialect: Dialect) -> Result<Version> {
-    let path = folder.join("manifest.json");
-    let text = files::read(&path)?.with_context(|| format!("{} is missing", path.display()))?;
-    let json: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
-    let field = |name: &str| {
-        json[name].as_str().map(str::to_owned).with_context(|| format!("{} has no {name}", path.display()))
-    };
-    let manifest = Manifest {
+fn version(manifest: &Path, dialect: Dialect) -> Result<Version> {
+    let (path, text) = (manifest.display(), read_text(manifest)?);
+    let json: Value = serde_json::from_str(&text).with_context(|| format!("{path} is not JSON"))?;
+    let field = |name: &str| json[name].as_str().map(str::to_owned).with_context(|| format!("{path} has no {name}"));
+    let record = Manifest {
         version: field("CurrVersion")?,
         min_compatible: field("MinCompatibleVersion")?,
         description: field("Description")?,
         md5: format!("{:x}", md5::compute(&text)),
     };
-    let names = json["SchemaUpdateCqlFiles"]
-        .as_array()
-        .with_context(|| format!("{} has no SchemaUpdateCqlFiles", path.display()))?;
+    let names = json["SchemaUpdateCqlFiles"].as_array();
     let mut statements = Vec::new();
-    for name in names {
-        let name = name.as_str().with_context(|| format!("{}: a file's name is no text", path.display()))?;
-        statements.extend(read(&folder.join(name), dialect)?);
+    for name in names.with_context(|| format!("{path} has no SchemaUpdateCqlFiles"))? {
+        let name = name.as_str().with_context(|| format!("{path}: a file's name is no text"))?;
+        statements.extend(read(&manifest.with_file_name(name), dialect)?);
     }
-    Ok(Version { manifest: Some(manifest), statements })
+    Ok(Version { manifest: Some(record), statements })
 }
 
 fn read(path: &Path, dialect: Dialect) -> Result<Vec<Statement>> {
-    let sql = files::read(path)?.with_context(|| format!("{} is missing", path.display()))?;
-    let source = Source { name: path.display().to_string(), sql };
-    translate(dialect, &source).map_err(|all| {
-        let list: Vec<String> = all.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("nothing was sent, because this cannot be repeated:\n{}", list.join("\n"))
+    translate(dialect, &read_text(path)?).map_err(|all| {
+        let line = |it: &Fault| format!("{}:{}: {}: {}", path.display(), it.line, it.found, it.remedy);
+        anyhow!(
+            "nothing was sent, because this cannot be repeated:\n{}",
+            all.iter().map(line).collect::<Vec<_>>().join("\n")
+        )
     })
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    files::read(path)?.with_context(|| format!("{} is missing", path.display()))
 }
 
 #[cfg(test)]
@@ -130,9 +128,9 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_by_number_and_not_by_letter() {
-        assert_eq!(compare("1.10", "1.9"), Ordering::Greater);
-        assert_eq!(compare("v1.1", "1.1.0"), Ordering::Equal);
-        assert_eq!(compare("0", "1.0"), Ordering::Less);
+        assert!(number("1.10") > number("1.9"));
+        assert_eq!(number("v1.1"), number("1.1.0"));
+        assert!(number("0") < number("1.0"));
     }
 
     #[test]
@@ -149,6 +147,7 @@ mod tests {
                 sh.write_file(at.join(it), format!("CREATE TABLE {}(a int);", it.replace('.', "_"))).unwrap();
             });
         };
+        sh.write_file(folder.path().join("schema/dsql/temporal/versioned/README.md"), "").unwrap();
         put("1.10", r#"["x.sql"]"#, &["x.sql"]);
         put("1.9", r#"["b.sql","a.sql"]"#, &["a.sql", "b.sql"]);
         let schema = temporal(folder.path(), Dialect::Postgres).unwrap();

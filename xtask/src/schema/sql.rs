@@ -1,38 +1,18 @@
 //! SQL text cut into statements and tokens, where `psql` and the PostgreSQL server cut it.
 //!
-//! `psql` runs a `\!` wherever it sees one outside quotes, so text that it reads differently from this module could
-//! carry a command past it. Its lexer also differs from the server's in places, and between versions. Such text is
-//! a [`Fault`], never a guess; only ordinary schemas come out as tokens. `standard_conforming_strings` is taken to
-//! be on, as it is by default.
+//! `psql` runs a `\!` wherever it sees one outside quotes, and its lexer differs from the server's in places, and
+//! between versions. So this one knows only what schemas are made of: words, numbers, `'…''…'`, `"…"`, `--` and
+//! parentheses. Whatever else could make the three cut differently is a [`Fault`], never a guess.
 
-mod lexer;
 #[cfg(test)]
 mod tests;
-
-/// What a token is, as far as rewriting a statement asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A keyword or a name without quotes.
-    Word,
-    /// A name in double quotes, `U&"…"` included.
-    Name,
-    /// A string of any form, with its quotes.
-    Text,
-    /// A number or a `$1`.
-    Number,
-    /// One character of anything else, or `::` or `:=`.
-    Symbol,
-}
 
 /// A piece of a statement that is neither white space nor comment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'a> {
-    pub kind: Kind,
     pub text: &'a str,
     /// Where it starts in the whole text, in bytes.
     pub start: usize,
-    /// The line on which it starts; the first is 1.
-    pub line: usize,
     /// How many parentheses are open around it.
     pub depth: usize,
 }
@@ -40,7 +20,12 @@ pub(super) struct Token<'a> {
 impl Token<'_> {
     /// Whether this is the keyword, in any case, and not a quoted name of that spelling.
     pub(super) fn is(&self, keyword: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(keyword)
+        self.text.eq_ignore_ascii_case(keyword)
+    }
+
+    /// Whether this may name something.
+    pub(super) fn is_name(&self) -> bool {
+        self.text.bytes().next().is_some_and(|it| it == b'"' || starts_word(it))
     }
 
     /// Where it ends in the whole text, in bytes.
@@ -49,7 +34,7 @@ impl Token<'_> {
     }
 }
 
-/// Why a statement cannot be used, and what to do about it.
+/// Why a text cannot be used, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     /// The line of the cause; the first is 1.
@@ -59,37 +44,89 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// A fault on `line`.
-    pub(super) fn new(line: usize, found: impl Into<String>, remedy: &'static str) -> Self {
-        Self { line, found: found.into(), remedy }
+    /// A fault at byte `at` of `sql`.
+    pub(super) fn new(sql: &str, at: usize, found: impl Into<String>, remedy: &'static str) -> Fault {
+        let line = 1 + sql.as_bytes()[..at].iter().filter(|it| **it == b'\n').count();
+        Fault { line, found: found.into(), remedy }
     }
 }
 
-/// Cuts `sql` into its statements, in order: of each its tokens (at least one, without the `;`), or the first fault
-/// in it. A byte order mark at the start is skipped; white space and comments alone are no statement. A string or
-/// comment without its end takes all that follows with it. Takes time linear in the length of `sql`.
-pub(super) fn split(sql: &str) -> Vec<Result<Vec<Token<'_>>, Fault>> {
-    if let Some(at) = sql.find('\0') {
-        let line = 1 + sql[..at].matches('\n').count();
-        return vec![Err(Fault::new(line, "a NUL character", "take it out; psql loses the rest of its line"))];
+/// Cuts `sql` into its statements, in order: of each its tokens (at least one), without the `;`. Like `psql`, it ends
+/// none within parentheses.
+pub(super) fn split(sql: &str) -> Result<Vec<Vec<Token<'_>>>, Fault> {
+    let mut statements = vec![Vec::new()];
+    let mut open = Vec::new();
+    let mut start = 0;
+    while start < sql.len() {
+        let length = length(&sql.as_bytes()[start..])
+            .map_err(|(at, found)| Fault::new(sql, start + at, found, "write it without, or apply it by hand"))?;
+        let text = &sql[start..start + length];
+        if text == ")" && open.pop().is_none() {
+            return Err(Fault::new(sql, start, "a `)` that closes nothing", "take it out, or add the `(`"));
+        }
+        if text == ";" && open.is_empty() {
+            statements.push(Vec::new());
+        } else if !text.starts_with(|it: char| it.is_ascii_whitespace()) && !text.starts_with("--") {
+            let statement = statements.last_mut().expect("there is always one");
+            statement.push(Token { text, start, depth: open.len() });
+        }
+        if text == "(" {
+            open.push(start);
+        }
+        start += length;
     }
-    let mut lexer = lexer::Lexer::new(sql);
-    std::iter::from_fn(|| lexer.statement()).collect()
+    if let Some(at) = open.first() {
+        return Err(Fault::new(sql, *at, "a `(` that is not closed", "add the `)`"));
+    }
+    statements.retain(|it| !it.is_empty());
+    Ok(statements)
 }
 
-/// `text` for use in a message, in backticks: cut after 60 characters, what cannot be seen escaped.
-pub(super) fn excerpt(text: &str) -> String {
-    let mut shown = String::from("`");
-    for char in text.chars().take(60) {
-        if char.is_alphanumeric() || char.is_ascii_graphic() || char == ' ' {
-            shown.push(char);
-        } else {
-            shown.extend(char.escape_unicode());
+/// How many bytes the token, the white space or the comment has with which `text` begins; or where it cannot be used.
+fn length(text: &[u8]) -> Result<usize, (usize, &'static str)> {
+    let run = |is: &dyn Fn(u8) -> bool| text.iter().position(|it| !is(*it)).unwrap_or(text.len());
+    match text {
+        // A carriage return alone ends a comment too.
+        [b'-', b'-', ..] => Ok(run(&|it| !matches!(it, b'\n' | b'\r'))),
+        [b'/', b'*', ..] => Err((0, "a comment in `/*`")),
+        [b'\\', ..] => Err((0, "a backslash")),
+        [b'$', ..] => Err((0, "a `$`")),
+        [0, ..] => Err((0, "a NUL character")),
+        [b'E' | b'e', b'\'', ..] => Err((0, "a string `E'…'`")),
+        [b'U' | b'u', b'&', b'\'' | b'"', ..] => Err((0, "a string or name in `U&`")),
+        [b':', b':', ..] => Ok(2),
+        [b':', ..] => Err((0, "a `:`, as before a variable of psql's")),
+        [b'\'' | b'"', ..] => quoted(text),
+        [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..] => {
+            let length = run(&|it| it == b'.' || it.is_ascii_digit());
+            // With them it would depend on the version of psql where it ends: `1e--`.
+            match text.get(length) {
+                Some(it) if starts_word(*it) => Err((0, "a number with letters")),
+                _ => Ok(length),
+            }
+        }
+        [it, ..] if it.is_ascii_whitespace() => Ok(run(&|it| it.is_ascii_whitespace())),
+        [it, ..] if starts_word(*it) => Ok(run(&|it| starts_word(it) || it.is_ascii_digit())),
+        _ => Ok(1),
+    }
+}
+
+/// A string or name with its quotes; a doubled quote stands for itself.
+fn quoted(text: &[u8]) -> Result<usize, (usize, &'static str)> {
+    let mut at = 1;
+    loop {
+        match text[at..] {
+            [it, next, ..] if it == text[0] && next == text[0] => at += 2,
+            [it, ..] if it == text[0] => return Ok(at + 1),
+            [b'\\', ..] => return Err((at, "a backslash")),
+            [0, ..] => return Err((at, "a NUL character")),
+            [] => return Err((0, "a quote without its end")),
+            _ => at += 1,
         }
     }
-    if text.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    shown.push('`');
-    shown
+}
+
+/// Whether a word may start with this byte; every byte of a character beyond ASCII counts as a letter.
+fn starts_word(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }

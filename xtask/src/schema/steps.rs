@@ -3,10 +3,9 @@
 use std::{fmt::Write, path::PathBuf};
 
 use anyhow::Result;
-use xshell::Shell;
 
 use super::{
-    Outcome,
+    Context, Outcome,
     database::{self, Database},
     dialect::Dialect,
     search,
@@ -16,106 +15,96 @@ use crate::{
     cli::flags::Step,
     images::checkouts::{COPILOT, TEMPORAL},
     machine::{finding::Finding, process},
-    settings::Settings,
-    stack::{Service, Stack},
+    stack::service::Service,
 };
 
 /// The steps that send SQL.
-pub(super) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
-
-/// What the steps need to know.
-pub(super) struct Context<'a> {
-    pub sh: &'a Shell,
-    pub stack: &'a Stack,
-    pub settings: &'a Settings,
-    pub temporal: Option<PathBuf>,
-    pub copilot: Option<PathBuf>,
-    /// Drop what the step owns before it is made anew.
-    pub overwrite: bool,
-}
+pub(crate) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
 
 /// The SQL steps that these services wait for.
-pub(super) fn steps_of(services: &[&Service]) -> Vec<Step> {
-    let any = |names: &[&str]| services.iter().any(|it| names.contains(&it.name.as_str()));
-    let wanted = [
-        (Step::TemporalMonitored, any(&["temporal-history"])),
-        (Step::TemporalCopilot, any(&["copilot-temporal"])),
-        (Step::CopilotApp, any(&["copilot-worker", "copilot-api"])),
-    ];
-    wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(step, _)| step).collect()
+pub(super) fn of(services: &[&Service]) -> Vec<Step> {
+    SQL_STEPS.into_iter().filter(|step| services.iter().any(|it| it.schema == Some(*step))).collect()
 }
 
-/// Performs one step.
-///
-/// # Errors
-/// The cause and the remedy, as text.
+/// Performs one step. An error is the cause, then a line with the remedy.
 pub(super) fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
     match index(context, step) {
-        Some(index) => search::apply(context.sh, context.stack, &index, context.overwrite),
-        None => {
-            let schema = schema(context, step)?;
-            let database = database(context, step);
-            database::apply(context.sh, &database, &schema, context.overwrite)
-        }
+        Some(index) => search::apply(context, step, index),
+        None => database::apply(&database(context, step), &schema(context, step)?, context.overwrite),
     }
 }
 
-/// The commands of one step, for `--dry-run`.
+/// The commands of one step.
 pub(super) fn dry_run(context: &Context<'_>, step: Step) -> String {
     let mut out = format!("# {}\n", step.as_str());
-    match index(context, step) {
-        Some(index) => {
-            for command in search::commands(context.sh, context.stack, &index, context.overwrite) {
-                _ = writeln!(out, "{}", process::line(&command));
-            }
-        }
+    let commands = match index(context, step) {
+        Some(index) => search::commands(context, index),
         None => {
             let input = schema(context, step).map_or_else(|e| format!("# {e:#}"), |it| it.summary());
             _ = writeln!(out, "# reads the catalogue, then sends what is missing of {input}");
-            let command = database(context, step).psql(context.sh, None);
-            _ = writeln!(out, "{}", process::line(&command));
+            database(context, step).psql(None).into_iter().collect()
         }
-    }
+    };
+    commands.iter().for_each(|it| _ = writeln!(out, "{}", process::line(it)));
     out
 }
 
 /// The index of an Elasticsearch step.
-fn index(context: &Context<'_>, step: Step) -> Option<String> {
-    let name = match step {
-        Step::EsMonitored => "TEMPORAL_ELASTICSEARCH_INDEX",
-        Step::EsCopilot => "COPILOT_ELASTICSEARCH_INDEX",
-        _ => return None,
-    };
-    Some(context.settings.get(name).to_owned())
+fn index<'a>(context: &Context<'a>, step: Step) -> Option<&'a str> {
+    match step {
+        Step::EsMonitored => Some(context.settings.get("TEMPORAL_ELASTICSEARCH_INDEX")),
+        Step::EsCopilot => Some(context.settings.get("COPILOT_ELASTICSEARCH_INDEX")),
+        _ => None,
+    }
 }
 
 /// What a SQL step applies.
-///
-/// # Errors
-/// The checkout is missing, or holds a schema that cannot be read or repeated.
 pub(super) fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
     let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
-    let checkout = checkout(context, step).map_err(|it| anyhow::anyhow!("{it}"))?;
+    let checkout = checkout(context, step).map_err(anyhow::Error::msg)?;
     if step == Step::CopilotApp { source::copilot(&checkout, dialect) } else { source::temporal(&checkout, dialect) }
 }
 
 /// The checkout that a SQL step reads.
-///
-/// # Errors
-/// It is not there.
 pub(super) fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
-    if step == Step::CopilotApp {
-        COPILOT.find(context.sh, context.settings, context.copilot.as_ref())
-    } else {
-        TEMPORAL.find(context.sh, context.settings, context.temporal.as_ref())
-    }
+    let (checkout, named) =
+        if step == Step::CopilotApp { (COPILOT, &context.copilot) } else { (TEMPORAL, &context.temporal) };
+    checkout.find(context.sh, context.settings, named.as_ref())
 }
 
 /// Where a SQL step applies it.
-pub(super) fn database<'a>(context: &Context<'a>, step: Step) -> Database<'a> {
-    let (service, host) = match step {
-        Step::TemporalMonitored => ("dsql-monitored", "TEMPORAL_SQL_HOST"),
-        _ => ("dsql-copilot", "COPILOT_DSQL_HOST"),
+pub(super) fn database<'a>(context: &'a Context<'a>, step: Step) -> Database<'a> {
+    let host = if step == Step::TemporalMonitored { "TEMPORAL_SQL_HOST" } else { "COPILOT_DSQL_HOST" };
+    Database { context, host: context.settings.get(host) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        settings::Settings,
+        stack::{Stack, mode::Mode},
     };
-    Database { stack: context.stack, settings: context.settings, service, host: context.settings.get(host) }
+    use std::path::Path;
+    use xshell::Shell;
+
+    #[test]
+    fn the_compose_files_say_which_service_waits_for_which_step_and_where_it_is_applied() {
+        let sh = Shell::new().unwrap();
+        sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        let settings = Settings::resolve(true, &[], &|_| None);
+        let mode = Mode { local: true, port_offset: 0, platform: None };
+        let stack = Stack::load(&sh, &settings, mode, None).unwrap();
+        let steps = |name: &str| of(&stack.closure(&[name.to_owned()]));
+        assert_eq!(of(&stack.closure(&[])), SQL_STEPS);
+        assert_eq!(steps("temporal-ui"), [Step::TemporalMonitored]);
+        assert_eq!(steps("copilot-ui"), [Step::TemporalCopilot]);
+        assert_eq!(steps("copilot-worker"), [Step::TemporalCopilot, Step::CopilotApp]);
+        assert_eq!(steps("copilot-api"), [Step::TemporalCopilot, Step::CopilotApp]);
+        assert_eq!(steps("elasticsearch-setup"), []);
+        let context = Context::new(&sh, &stack, &settings);
+        let services = SQL_STEPS.map(|it| database(&context, it).service().to_owned());
+        assert_eq!(services, ["dsql-monitored", "dsql-copilot", "dsql-copilot"]);
+        assert_eq!(search::services(&stack), ("elasticsearch-setup", "elasticsearch"));
+    }
 }

@@ -5,11 +5,16 @@ mod references;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use crate::machine::{
+    finding::{At, Finding, finding},
+    term,
+};
+
 pub use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The variable's name.
     pub key: String,
     /// The value, with quotes, escapes and references resolved.
@@ -20,21 +25,16 @@ pub struct Entry {
     pub span: Range<usize>,
 }
 
-/// A place that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub message: String,
-}
-
-/// Reads a whole file. References look at `environment` first and then at earlier lines, as in Compose.
+/// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines, as in Compose.
 /// A key without a separator takes its value from `environment` and is left out where that has none.
 ///
 /// # Errors
 /// Every line that cannot be read.
-pub(crate) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Entry>, Vec<Problem>> {
+pub(crate) fn parse(
+    file: &str,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Entry>, Vec<Finding>> {
     let mut reader = Reader { text, at: text.strip_prefix('\u{feff}').map_or(0, |_| 3), line: 1 };
     let (mut entries, mut problems) = (Vec::<Entry>::new(), Vec::new());
     let mut known = BTreeMap::<String, String>::new();
@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) ->
             }
             Ok(None) => {}
             Err(message) => {
-                problems.push(Problem { line, message });
+                problems.push(finding(message, "").at(At::File(file.to_owned(), Some(line))));
                 reader.skip_line();
             }
         }
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
         let end = self.at + close + 2;
         let after = body[close + 1..].lines().next().unwrap_or("");
         if !after.trim().is_empty() && !after.trim_start().starts_with('#') {
-            return Err(format!("`{}` follows the closing {quote}", shorten(after.trim())));
+            return Err(format!("`{}` follows the closing {quote}", term::shorten(after.trim())));
         }
         let value = if quote == '\'' { raw.replace("\\'", "'") } else { expand(&unescape(raw), lookup)? };
         self.advance(close + 2);
@@ -161,8 +161,10 @@ fn check_key(key: &str) -> Result<(), String> {
     }
     match key.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'))) {
         None => Ok(()),
-        Some(c) if c.is_whitespace() => Err(format!("`{}` is not `NAME=value`: a name holds no space", shorten(key))),
-        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", shorten(key))),
+        Some(c) if c.is_whitespace() => {
+            Err(format!("`{}` is not `NAME=value`: a name holds no space", term::shorten(key)))
+        }
+        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", term::shorten(key))),
     }
 }
 
@@ -200,15 +202,6 @@ fn unescape(raw: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
-}
-
-/// At most 40 characters, so that one bad line cannot flood the terminal.
-fn shorten(text: &str) -> String {
-    let mut out: String = text.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if out.len() < text.len() {
-        out.push('…');
-    }
     out
 }
 

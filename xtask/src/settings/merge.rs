@@ -102,7 +102,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     fn parse(text: &str) -> Vec<Entry> {
-        dotenv::parse(text, &|_| None).unwrap_or_else(|e| panic!("{e:?} in {text:?}"))
+        dotenv::parse("f", text, &|_| None).unwrap_or_else(|e| panic!("{e:?} in {text:?}"))
     }
 
     fn merged(text: &str, wanted: &[(&str, &str)]) -> String {
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_name_that_only_passes_the_environment_on_is_not_taken_for_an_assignment() {
-        let entries = dotenv::parse("A\n", &|_| Some("from outside".to_owned())).unwrap();
+        let entries = dotenv::parse("f", "A\n", &|_| Some("from outside".to_owned())).unwrap();
         assert_eq!(merge("A\n", &entries, &[("A", "new")]).0, "A\nA=new\n");
     }
 
@@ -168,7 +168,7 @@ mod tests {
             "'[a-z]{0,4}\n[a-z# =]{0,6}'",
             "[$][{]NONE:-[a-z]{0,5}[}]",
         ];
-        let assignment = ("(export )?", key, "( ?= ?|: )", value, "( # [^\r\n]{0,10})?")
+        let assignment = ("(export )?", key, "( ?= ?|: )", value, "( # [^\r\n$]{0,10})?")
             .prop_map(|(export, key, separator, value, comment)| format!("{export}{key}{separator}{value}{comment}"));
         prop_oneof![6 => assignment, 1 => Just(String::new()), 2 => "# ?[^\r\n]{0,16}", 1 => "# [A-F]=[a-z]{0,5}"]
     }

@@ -8,13 +8,12 @@ use serde_yaml::Value;
 use xshell::Shell;
 
 use crate::{
-    cli::{
-        flags::{self, Cluster},
-        help,
+    cli::{flags::Cluster, help},
+    machine::{
+        files,
+        finding::{At, Finding, finding},
     },
-    machine::{exit::prerequisites, files, term},
     settings::{Settings, variables},
-    stack::mode::Mode,
 };
 
 /// The template, from the workspace root.
@@ -32,32 +31,6 @@ const COPILOT: &[(&str, &str)] = &[
 
 /// How far the copilot cluster's ports are from the monitored one's.
 const PORT_DISTANCE: u64 = 1000;
-
-impl flags::Render {
-    pub fn run(self, sh: &Shell) -> Result<()> {
-        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
-        let settings = Settings::load(sh, mode.local);
-        let clusters = self.cluster.map_or(Cluster::ALL.to_vec(), |it| vec![it]);
-        let mut problems = problems_of(&settings, &clusters);
-        let rendered = render(sh, &settings, &clusters).unwrap_or_else(|found| {
-            problems.extend(found);
-            Vec::new()
-        });
-        prerequisites("cannot render", &problems)?;
-        for (cluster, text) in &rendered {
-            if self.stdout {
-                term::out(&format!("---\n{text}"));
-            } else {
-                term::say(&format!(
-                    "{} {}",
-                    path(*cluster),
-                    if write(sh, *cluster, text)? { "written" } else { "unchanged" }
-                ));
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Where a cluster's rendering goes, from the workspace root.
 pub fn path(cluster: Cluster) -> String {
@@ -81,8 +54,8 @@ pub(crate) fn render(
     sh: &Shell,
     settings: &Settings,
     clusters: &[Cluster],
-) -> Result<Vec<(Cluster, String)>, Vec<String>> {
-    let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![format!("{e:#}")])?;
+) -> Result<Vec<(Cluster, String)>, Vec<Finding>> {
+    let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![finding(format!("{e:#}"), "")])?;
     let mut problems = Vec::new();
     let mut rendered = Vec::new();
     for &cluster in clusters {
@@ -130,10 +103,10 @@ fn read_template(path: &Path) -> Result<Value> {
     serde_yaml::from_str(&text).with_context(|| format!("{TEMPLATE} is not YAML"))
 }
 
-fn unknown_placeholder(name: &str) -> String {
+fn unknown_placeholder(name: &str) -> Finding {
     let known = variables::ALL.iter().map(|it| it.name);
     let hint = help::suggest(name, known).map_or(String::new(), |it| format!("; did you mean `${it}`?"));
-    format!("`${name}` in {TEMPLATE} is not a variable{hint}")
+    finding(format!("`${name}` in {TEMPLATE} is not a variable{hint}"), "")
 }
 
 /// The variable that a template's placeholder stands for in this cluster.
@@ -143,8 +116,9 @@ pub fn source(cluster: Cluster, placeholder: &str) -> &str {
 }
 
 /// The problems that concern these clusters.
-fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<String> {
-    let concerns = |name: &str| {
+pub(crate) fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Finding> {
+    let concerns = |it: &Finding| {
+        let At::Variable(name) = it.at else { return true };
         let of = COPILOT.iter().find_map(|(monitored, copilot)| match name {
             it if it == *monitored => Some(Cluster::Monitored),
             it if it == *copilot => Some(Cluster::Copilot),
@@ -152,7 +126,7 @@ fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<String> {
         });
         of.is_none_or(|it| clusters.contains(&it))
     };
-    settings.problems.iter().filter(|it| it.name.is_none_or(concerns)).map(|it| it.text.clone()).collect()
+    settings.problems.iter().filter(|it| concerns(it)).cloned().collect()
 }
 
 /// Replaces `$NAME` and `${NAME}` in every scalar. A scalar that is one placeholder takes the value with its type;

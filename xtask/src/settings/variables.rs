@@ -2,6 +2,8 @@
 
 use serde_yaml::Value;
 
+use crate::cli::flags::Region;
+
 /// What a variable may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -12,7 +14,7 @@ pub enum Kind {
     /// A Go duration above zero, such as `30s` or `1h30m`.
     Duration,
     Bool,
-    /// An AWS region, such as `eu-west-1`.
+    /// A commercial AWS region, such as `eu-west-1`.
     Region,
     /// An Elasticsearch index that Temporal's index template matches.
     Index,
@@ -115,10 +117,23 @@ pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
 
+/// Which variables an output of Terraform fills.
+pub(crate) const FILLS: &[(&str, &[&str])] = &[
+    ("monitored_dsql_endpoint", &["TEMPORAL_SQL_HOST"]),
+    ("copilot_dsql_endpoint", &["COPILOT_DSQL_HOST"]),
+    ("knowledge_base_id", &["COPILOT_KNOWLEDGE_BASE_ID"]),
+    ("region", &["AWS_REGION", "TEMPORAL_SQL_AWS_REGION"]),
+];
+
+/// Whether an output fills this variable.
+pub(crate) fn fills(variable: &str) -> bool {
+    FILLS.iter().any(|(_, names)| names.contains(&variable))
+}
+
 /// The region that an Aurora DSQL endpoint names; `None` where the host is no such endpoint.
 pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     let mut labels = host.strip_suffix(".on.aws")?.rsplit('.');
-    let region = labels.next().filter(|it| is_region(it))?;
+    let region = labels.next()?;
     labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
 }
 
@@ -151,7 +166,7 @@ impl Kind {
                 (seconds(value).is_some_and(|it| it > 0.0), "a duration above 0, such as `30s` or `1h30m`")
             }
             Kind::Bool => (matches!(value, "true" | "false"), "`true` or `false`"),
-            Kind::Region => (is_region(value), "an AWS region, such as `eu-west-1`"),
+            Kind::Region => (value.parse::<Region>().is_ok(), "a commercial AWS region, such as `eu-west-1`"),
             Kind::Index => (
                 is_index(value),
                 "`temporal_visibility_v1` and then lower-case letters, digits, `_` or `-`: Temporal's index template matches no other name",
@@ -210,13 +225,6 @@ fn is_host(value: &str) -> bool {
             && !it.ends_with('-')
     };
     value.len() <= 253 && value.split('.').all(label)
-}
-
-fn is_region(value: &str) -> bool {
-    let parts: Vec<&str> = value.split('-').collect();
-    let word = |it: &&str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase());
-    let (number, words) = parts.split_last().expect("split yields at least one part");
-    (2..=4).contains(&words.len()) && words.iter().all(word) && matches!(digits(number), Some(1..=99))
 }
 
 fn is_project(value: &str) -> bool {

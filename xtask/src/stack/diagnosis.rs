@@ -7,12 +7,15 @@ use std::io;
 use xshell::{Shell, cmd};
 
 use crate::{
-    docker::containers::{self, Container},
+    docker::{
+        containers::{self, Container},
+        engine::ANSWER,
+    },
     machine::{
         process,
         term::{self, Colour},
     },
-    stack::{Service, readiness::State},
+    stack::{postgres_image, readiness::State, service::Service},
 };
 
 const LOG_LINES: usize = 20;
@@ -21,8 +24,9 @@ const LOG_LINES_READ: usize = 400;
 
 /// Shows each of these services on stderr, and what Compose complained about.
 pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
+    let postgres = postgres_image(sh).ok();
     for (service, state) in culprits {
-        let container = containers::find(containers, service);
+        let container = containers::find(containers, &service.name);
         term::say("");
         term::say(&term::paint(&io::stderr(), Colour::Red, &format!("{}: {}", service.name, reason(state))));
         let mut next = vec![format!("cargo xtask dev-logs {}", service.name)];
@@ -32,7 +36,7 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
             }
             let log = log(sh, &it.id);
             section(&format!("last {LOG_LINES} log lines"), &log[log.len().saturating_sub(LOG_LINES)..].join("\n"));
-            if let Some(cause) = volumes::cause(&log, it) {
+            if let Some(cause) = volumes::cause(&log, it, postgres.as_deref()) {
                 section("cause", &cause.what);
                 next = cause.next;
             }
@@ -66,7 +70,8 @@ fn section(title: &str, text: &str) {
 /// A container's last lines, without the frames of Java's stack traces, which hide what went wrong.
 fn log(sh: &Shell, id: &str) -> Vec<String> {
     let lines = LOG_LINES_READ.to_string();
-    let Ok(output) = process::capture(&mut cmd!(sh, "docker logs --tail {lines} {id}").into()) else {
+    let mut command = cmd!(sh, "docker logs --tail {lines} {id}").into();
+    let Ok(Some(output)) = process::capture_within(&mut command, ANSWER) else {
         return Vec::new();
     };
     let both = [output.stdout, output.stderr].concat();

@@ -1,36 +1,43 @@
-//! The namespace `default` of both clusters: nothing else creates it, and the Copilot cannot work without it.
+//! The namespaces that the compose files ask for: nothing else creates `default`, and the Copilot cannot work without it.
 
 use std::{process::Command, thread, time::Duration, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    machine::{process, term},
-    stack::{Service, Stack},
+    machine::{
+        exit::{NOT_READY, exit},
+        process, term,
+    },
+    stack::{Stack, service::Service},
 };
 
-/// The services that serve Temporal's HTTP API, on port 8233.
-const FRONTENDS: &[&str] = &["temporal-frontend", "copilot-temporal"];
+const SECOND: Duration = Duration::from_secs(1);
 
-/// Registers `default` where these services include a frontend. Repeatable: one that is there already is left alone.
+/// Registers the namespace of each of these services that has one (`x-namespace`). Repeatable: one that is there already is
+/// left alone.
 ///
 /// # Errors
-/// A frontend answers something else until the deadline.
+/// Exit code 4: a frontend answers something else, or nothing, until the deadline.
 pub(crate) fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Instant) -> Result<()> {
-    for (name, mut command) in commands(sh, stack, services) {
+    for (service, mut command) in commands(sh, stack, services) {
+        let (name, namespace) = (&service.name, service.namespace.as_deref().unwrap_or_default());
         loop {
-            let code = process::read(&mut command).unwrap_or_else(|e| e.to_string());
-            match code.trim() {
-                "200" => term::say(&format!("  namespace default registered in {name}")),
-                "409" => {}
-                _ if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_secs(1));
+            let rest = || deadline.saturating_duration_since(Instant::now());
+            let answer = process::read_within(&mut command, rest().max(SECOND));
+            match answer.as_deref().map(str::trim) {
+                Ok("200") => term::say(&format!("  namespace {namespace} registered in {name}")),
+                Ok("409") => {}
+                _ if !rest().is_zero() => {
+                    thread::sleep(rest().min(SECOND));
                     continue;
                 }
-                other => bail!(
-                    "{name} does not register the namespace default: it answers {other}\n`cargo xtask dev-logs {name}` shows why"
-                ),
+                other => {
+                    let why = other.map_or_else(|e| format!("{e:#}"), |it| format!("it answers {it}"));
+                    let what = format!("{name} does not register the namespace {namespace} by the deadline: {why}");
+                    return Err(exit(NOT_READY, format!("{what}\n`cargo xtask dev-logs {name}` shows why")));
+                }
             }
             break;
         }
@@ -39,26 +46,16 @@ pub(crate) fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadlin
 }
 
 /// The commands of [`register`]; each prints the HTTP status.
-pub(crate) fn commands(sh: &Shell, stack: &Stack, services: &[&Service]) -> Vec<(&'static str, Command)> {
-    let here = FRONTENDS.iter().filter(|name| services.iter().any(|it| it.name == **name));
-    here.map(|name| (*name, command(sh, stack, name))).collect()
+pub(crate) fn commands<'a>(sh: &Shell, stack: &Stack, services: &[&'a Service]) -> Vec<(&'a Service, Command)> {
+    services.iter().filter_map(|it| Some((*it, command(sh, stack, &it.name, it.namespace.as_deref()?)))).collect()
 }
 
-fn command(sh: &Shell, stack: &Stack, name: &str) -> Command {
+fn command(sh: &Shell, stack: &Stack, name: &str, namespace: &str) -> Command {
     let url = format!("http://{name}:8233/api/v1/namespaces");
-    let body = r#"{"namespace":"default","workflowExecutionRetentionPeriod":"86400s"}"#;
+    let body = format!(r#"{{"namespace":"{namespace}","workflowExecutionRetentionPeriod":"86400s"}}"#);
     let mut command = stack.compose(sh);
-    command.args([
-        "exec",
-        "--no-TTY",
-        name,
-        "curl",
-        "--silent",
-        "--output",
-        "/dev/null",
-        "--write-out",
-        "%{http_code}",
-    ]);
-    command.args(["--header", "Content-Type: application/json", "--data", body, &url]);
+    command.args(["exec", "--no-TTY", name]);
+    command.args(["curl", "--silent", "--max-time", "10", "--output", "/dev/null", "--write-out", "%{http_code}"]);
+    command.args(["--header", "Content-Type: application/json", "--data", &body, &url]);
     command
 }

@@ -1,10 +1,8 @@
 //! What is written for Compose beside the committed files: variables, digests, shifted ports, a throw-away AWS folder.
 
 use std::{
-    collections::BTreeMap,
     fmt::Write,
     fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -13,42 +11,38 @@ use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::{
-    docker::endpoint,
+    cli::flags::Cluster,
+    docker::containers::DIGESTS_LABEL,
     machine::files,
-    settings::{PROJECT, Settings, variables},
-    stack::{Service, Stack},
+    settings::{COMPOSE_ENV, template},
+    stack::{Stack, environment::FAKE_AWS, service::Service},
 };
 
 /// What Compose reads beside the committed files, from the workspace root.
 pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
-/// The variables that the compose files may refer to.
-pub(crate) const ENV: &str = "dev/.rendered/compose.env";
-/// The throw-away AWS directory of `--local`.
-const FAKE_AWS: &str = "dev/.rendered/aws";
-/// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount.
-pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
-
-/// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 impl Stack {
-    /// Writes what Compose reads beside the committed files: the variables, each service's digest, shifted
-    /// ports and quicker health checks at the start, and with `--local` the throw-away AWS directory.
+    /// Writes everything that containers are made from and that is not committed: the renderings, the variables, each
+    /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the throw-away AWS
+    /// directory.
     ///
     /// # Errors
-    /// A file cannot be written.
-    pub(crate) fn write(&self, sh: &Shell) -> Result<()> {
+    /// A file cannot be written; the old one is then kept.
+    pub(crate) fn write(&self, sh: &Shell, rendered: &[(Cluster, String)]) -> Result<()> {
+        for (cluster, text) in rendered {
+            template::write(sh, *cluster, text)?;
+        }
         let root = sh.current_dir();
         let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
             _ = writeln!(out, "{name}={}", quote(value));
             out
         });
         files::replace(
-            &root.join(ENV),
+            &root.join(COMPOSE_ENV),
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
-        files::replace(&root.join(OVERRIDE), &self.overrides(&root)?, 0o644)?;
+        files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
         if self.mode.local {
             let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
             files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
@@ -57,10 +51,12 @@ impl Stack {
         Ok(())
     }
 
-    fn overrides(&self, root: &Path) -> Result<String> {
+    /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
+    pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
         for service in &self.services {
-            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{}' }}", service.name, digests(root, service)?);
+            let digests = digests(root, service, rendered)?;
+            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -74,63 +70,43 @@ impl Stack {
     }
 }
 
-/// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
-pub(crate) fn project_name(root: &Path) -> String {
-    let folder = root.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let kept: String =
-        folder.chars().filter(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, '-' | '_')).collect();
-    let name = kept.trim_start_matches(['-', '_']);
-    if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
-}
-
-/// Every variable that the compose files may refer to.
-pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> =
-        variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
-    let aws = if settings.local { root.join(FAKE_AWS) } else { settings.path(root, "AWS_CONFIG_DIR") };
-    // The owner of what the containers have to read; in `--local` that is whoever owns the checkout.
-    let owner =
-        fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
-    let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
-    if all[PROJECT].is_empty() {
-        all.insert(PROJECT.to_owned(), project_name(root));
-    }
-    let derived = [
-        ("AWS_CONFIG_DIR", aws.display().to_string()),
-        ("DOCKER_SOCKET", endpoint::find().socket_for_containers()),
-        ("HOST_UID", owner.0.to_string()),
-        ("HOST_GID", owner.1.to_string()),
-        ("PGCONNECT_TIMEOUT", timeout.to_string()),
-    ];
-    all.extend(derived.map(|(name, value)| (name.to_owned(), value)));
-    all
-}
-
-/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces.
+/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
+/// the files of its names.
 ///
 /// # Errors
 /// A mounted file cannot be read.
-pub(crate) fn digests(root: &Path, service: &Service) -> Result<String> {
-    let one = |mount: &PathBuf| Ok(format!("{}={:016x}", mount.display(), digest(root, mount)?));
+pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
+    let one = |mount: &PathBuf| {
+        let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);
+        let digest = text.map_or_else(
+            || digest(root, mount),
+            |it| Ok(fnv(fnv(FNV, mount.as_os_str().as_encoded_bytes()), it.as_bytes())),
+        )?;
+        Ok(format!("{}={digest:016x}", mount.display()))
+    };
     service.mounts.iter().map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
 }
 
-/// FNV-1a over the names and contents of a file or of a folder's files. Not for security: it tells an edit from none.
+/// Over the names and contents of a file or of a folder's files.
 fn digest(root: &Path, mount: &Path) -> Result<u64> {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |bytes: &[u8]| {
-        for it in bytes {
-            hash = (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
+    let mut hash = FNV;
     for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
         if entry.file_type().is_file() {
-            add(entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
-            add(&fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?);
+            hash = fnv(hash, entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
+            let text = fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
+            hash = fnv(hash, &text);
         }
     }
     Ok(hash)
+}
+
+/// How FNV-1a begins.
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Goes on with FNV-1a. Not for security: it tells an edit from none.
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A value as Compose's reader of env files takes it back unchanged.
@@ -153,27 +129,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_project_is_named_after_the_checkout_s_folder() {
-        for (folder, name) in [
-            ("/a/temporal-sre-copilot", "temporal-sre-copilot"),
-            ("/a/My Checkout (2)", "mycheckout2"),
-            ("/a/_x.y", "xy"),
-            ("/a/日本", "temporal-sre-copilot"),
-            ("/", "temporal-sre-copilot"),
-        ] {
-            assert_eq!(project_name(Path::new(folder)), name);
-        }
-    }
-
-    #[test]
-    fn the_files_may_refer_to_the_variables_and_to_what_is_derived() {
-        let environment = environment(Path::new("/checkout"), &Settings::resolve(true, &[], &|_| None));
-        let mut expected: Vec<&str> = variables::ALL.iter().map(|it| it.name).chain(DERIVED.iter().copied()).collect();
-        expected.sort_unstable();
-        assert_eq!(environment.keys().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
     fn a_digest_changes_with_the_content_and_the_name_of_what_is_mounted() {
         let sh = Shell::new().unwrap();
         let folder = sh.create_temp_dir().unwrap();
@@ -192,7 +147,7 @@ mod tests {
 
         #[test]
         fn any_value_survives_the_file_of_variables(value in "\\PC*|[\"'\\\\$a \n\r#{}]*") {
-            let entries = crate::settings::dotenv::parse(&format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
+            let entries = crate::settings::dotenv::parse(COMPOSE_ENV, &format!("A={}\nB=1\n", quote(&value)), &|_| None).unwrap();
             prop_assert_eq!(&entries[0].value, &value);
         }
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{docker::containers::Container, stack::Service};
+use crate::{docker::containers::Container, stack::service::Service};
 
 /// After so many restarts by policy a service is in a crash loop. A cluster's first start takes one or two.
 const CRASH_LOOP: u64 = 5;
@@ -121,12 +121,17 @@ mod tests {
         Service {
             name: name.to_owned(),
             image: String::new(),
+            image_variable: String::new(),
+            url: None,
+            namespace: None,
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),
             has_health_check: true,
             ready: (name == "probed").then(|| (80, "/".to_owned())),
             depends_on: depends_on.iter().map(|it| (*it).to_owned()).collect(),
+            aliases: Vec::new(),
+            schema: None,
         }
     }
 

@@ -19,8 +19,9 @@ use crate::{
         term::{self, Colour},
     },
     stack::{
-        Service, Stack, diagnosis,
+        Stack, diagnosis,
         readiness::{State, assess, culprits, is_hopeful, probe},
+        service::Service,
     },
 };
 
@@ -53,7 +54,7 @@ pub(crate) fn up_and_wait(
             }
         };
         let states: Vec<(&Service, State)> =
-            services.iter().map(|it| (*it, assess(it, containers::find(&containers, it), &probe))).collect();
+            services.iter().map(|it| (*it, assess(it, containers::find(&containers, &it.name), &probe))).collect();
         // While Compose is at work, what has stopped may be about to be started again.
         let states = if ended.is_none() { states.into_iter().map(pending).collect() } else { states };
         view.show(&states);
@@ -122,8 +123,7 @@ impl Compose {
     /// Ends it if need be, and returns what it complained about where it failed by itself.
     fn stop(mut self) -> String {
         let failed = self.child.try_wait().is_ok_and(|it| it.is_some_and(|it| !it.success()));
-        _ = self.child.kill();
-        _ = self.child.wait();
+        _ = interrupt::end(&mut self.child);
         if failed { self.complaints.join().unwrap_or_default() } else { String::new() }
     }
 }

@@ -1,6 +1,6 @@
 //! The types of flags whose values are checked while they are read.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// A choice among fixed words. `FromStr` lists them when a value is refused.
 macro_rules! choice {
@@ -83,5 +83,64 @@ impl FromStr for PortOffset {
         let most = u16::MAX - HIGHEST_PORT;
         let offset = word.parse().ok().filter(|it| *it <= most);
         offset.map(PortOffset).ok_or_else(|| format!("expected a number from 0 to {most}, got `{word}`"))
+    }
+}
+
+/// A name that AWS will accept everywhere we use it: the rule of `terraform/dev/variables.tf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectName(String);
+
+/// The code of a commercial AWS region: the rule of `terraform/dev/variables.tf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region(String);
+
+impl FromStr for ProjectName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if name.len() > 32 || !name.split('-').all(word) {
+            return Err(format!(
+                "expected 1 to 32 lower-case letters, digits and single hyphens between them, such as \
+                 `sre-copilot-dev`, got `{}`",
+                name.escape_debug()
+            ));
+        }
+        let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
+        match reserved {
+            Some(it) => Err(format!("`{name}` starts with `{it}`, which S3 keeps for itself")),
+            None => Ok(ProjectName(name.to_owned())),
+        }
+    }
+}
+
+impl FromStr for Region {
+    type Err = String;
+
+    fn from_str(region: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = region.split('-').collect();
+        // China's have the same form, but another partition: no Aurora DSQL, and neither our ARNs nor our endpoints.
+        let lower = |it: &str| it.bytes().all(|b| b.is_ascii_lowercase());
+        let known = matches!(parts[..], [area, place, number]
+            if area.len() == 2 && lower(area) && area != "cn"
+                && (4..=9).contains(&place.len()) && lower(place)
+                && number.len() == 1 && ("1"..="9").contains(&number));
+        if known {
+            Ok(Region(region.to_owned()))
+        } else {
+            Err(format!("expected a commercial AWS region, such as `eu-west-1`, got `{}`", region.escape_debug()))
+        }
+    }
+}
+
+impl fmt::Display for ProjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

@@ -46,56 +46,30 @@ impl Route {
     pub(crate) fn restart(&self) -> String {
         match self.kind() {
             Kind::Service => service("restart"),
-            Kind::DockerDesktop => "docker desktop restart  # or restart it from its menu".to_owned(),
-            Kind::Colima(profile) => format!("colima restart {profile}"),
-            Kind::OrbStack => "orb restart docker".to_owned(),
-            Kind::RancherDesktop => "rdctl shutdown && rdctl start".to_owned(),
-            Kind::Lima(it) => format!("limactl stop {it} && limactl start {it}"),
-            Kind::Podman { .. } if cfg!(target_os = "macos") => {
-                "podman machine stop && podman machine start".to_owned()
-            }
-            Kind::Podman { .. } | Kind::Rootless => self.start().replace(" start ", " restart "),
-            Kind::Remote | Kind::Unknown => self.start(),
+            it => format!("{}  # after stopping {it}", self.start()),
         }
     }
 
     /// What lets a user in whom the socket refuses.
     pub(crate) fn admit(&self) -> String {
-        match self.kind() {
-            Kind::Podman { .. } => "systemctl --user start podman.socket && export \
-                                    DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock"
-                .to_owned(),
-            Kind::Service => {
+        match (self.kind(), self.socket()) {
+            (Kind::Service, _) => {
                 "sudo usermod -aG docker \"$USER\" && newgrp docker  # for good: log out and in again".to_owned()
             }
-            _ => match self.socket() {
-                Some(it) => format!(
-                    "ls -l {}  # belongs to somebody else: run as that user, or unset DOCKER_HOST",
-                    it.display()
-                ),
-                None => self.start(),
-            },
+            (_, Some(it)) => {
+                format!("ls -l {}  # belongs to somebody else: run as that user, or unset DOCKER_HOST", it.display())
+            }
+            (_, None) => self.start(),
         }
     }
 
     /// What gives the engine's machine more memory or processors.
     pub(crate) fn give(&self, what: &str) -> String {
         match self.kind() {
-            Kind::Colima(profile) => format!("colima stop {profile} && colima start {profile} --cpu 4 --memory 8"),
-            Kind::Podman { .. } if cfg!(target_os = "macos") => {
-                "podman machine stop && podman machine set --cpus 4 --memory 8192 && podman machine start".to_owned()
+            Kind::Service | Kind::Rootless | Kind::Remote | Kind::Unknown => {
+                format!("docker context ls  # an engine on a machine with more {what}; here, stop what else runs")
             }
-            Kind::RancherDesktop => {
-                "rdctl set --virtual-machine.number-cpus 4 --virtual-machine.memory-in-gb 8".to_owned()
-            }
-            Kind::OrbStack => "orb config set cpu 4 && orb config set memory_mib 8192 && orb restart docker".to_owned(),
-            Kind::DockerDesktop => {
-                format!("docker desktop start  # then in its settings, under Resources: more {what}")
-            }
-            Kind::Lima(it) => {
-                format!("limactl stop {it} && limactl edit {it} --cpus 4 --memory 8 && limactl start {it}")
-            }
-            _ => format!("docker context ls  # an engine on a machine with more {what}; here, stop what else runs"),
+            it => format!("{}  # after giving {it} more {what}, in its settings", self.start()),
         }
     }
 }

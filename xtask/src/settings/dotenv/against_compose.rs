@@ -1,7 +1,7 @@
 //! The reader held against Docker Compose's own: the same file, read by both, has to mean the same. Needs the Compose
 //! plugin, and no engine.
 
-use std::{collections::BTreeMap, env, path::Path, process::Command, sync::OnceLock};
+use std::{collections::BTreeMap, env, path::Path, process::Command, sync::OnceLock, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use xshell::{Shell, cmd};
@@ -14,13 +14,14 @@ const NAMES: [&str; 4] = ["A", "B", "C", "D"];
 /// Set in the environment of both readers; `EMPTY` is set and empty.
 const ENVIRONMENT: [(&str, &str); 2] = [("OUTER", "from $outside"), ("EMPTY", "")];
 const UNSET: &str = "(not set)";
+const MINUTE: Duration = Duration::from_secs(60);
 
 type Values = BTreeMap<String, String>;
 
 /// What xtask makes of a file; the error is its text.
 fn ours(text: &str) -> Result<Values, String> {
     let lookup = |name: &str| ENVIRONMENT.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
-    let entries = parse(text, &lookup).map_err(|it| format!("{it:?}"))?;
+    let entries = parse("f", text, &lookup).map_err(|it| format!("{it:?}"))?;
     let known = entries.into_iter().filter(|it| NAMES.contains(&it.key.as_str()));
     Ok(known.map(|it| (it.key, it.value)).collect())
 }
@@ -37,7 +38,7 @@ fn composes(folder: &Path, text: &str) -> Result<Values, String> {
     for name in NAMES {
         command.env_remove(name);
     }
-    let output = process::capture(command.envs(ENVIRONMENT)).unwrap();
+    let output = process::capture_within(command.envs(ENVIRONMENT), MINUTE).unwrap().unwrap();
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
@@ -55,7 +56,8 @@ fn difference(folder: &Path, text: &str) -> Option<String> {
     let same = match (&ours, &theirs) {
         (Ok(ours), Ok(theirs)) => ours == theirs,
         (Err(_), Err(_)) => true,
-        (Ok(_), Err(_)) => false,
+        // Compose 2.26 trips over a name without a value where the file ends with it.
+        (Ok(_), Err(why)) => why == "setenv: invalid argument\n" && !text.ends_with('\n'),
         (Err(why), Ok(_)) => why.contains("follows the closing") || why.contains("there is no variable name"),
     };
     (!same).then(|| format!("{text:?}\n  xtask   {ours:?}\n  compose {theirs:?}"))
@@ -66,8 +68,7 @@ fn is_there() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| {
         let sh = Shell::new().unwrap();
-        let there =
-            process::capture(&mut cmd!(sh, "docker compose version").into()).is_ok_and(|it| it.status.success());
+        let there = process::read_within(&mut cmd!(sh, "docker compose version").into(), MINUTE).is_ok();
         assert!(there || env::var_os("CI").is_none(), "there is no Docker Compose");
         if !there {
             eprintln!("skipped: there is no Docker Compose to compare with");

@@ -1,6 +1,6 @@
 //! References to variables, as `.env` files and compose files write them.
 
-use super::shorten;
+use crate::machine::term::shorten;
 
 /// Where a reference finds its value.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 fn read(text: &str) -> Vec<(String, String)> {
     let environment = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
-    parse(text, &environment).unwrap().into_iter().map(|it| (it.key, it.value)).collect()
+    parse("f", text, &environment).unwrap().into_iter().map(|it| (it.key, it.value)).collect()
 }
 
 fn value(text: &str) -> String {
@@ -11,7 +11,11 @@ fn value(text: &str) -> String {
 }
 
 fn problems(text: &str) -> Vec<usize> {
-    parse(text, &|_| None).unwrap_err().into_iter().map(|it| it.line).collect()
+    let line = |it: Finding| match it.at {
+        At::File(_, Some(line)) => line,
+        other => panic!("{other:?}"),
+    };
+    parse("f", text, &|_| None).unwrap_err().into_iter().map(line).collect()
 }
 
 #[test]
@@ -61,7 +65,7 @@ fn every_bad_line_is_reported_with_its_number() {
 #[test]
 fn a_span_covers_the_value_as_written() {
     let text = "export A = 'x' # c\nB=y z  # c\nC=\n";
-    let spans: Vec<&str> = parse(text, &|_| None).unwrap().iter().map(|it| &text[it.span.clone()]).collect();
+    let spans: Vec<&str> = parse("f", text, &|_| None).unwrap().iter().map(|it| &text[it.span.clone()]).collect();
     assert_eq!(spans, ["'x'", "y z", ""]);
 }
 
@@ -76,7 +80,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "\\PC*|[A-C=:'\"\\\\$ {}#\r\n-]{0,80}") {
-        _ = parse(&text, &|_| Some("v".to_owned()));
+        _ = parse("f", &text, &|_| Some("v".to_owned()));
     }
 
     #[test]

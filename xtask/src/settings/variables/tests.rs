@@ -27,8 +27,8 @@ fn each_kind_accepts_its_values_and_refuses_others() {
         (Kind::Bool, &["true", "false"], &["", "True", "yes", "1"]),
         (
             Kind::Region,
-            &["eu-west-1", "us-gov-east-1", "ap-southeast-2"],
-            &["", "eu", "eu-west", "EU-west-1", "eu-west-1a", "eu-west-0"],
+            &["eu-west-1", "ap-southeast-2", "me-central-1"],
+            &["", "eu", "eu-west", "cn-north-1", "us-gov-east-1", "EU-west-1", "eu-west-1a", "eu-west-0"],
         ),
         (
             Kind::Index,

@@ -1,6 +1,6 @@
 //! Failures whose cause is what a volume holds: data of another version, or another user's.
 
-use crate::{docker::containers::Container, schema::database::POSTGRES};
+use crate::docker::containers::Container;
 
 /// Drops the data, after a question that names every volume.
 const DROP: &str = "cargo xtask dev-down --volumes  # starts anew, without any of the data";
@@ -18,8 +18,8 @@ pub(super) struct Cause {
     pub(super) next: Vec<String>,
 }
 
-/// The cause, where a container's last lines name one of its volumes.
-pub(super) fn cause(log: &[String], container: &Container) -> Option<Cause> {
+/// The cause, where a container's last lines name one of its volumes. `postgres` is an image that can hand a volume over.
+pub(super) fn cause(log: &[String], container: &Container, postgres: Option<&str>) -> Option<Cause> {
     let line = |is: &dyn Fn(&str) -> bool| log.iter().rev().find(|it| is(it));
     // The data directory was initialized by PostgreSQL version 14, which is not compatible with this version 15.18.
     if let Some((_, rest)) = line(&|it| it.contains(WRITTEN_BY)).and_then(|it| it.split_once(WRITTEN_BY)) {
@@ -35,8 +35,8 @@ pub(super) fn cause(log: &[String], container: &Container) -> Option<Cause> {
     })?;
     // A name is one of the image's own, which no other image knows.
     let user = Some(&container.user).filter(|it| it.starts_with(|c: char| c.is_ascii_digit()));
-    let adopt = user.map(|user| {
-        format!("docker run --rm --user 0 --volume {volume}:/data {POSTGRES} chown -R {user} /data  # keeps the data")
+    let adopt = user.zip(postgres).map(|(user, image)| {
+        format!("docker run --rm --user 0 --volume {volume}:/data {image} chown -R {user} /data  # keeps the data")
     });
     Some(Cause {
         what: format!("the volume {volume}, its {folder}, belongs to another user"),
@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn of(log: &str, user: &str) -> Option<Cause> {
-        cause(&log.lines().map(str::to_owned).collect::<Vec<_>>(), &container(user))
+        cause(&log.lines().map(str::to_owned).collect::<Vec<_>>(), &container(user), Some("postgres:17.11"))
     }
 
     #[test]

@@ -1,0 +1,89 @@
+//! The documents of the knowledge base, and their upload.
+
+use std::path::Path;
+
+use anyhow::Result;
+use walkdir::WalkDir;
+use xshell::Shell;
+
+use crate::{
+    aws::{awscli, kb::Place},
+    machine::{
+        exit::{PREREQUISITE, exit},
+        supervise, term,
+    },
+};
+
+/// A folder with at least one document.
+pub(crate) struct Documents {
+    folder: String,
+    count: usize,
+}
+
+/// Looks for documents in a folder.
+///
+/// # Errors
+/// There is no such folder, or no `*.md` in it.
+pub(crate) fn find(folder: &Path) -> Result<Documents> {
+    let shown = folder.display();
+    let remedy = "name the folder with `--source`, or the Copilot checkout as TEMPORAL_SRE_COPILOT_PATH";
+    if !folder.is_dir() {
+        return Err(exit(PREREQUISITE, format!("there is no folder {shown}: {remedy}")));
+    }
+    let is_document =
+        |it: &walkdir::DirEntry| it.file_type().is_file() && it.path().extension().is_some_and(|it| it == "md");
+    let count = WalkDir::new(folder).follow_links(true).into_iter().flatten().filter(is_document).count();
+    if count == 0 {
+        return Err(exit(PREREQUISITE, format!("there are no documents (*.md) in {shown}: {remedy}")));
+    }
+    Ok(Documents { folder: folder.to_string_lossy().into_owned(), count })
+}
+
+/// The arguments of the upload. The order of the filters counts: the later one wins.
+pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
+    let bucket = format!("s3://{}", place.bucket);
+    let mut args =
+        vec!["s3", "sync", &documents.folder, &bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
+    if delete {
+        args.push("--delete");
+    }
+    args.into_iter().map(str::to_owned).collect()
+}
+
+/// Uploads what is new or changed, and returns how many documents that, or a removal, concerned.
+///
+/// # Errors
+/// A document was not uploaded, or AWS refuses.
+pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
+    let args = args(documents, place, delete);
+    let args: Vec<&str> = args.iter().map(|it| &**it).collect();
+    let mut command = awscli::command(sh, &place.region, &args)?;
+    term::say(&format!("$ {}", awscli::line(&command)));
+    let (mut uploaded, mut deleted) = (0, 0);
+    let (status, stderr) = supervise::lines(&mut command, &mut |line| {
+        if line.starts_with("upload:") {
+            uploaded += 1;
+        } else if line.starts_with("delete:") {
+            deleted += 1;
+        }
+        term::say(&format!("  {line}"));
+    })?;
+    if !status.success() {
+        return Err(awscli::failure(sh, &args, &stderr)?);
+    }
+    let Documents { folder, count } = documents;
+    let bucket = &place.bucket;
+    if uploaded + deleted == 0 {
+        term::say(&format!("nothing to upload: the {count} documents of {folder} are in s3://{bucket}"));
+    } else {
+        term::say(&format!("{uploaded} of {count} documents uploaded to s3://{bucket}, {deleted} deleted there"));
+    }
+    Ok(uploaded + deleted)
+}
+
+/// Prints a command instead of running it.
+pub(crate) fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
+    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, &args)?)));
+    Ok(())
+}

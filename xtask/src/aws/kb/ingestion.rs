@@ -1,0 +1,180 @@
+//! Has the knowledge base read its bucket, and waits until it has.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+use xshell::Shell;
+
+use crate::{
+    aws::{
+        awscli,
+        kb::{self, Place, documents},
+    },
+    machine::{interrupt, table, term},
+};
+
+const DEFAULT_TIMEOUT: u64 = 900;
+
+/// How the job came about that was waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Ours,
+    /// It ran already.
+    Joined,
+}
+
+/// Starts a job, or joins the running one, and waits until it has ended well.
+///
+/// # Errors
+/// The job failed, was stopped, could not read a document, or did not end in `timeout` seconds.
+pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<Start> {
+    let (id, start) = start(sh, place)?;
+    let how = if start == Start::Ours { "started" } else { "runs already: waiting for it" };
+    term::say(&format!("ingestion job {id} {how}"));
+    interrupt::on_interrupt(
+        "the ingestion goes on: `cargo xtask kb-status` shows it, `cargo xtask kb-ingest` waits for it",
+    );
+    let job = wait(sh, place, &id, Duration::from_secs(timeout.unwrap_or(DEFAULT_TIMEOUT)))?;
+    term::out(&statistics(&job));
+    verdict(&job)?;
+    Ok(start)
+}
+
+/// Prints the commands instead of running them.
+pub(crate) fn print(sh: &Shell, place: &Place) -> Result<()> {
+    documents::print(sh, place, &place.bedrock("start-ingestion-job", &[]))?;
+    documents::print(sh, place, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", "JOB"]))
+}
+
+fn start(sh: &Shell, place: &Place) -> Result<(String, Start)> {
+    let args = place.bedrock("start-ingestion-job", &[]);
+    match awscli::ask(sh, &place.region, &args, awscli::PATIENCE)? {
+        Ok(answer) => {
+            let id = answer["ingestionJob"]["ingestionJobId"].as_str();
+            Ok((id.context("AWS started a job without an id")?.to_owned(), Start::Ours))
+        }
+        Err(stderr) if stderr.contains("ConflictException") => {
+            // A conflict has other causes too, such as a change of the data source; then no job runs.
+            let running = kb::jobs(sh, place, 10)?.into_iter().find(|it| is_running(kb::text(it, "status")));
+            match running {
+                Some(it) => Ok((kb::text(&it, "ingestionJobId").to_owned(), Start::Joined)),
+                None => Err(awscli::failure(sh, &args, &stderr)?),
+            }
+        }
+        Err(stderr) => Err(awscli::failure(sh, &args, &stderr)?),
+    }
+}
+
+fn is_running(status: &str) -> bool {
+    matches!(status, "STARTING" | "IN_PROGRESS" | "STOPPING")
+}
+
+/// Looks at a job until it has ended, and says what changed.
+fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value> {
+    let began = Instant::now();
+    let (mut shown, mut pause) = (String::new(), Duration::from_secs(1));
+    loop {
+        let rest = timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
+        let job = match kb::job(sh, place, id, rest.min(awscli::PATIENCE)) {
+            Err(_) if began.elapsed() >= timeout => return Err(goes_on(id, timeout)),
+            other => other?,
+        };
+        let now = progress(&job);
+        if now != shown {
+            term::say(&format!("  {:>4} s  {now}", began.elapsed().as_secs()));
+            shown = now;
+        }
+        if !is_running(kb::text(&job, "status")) {
+            return Ok(job);
+        }
+        if began.elapsed() + pause > timeout {
+            return Err(goes_on(id, timeout));
+        }
+        thread::sleep(pause);
+        pause = (pause * 3 / 2).min(Duration::from_secs(10));
+    }
+}
+
+fn goes_on(id: &str, timeout: Duration) -> anyhow::Error {
+    anyhow!(
+        "ingestion job {id} has not ended after {} s and goes on: `cargo xtask kb-status` shows it, \
+         `cargo xtask kb-ingest` waits for it again",
+        timeout.as_secs()
+    )
+}
+
+fn progress(job: &Value) -> String {
+    let counts: Vec<String> = kb::STATISTICS
+        .iter()
+        .map(|(name, _)| (name, kb::count(job, name)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    let separator = if counts.is_empty() { "" } else { ": " };
+    format!("{}{separator}{}", kb::text(job, "status"), counts.join(", "))
+}
+
+/// A job's statistics as a table.
+pub(crate) fn statistics(job: &Value) -> String {
+    let row = |(name, _): &(&str, &str)| [(*name).to_owned(), kb::count(job, name).to_string()];
+    table::titled(["DOCUMENTS", "COUNT"], kb::STATISTICS.iter().map(row).collect())
+}
+
+/// Whether a job that has ended has ended well.
+fn verdict(job: &Value) -> Result<()> {
+    let id = kb::text(job, "ingestionJobId");
+    let reasons: String = kb::reasons(job).iter().map(|it| format!("\n  - {it}")).collect();
+    match (kb::text(job, "status"), kb::count(job, "failed")) {
+        ("COMPLETE", 0) => {
+            let changed: u64 = ["new", "modified", "deleted"].iter().map(|it| kb::count(job, it)).sum();
+            let what = if changed == 0 {
+                "nothing changed: the knowledge base was up to date"
+            } else {
+                "the knowledge base is up to date"
+            };
+            term::say(what);
+            Ok(())
+        }
+        ("COMPLETE", failed) => bail!("ingestion job {id} could not read {failed} documents{}", after_colon(&reasons)),
+        ("STOPPED", _) => bail!("ingestion job {id} was stopped by somebody; `cargo xtask kb-ingest` starts another"),
+        ("FAILED", _) => bail!("ingestion job {id} failed{}", after_colon(&reasons)),
+        (other, _) => bail!("ingestion job {id} ended as `{other}`, which is not known here{}", after_colon(&reasons)),
+    }
+}
+
+fn after_colon(reasons: &str) -> String {
+    if reasons.is_empty() { "; AWS gives no reason".to_owned() } else { format!(":{reasons}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn job(status: &str, failed: u64) -> Value {
+        json!({"ingestionJobId": "J", "status": status, "failureReasons": ["no luck"],
+               "statistics": {"numberOfDocumentsScanned": 3, "numberOfDocumentsFailed": failed}})
+    }
+
+    #[test]
+    fn only_a_complete_job_without_failed_documents_is_a_success() {
+        assert!(verdict(&job("COMPLETE", 0)).is_ok());
+        for (status, failed) in [("COMPLETE", 1), ("FAILED", 0)] {
+            let error = verdict(&job(status, failed)).unwrap_err().to_string();
+            assert!(error.contains("no luck"), "{error}");
+        }
+        for status in ["STOPPED", "SOMETHING_NEW"] {
+            assert!(verdict(&job(status, 0)).is_err(), "{status}");
+        }
+    }
+
+    #[test]
+    fn progress_names_the_status_and_what_has_been_counted() {
+        assert_eq!(progress(&job("IN_PROGRESS", 1)), "IN_PROGRESS: 3 scanned, 1 failed");
+        assert_eq!(progress(&json!({"status": "STARTING"})), "STARTING");
+    }
+}

@@ -1,0 +1,220 @@
+//! Builds the images, from the two checkouts.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::{
+    cli::flags::{Arch, BuildTarget},
+    docker::engine::{self, BuildKit},
+    images::checkouts::{COPILOT, TEMPORAL},
+    machine::{
+        exit::prerequisites,
+        files,
+        finding::{Finding, finding},
+        process::{self, Limit},
+        term,
+    },
+    settings::{Settings, variables},
+    stack::{mode::Mode, service::Service},
+};
+
+const DOCKERFILE: &str = "dev/docker/Dockerfile";
+
+/// How images are built, beside the defaults.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// The checkouts' folders, where they are not those of the settings.
+    pub temporal_dsql: Option<PathBuf>,
+    pub copilot: Option<PathBuf>,
+    /// The processor that the images are for (default: the engine's own).
+    pub arch: Option<Arch>,
+    pub no_cache: bool,
+    /// Print the commands instead of running them.
+    pub dry_run: bool,
+}
+
+/// What a build needs, found before it starts.
+struct Plan {
+    temporal: Option<PathBuf>,
+    copilot: Option<PathBuf>,
+    /// The engine's architecture, in Docker's spelling.
+    engine: String,
+    buildkit: Option<BuildKit>,
+}
+
+/// Builds the images of these targets.
+///
+/// # Errors
+/// Exit code 3: a checkout is missing, or the engine cannot build this; exit code 1: a build fails.
+pub(crate) fn build(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<()> {
+    let plan = plan(sh, targets, options)?;
+    if let Some(checkout) = &plan.temporal {
+        build_temporal(sh, checkout, &plan, options)?;
+    }
+    if let Some(checkout) = &plan.copilot {
+        let common = common_arguments(options);
+        let copilot = cmd!(sh, "docker build --tag temporal-sre-copilot:dev {common...} {checkout}");
+        run(copilot.into(), None, &plan, options)?;
+    }
+    Ok(())
+}
+
+fn plan(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<Plan> {
+    let settings = Settings::load(sh, Mode::last(sh)?.local);
+    let is_wanted = |target| targets.contains(&target) || targets.contains(&BuildTarget::All);
+    let mut problems = Vec::new();
+    let mut keep = |found: Result<PathBuf, Finding>| found.map_err(|it| problems.push(it)).ok();
+    let temporal =
+        is_wanted(BuildTarget::Temporal).then(|| TEMPORAL.find(sh, &settings, options.temporal_dsql.as_ref()));
+    let temporal = temporal.and_then(&mut keep);
+    let copilot = is_wanted(BuildTarget::Copilot).then(|| COPILOT.find(sh, &settings, options.copilot.as_ref()));
+    let copilot = copilot.and_then(&mut keep);
+    let engine = engine::engine(sh).map(|it| it.arch).unwrap_or_else(|problem| {
+        problems.extend((!options.dry_run).then_some(problem));
+        "ENGINE_ARCH".to_owned()
+    });
+    let buildkit = engine::buildkit(sh);
+    if let Some(arch) = options.arch.map(Arch::as_str).filter(|it| *it != engine && problems.is_empty()) {
+        problems.extend((!runs_foreign(buildkit.as_ref(), arch)).then(|| no_emulation(arch)));
+    }
+    prerequisites("cannot build", problems)?;
+    Ok(Plan { temporal, copilot, engine, buildkit })
+}
+
+fn build_temporal(sh: &Shell, checkout: &Path, plan: &Plan, options: &Options) -> Result<()> {
+    let go = go_version(checkout)?;
+    let common = &common_arguments(options);
+    let mut dockerfile = sh.read_file(DOCKERFILE)?;
+    let mut target = Vec::new();
+    if plan.buildkit.is_none() {
+        dockerfile = for_old_builder(&dockerfile, &plan.engine);
+        let arch = options.arch.map(Arch::as_str).unwrap_or(&plan.engine);
+        target = vec!["--build-arg".to_owned(), format!("TARGETARCH={arch}")];
+    }
+    let base = cmd!(
+        sh,
+        "docker build --tag temporal-dsql:latest {common...} --build-arg GO_VERSION={go} {target...} --file - {checkout}"
+    );
+    run(base.into(), Some(&dockerfile), plan, options)?;
+    let runtime =
+        cmd!(sh, "docker build --tag temporal-dsql-runtime:test {common...} --file dev/docker/runtime.Dockerfile dev");
+    run(runtime.into(), None, plan, options)
+}
+
+fn common_arguments(options: &Options) -> Vec<String> {
+    let platform = options.arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]);
+    platform.chain(options.no_cache.then(|| "--no-cache".to_owned())).collect()
+}
+
+/// The target that makes a service's image; `None` for an image that is pulled.
+pub(crate) fn target_of(service: &Service) -> Option<BuildTarget> {
+    [BuildTarget::Temporal, BuildTarget::Copilot].into_iter().find(|it| image_variable(*it) == service.image_variable)
+}
+
+/// The variable that names a target's image.
+pub(crate) fn image_variable(target: BuildTarget) -> &'static str {
+    if target == BuildTarget::Copilot { "COPILOT_IMAGE" } else { "TEMPORAL_IMAGE" }
+}
+
+/// Whether the image that a target's services run is the one that a build of it makes.
+pub(crate) fn makes(target: BuildTarget, settings: &Settings) -> bool {
+    let name = image_variable(target);
+    variables::find(name).and_then(|it| it.default) == Some(settings.get(name))
+}
+
+/// Builds the images of these services, as far as they are built here.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
+    let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
+    targets.sort();
+    targets.dedup();
+    if targets.is_empty() {
+        term::say("there is nothing to build: these services' images are pulled");
+        return Ok(());
+    }
+    build(sh, &targets, &Options { dry_run, ..Options::default() })
+}
+
+fn run(mut command: Command, dockerfile: Option<&str>, plan: &Plan, options: &Options) -> Result<()> {
+    command.env("DOCKER_BUILDKIT", if plan.buildkit.is_some() { "1" } else { "0" });
+    command.envs(plan.buildkit.as_ref().map(|it| ("BUILDX_BUILDER", &it.builder)));
+    // With an attestation, which holds the time of the build, the containerd image store would give the image another id
+    // even where every step came from the cache, and everything that runs it would look outdated.
+    command.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
+    let input = dockerfile.map_or(String::new(), |_| format!(" < {DOCKERFILE}"));
+    if options.dry_run {
+        term::out(&format!("{}{input}\n", process::line(&command)));
+        return Ok(());
+    }
+    let started = Instant::now();
+    match dockerfile {
+        Some(text) => process::run_with_input(&mut command, text, &input)?,
+        None => process::run(&mut command, Limit::Watched)?,
+    }
+    term::say(&format!("built in {} s", started.elapsed().as_secs()));
+    Ok(())
+}
+
+/// The Go version that the checkout asks for: an older compiler would try to download a newer one.
+fn go_version(checkout: &Path) -> Result<String> {
+    let path = checkout.join("go.mod");
+    let text = files::read(&path)?.unwrap_or_default();
+    let version = text.lines().find_map(|it| it.strip_prefix("go ")).map(str::trim);
+    version.map(str::to_owned).with_context(|| format!("{} has no `go 1.N` line", path.display()))
+}
+
+/// The same steps in the old builder's words: it knows no mounts, and no variable for the engine's platform.
+fn for_old_builder(dockerfile: &str, engine: &str) -> String {
+    let words = |line: &str| line.split(' ').filter(|it| !it.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
+    let text: String = dockerfile.lines().map(|it| words(it) + "\n").collect();
+    text.replace("$BUILDPLATFORM", &format!("linux/{engine}"))
+}
+
+/// Whether the engine can run what is made for another architecture. Without BuildKit only a Linux machine can be asked.
+fn runs_foreign(buildkit: Option<&BuildKit>, arch: &str) -> bool {
+    let interpreter = if arch == "arm64" { "qemu-aarch64" } else { "qemu-x86_64" };
+    let here = || !cfg!(target_os = "linux") || Path::new("/proc/sys/fs/binfmt_misc").join(interpreter).exists();
+    buildkit.map_or_else(here, |it| it.runs(arch))
+}
+
+fn no_emulation(arch: &str) -> Finding {
+    finding(
+        format!("the engine cannot run {arch} programs, and the images' last stage installs packages with some"),
+        format!(
+            "docker run --privileged --rm tonistiigi/binfmt --install {arch}  # on Debian and Ubuntu also: \
+             sudo apt-get install qemu-user-static"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_old_builder_gets_the_same_steps_without_mounts() {
+        let text = "FROM --platform=$BUILDPLATFORM a\nRUN --mount=type=cache,target=/x --mount=type=cache,target=/y \\\n    go build\nRUN --mount=type=cache,target=/x go mod download\n";
+        assert_eq!(
+            for_old_builder(text, "arm64"),
+            "FROM --platform=linux/arm64 a\nRUN \\\n    go build\nRUN go mod download\n"
+        );
+    }
+
+    #[test]
+    fn the_go_version_is_read_from_go_mod() {
+        let sh = Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        sh.write_file(folder.path().join("go.mod"), "module x\n\ngo 1.25.5\n\ntoolchain go1.26\n").unwrap();
+        assert_eq!(go_version(folder.path()).unwrap(), "1.25.5");
+        sh.write_file(folder.path().join("go.mod"), "").unwrap();
+        assert!(go_version(folder.path()).unwrap_err().to_string().contains("no `go 1.N` line"));
+    }
+}

@@ -1,0 +1,72 @@
+//! What the compose files may refer to: the variables of `dev/.env`, and what is derived from them and the machine.
+
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
+
+use crate::{
+    docker::endpoint,
+    settings::{PROJECT, Settings, variables},
+};
+
+/// What the compose files may refer to beside the variables of `dev/.env`.
+pub const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+
+/// The throw-away AWS directory of `--local`.
+pub(super) const FAKE_AWS: &str = "dev/.rendered/aws";
+
+/// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
+pub(crate) fn project_name(root: &Path) -> String {
+    let folder = root.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let kept: String =
+        folder.chars().filter(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, '-' | '_')).collect();
+    let name = kept.trim_start_matches(['-', '_']);
+    if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
+}
+
+/// Every variable that the compose files may refer to.
+pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> =
+        variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
+    let aws = if settings.local { root.join(FAKE_AWS) } else { settings.path(root, "AWS_CONFIG_DIR") };
+    // The owner of what the containers have to read; in `--local` that is whoever owns the checkout.
+    let owner =
+        fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
+    let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
+    if all[PROJECT].is_empty() {
+        all.insert(PROJECT.to_owned(), project_name(root));
+    }
+    let derived = [
+        ("AWS_CONFIG_DIR", aws.display().to_string()),
+        ("DOCKER_SOCKET", endpoint::find().socket_for_containers()),
+        ("HOST_UID", owner.0.to_string()),
+        ("HOST_GID", owner.1.to_string()),
+        ("PGCONNECT_TIMEOUT", timeout.to_string()),
+    ];
+    all.extend(derived.map(|(name, value)| (name.to_owned(), value)));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_project_is_named_after_the_checkout_s_folder() {
+        for (folder, name) in [
+            ("/a/temporal-sre-copilot", "temporal-sre-copilot"),
+            ("/a/My Checkout (2)", "mycheckout2"),
+            ("/a/_x.y", "xy"),
+            ("/a/日本", "temporal-sre-copilot"),
+            ("/", "temporal-sre-copilot"),
+        ] {
+            assert_eq!(project_name(Path::new(folder)), name);
+        }
+    }
+
+    #[test]
+    fn the_files_may_refer_to_the_variables_and_to_what_is_derived() {
+        let environment = environment(Path::new("/checkout"), &Settings::resolve(true, &[], &|_| None));
+        let mut expected: Vec<&str> = variables::ALL.iter().map(|it| it.name).chain(DERIVED.iter().copied()).collect();
+        expected.sort_unstable();
+        assert_eq!(environment.keys().collect::<Vec<_>>(), expected);
+    }
+}

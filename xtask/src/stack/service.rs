@@ -1,0 +1,158 @@
+//! The services, as the compose files describe them.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use serde_yaml::Value;
+
+use crate::{cli::flags::Step, machine::files, settings::dotenv};
+
+/// One service of the compose files.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub name: String,
+    /// The image, with its variables resolved.
+    pub image: String,
+    /// The variable that names the image; empty where none does.
+    pub image_variable: String,
+    /// Done once it has exited with 0.
+    pub one_shot: bool,
+    pub ports: Vec<Port>,
+    /// What it mounts from the repository, from the workspace root.
+    pub mounts: Vec<PathBuf>,
+    pub has_health_check: bool,
+    /// A container port and a path that answer 200 once the service is ready; asked on the host.
+    pub ready: Option<(u16, String)>,
+    pub depends_on: Vec<String>,
+    /// The names beside its own by which the other services reach it.
+    pub aliases: Vec<String>,
+    /// The step of `cargo xtask schema` without which it does not become ready.
+    pub schema: Option<Step>,
+    /// Where people open it.
+    pub url: Option<Url>,
+    /// The namespace that is registered in it once it serves.
+    pub namespace: Option<String>,
+}
+
+/// `x-url` of a service: a row of the table that ends `dev-up`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Url {
+    pub title: String,
+    /// In the container.
+    pub port: u16,
+    /// `None` where it does not speak HTTP.
+    pub path: Option<String>,
+    /// May refer to variables.
+    pub note: String,
+}
+
+/// A published port, on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// On the host, with the offset.
+    pub host: u16,
+    pub container: u16,
+}
+
+impl Service {
+    /// Whether it is a Temporal server: it runs the image of one, and goes on running.
+    pub(crate) fn is_server(&self) -> bool {
+        self.image_variable == "TEMPORAL_IMAGE" && !self.one_shot
+    }
+}
+
+pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
+    let text = files::read(&root.join(file))?
+        .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
+    let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
+    let document = merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
+    let services =
+        document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
+    Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+}
+
+/// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
+///
+/// # Errors
+/// A `<<` that names no mapping.
+pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
+    loop {
+        let before = document.clone();
+        document.apply_merge()?;
+        if document == before {
+            return Ok(document);
+        }
+    }
+}
+
+pub(super) fn service(
+    name: String,
+    node: &Value,
+    offset: u16,
+    environment: &BTreeMap<String, String>,
+) -> Result<Service> {
+    let lookup = |it: &str| environment.get(it).cloned();
+    let text = |it: &str| dotenv::expand(it, &lookup).map_err(anyhow::Error::msg);
+    let list = |key: &str| node.get(key).and_then(Value::as_sequence).cloned().unwrap_or_default();
+    let ports = list("ports").iter().map(|it| port(it, offset)).collect::<Option<Vec<_>>>();
+    let mounts = list("volumes")
+        .iter()
+        .filter_map(|it| it.get("source")?.as_str())
+        .filter(|it| it.starts_with('.'))
+        .map(mount)
+        .collect();
+    let ready = node.get("x-ready").map(|it| {
+        let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
+        port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
+    });
+    let networks = node.get("networks").and_then(Value::as_mapping).into_iter().flat_map(|it| it.values());
+    let alias = |it| Value::get(it, "aliases").and_then(Value::as_sequence);
+    let schema = node.get("x-schema").and_then(Value::as_str).map(str::parse).transpose();
+    let image = node.get("image").and_then(Value::as_str).with_context(|| format!("{name} has no image"))?;
+    Ok(Service {
+        url: node
+            .get("x-url")
+            .map(|it| url(it).with_context(|| format!("{name}: x-url needs a title and a port")))
+            .transpose()?,
+        namespace: node.get("x-namespace").and_then(Value::as_str).map(str::to_owned),
+        image: text(image)?,
+        image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
+        one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
+        ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
+        mounts,
+        has_health_check: node.get("healthcheck").is_some(),
+        ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
+        depends_on: depends_on(node),
+        aliases: networks.filter_map(alias).flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
+        schema: schema.map_err(|it| anyhow::anyhow!("{name}: x-schema: {it}"))?,
+        name,
+    })
+}
+
+fn url(node: &Value) -> Option<Url> {
+    let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
+    let port = node.get("port")?.as_u64()?.try_into().ok()?;
+    Some(Url { title: text("title")?, port, path: text("path"), note: text("note").unwrap_or_default() })
+}
+
+pub(super) fn depends_on(node: &Value) -> Vec<String> {
+    let mapping = node.get("depends_on").and_then(Value::as_mapping);
+    mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// An item of `ports`; `None` where it is not on 127.0.0.1 or has another form.
+pub fn port(node: &Value, offset: u16) -> Option<Port> {
+    let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
+    Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
+}
+
+/// A path of a compose file, which is relative to `dev/`, from the workspace root.
+pub fn mount(source: &str) -> PathBuf {
+    match source.strip_prefix("../") {
+        Some(rest) => PathBuf::from(rest),
+        None => Path::new("dev").join(source.trim_start_matches("./")),
+    }
+}
