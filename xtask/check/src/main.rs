@@ -62,22 +62,17 @@ fn run(args: &[PathBuf]) -> Result<()> {
         repo = Repo::read(root, server);
     }
     let findings = find(&repo);
-    findings.iter().for_each(|it| term::out(&format!("{}\n    {}\n", place(it), it.fix)));
+    for it in &findings {
+        let (file, line) = place(it);
+        let line = line.map_or(String::new(), |it| format!(":{it}"));
+        term::out(&format!("{file}{line}: {}\n    {}\n", it.what, it.fix));
+    }
     match findings.len() {
         0 => term::out("The repository agrees with itself.\n"),
         1 => bail!("1 finding"),
         many => bail!("{many} findings"),
     }
     Ok(())
-}
-
-/// A finding's place as editors know it, and what is wrong there.
-fn place(finding: &Finding) -> String {
-    match &finding.at {
-        At::File(file, Some(line)) => format!("{file}:{line}: {}", finding.what),
-        At::File(file, None) => format!("{file}: {}", finding.what),
-        _ => finding.what.clone(),
-    }
 }
 
 /// All findings, in the order of the files, each once. Files that cannot be read are found alone: what they would have
@@ -87,9 +82,14 @@ fn find(repo: &Result<Repo, Vec<Finding>>) -> Vec<Finding> {
         Ok(repo) => CHECKS.iter().flat_map(|check| check(repo)).collect(),
         Err(unreadable) => unreadable.clone(),
     };
-    findings.sort();
+    findings.sort_by(|a, b| (place(a), &a.what, &a.fix).cmp(&(place(b), &b.what, &b.fix)));
     findings.dedup();
     findings
+}
+
+/// Its file and line.
+fn place(finding: &Finding) -> (&str, Option<usize>) {
+    if let At::File(file, line) = &finding.at { (file, *line) } else { ("", None) }
 }
 
 /// What to do about a word that is none of these: the one that was meant, or else something else.

@@ -1,11 +1,10 @@
 //! What is mounted is there, cannot be written to, and is what the container is told to read.
 
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
-use xtask::{cli::flags::Cluster, settings::template, stack};
+use xtask::{cli::flags::Cluster, settings::template, stack::service};
 
 use crate::{
-    pattern,
+    Finding, pattern,
     repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts},
 };
 
@@ -31,13 +30,13 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// What a service mounts from this repository.
-fn mounts<'a>(service: Service<'a>) -> Vec<Mount<'a>> {
+fn mounts<'a>(of: Service<'a>) -> Vec<Mount<'a>> {
     let mount = |it: &'a Value| {
         let source = it["source"].as_str().filter(|it| it.starts_with('.'))?;
-        let path = stack::service::mount(source).to_string_lossy().into_owned();
+        let path = service::mount(source).to_string_lossy().into_owned();
         Some(Mount { source, path, target: it["target"].as_str()? })
     };
-    list(&service.node["volumes"]).filter_map(mount).collect()
+    list(&of.node["volumes"]).filter_map(mount).collect()
 }
 
 /// A bind mount in the short form has no `read_only` to look at, and makes a folder where its source is missing.

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
-use xtask::stack;
+use xtask::stack::service::port as published_here;
 
 use crate::{
-    addresses, pattern,
+    Finding, addresses, pattern,
     repo::{LOKI, MIMIR, Repo, Service, TEMPLATE, list, text, texts},
 };
 
@@ -25,7 +24,7 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
         let (name, own) = (service.name, &listening[service.name]);
         for item in list(&service.node["ports"]) {
             let shown = text(item).unwrap_or_else(|| "a mapping".to_owned());
-            let Some(port) = stack::service::port(item, 0) else {
+            let Some(port) = published_here(item, 0) else {
                 let ports = published(item).map_or("HOST:CONTAINER".to_owned(), |(host, to)| format!("{host}:{to}"));
                 let what = format!("{name} publishes `{shown}` beyond this machine");
                 found.push(service.finding(&shown, what, format!("write \"127.0.0.1:{ports}\"")));
