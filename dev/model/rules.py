@@ -57,6 +57,7 @@ GATES: list[Known] = [
      "It comes from what no gate shows: workflows that fail, little progress, or a limit that was only just broken.",
      "alert", "the workers", "Look at failed workflows in the Temporal UI, and at the logs of their workers."),
 ]  # fmt: skip
+GATE = re.compile(r"(?m)^- (.+?): (FIRED|passed)\b[^\w\n]*(.*)$")
 CONCERNS = re.compile(
     r"\b(?:elevated|detected|exhausted|delayed|falling behind|critical|high|storm|(?:at|approaching) saturation)\b"
 )
@@ -85,7 +86,7 @@ class Prompt:
         self.trigger = first(r"Trigger(?::|\n) *(\w+)")
         self.triggering = first(r"Triggering signal: *(.+)")
         self.band = first(r"Scale band: *(.+)")
-        gates = re.findall(r"(?m)^- (.+?): (FIRED|passed)\b[^\w\n]*(.*)$", text)
+        gates = re.findall(GATE, text)
         self.fired = [Sign(name, observed) for name, word, observed in gates if word == "FIRED"]
         self.calm = bool(gates) and not self.fired
         self.logs = [
@@ -116,7 +117,7 @@ def _concerns(text: str) -> list[Sign]:
         head = re.match(r"#+ ([\w ]+)", line)
         service = head[1].strip() if head else service
         item = re.match(r"- ([\w ]+): ([^\[\]]+)$", line)
-        if item and CONCERNS.search(item[2]):
+        if item and CONCERNS.search(item[2]) and not re.match(GATE, line):
             found.append(Sign(f"{item[1]} of {service}", item[2]))
     return found
 

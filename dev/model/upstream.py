@@ -171,6 +171,8 @@ def from_openai(completion: Json) -> Answer:
     for it in choice["message"].get("tool_calls") or []:
         given = it["function"].get("arguments") or "{}"
         value = json.loads(given) if isinstance(given, str) else given
+        # Python takes NaN and numbers without end for JSON; nobody else does.
+        json.dumps(value, allow_nan=False)
         calls.append(Call(str(it["function"]["name"]), value))
     usage = completion.get("usage") or {}
     tokens = [int(usage.get(it) or 0) for it in ("prompt_tokens", "completion_tokens")]

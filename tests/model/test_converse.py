@@ -111,6 +111,10 @@ class Researcher(unittest.TestCase):
         for part in ("Frontend Latency and Persistence Latency fired", "starter", "deadline exceeded"):
             self.assertIn(part, summary)
 
+    def test_a_gate_is_told_once(self) -> None:
+        summary = research("STRESSED", {"Signal 10: Poller Timeout Rate": "high"})["natural_language_summary"]
+        self.assertEqual(summary.count("Poller Timeout Rate"), 1, summary)
+
     def test_a_critical_state_makes_its_issues_critical(self) -> None:
         value = research("CRITICAL", {"Signal 4: History Backlog Age": "above threshold"})
         self.assertEqual([it["severity"] for it in value["issues"]], ["critical"])

@@ -241,6 +241,8 @@ fn where_the_model_fails_the_rules_answer_and_one_line_says_why() {
         (says(r#"{"choices": []}"#), "no chat completion"),
         (says(r#"{"choices": [{"message": {"tool_calls": [7]}}]}"#), "no chat completion"),
         (Does::Says(completion("final_result", "{not json")), "no chat completion"),
+        (Does::Says(completion("final_result", r#"{"summary": "x", "more": NaN}"#)), "no chat completion"),
+        (Does::Says(completion("final_result", r#"{"summary": "x", "more": 1e999}"#)), "no chat completion"),
         (Does::Says(text.to_string()), "it used no tool"),
         (Does::Says(completion(KEY, "{}")), "a tool that it was not given"),
         (Does::Says(completion("final_result", "{}")), "wrongly: the value lacks `summary`"),
