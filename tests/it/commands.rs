@@ -2,6 +2,7 @@
 
 mod builds;
 mod lifecycle;
+mod loads;
 mod schemas;
 
 use tests::{checkout::Outcome, fakes::Fakes};

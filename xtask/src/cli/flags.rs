@@ -63,6 +63,25 @@ xflags::xflags! {
             /// Start at this time: `10m`, `2h` or a timestamp.
             optional --since t: String
         }
+        /// Give the monitored cluster work and show what the Copilot says. Ctrl-C ends it and leaves nothing behind.
+        cmd dev-load {
+            /// What kind: `steady`, `spike`, `errors`, `backlog` or `soak`.
+            required scenario: Scenario
+            /// Start so many workflows a second; of `spike` those of the spike.
+            optional --rate n: Rate
+            /// Go on for this long (`90s`, `10m`); of `spike` each spike.
+            optional --duration d: Span
+            /// Let so many of 100 workflows fail.
+            optional --fail-percent p: Percent
+            /// Let them fail by `exception` or `timeout`.
+            optional --mode m: FailMode
+            /// Fail unless the Copilot says `happy`, `stressed` or `critical` by 90 s after the load.
+            optional --expect state: Verdict
+            /// Print JSON (`schemaVersion` 1) instead of tables.
+            optional --json
+            /// Do not ask, on Aurora DSQL.
+            optional -y, --yes
+        }
         /// Restart services.
         cmd dev-restart {
             /// Only these services (default: all).
@@ -263,6 +282,7 @@ xflags::xflags! {
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
     ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema"]),
+    ("Something to watch", &["dev-load"]),
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),

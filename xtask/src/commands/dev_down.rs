@@ -5,7 +5,10 @@ use xshell::{Shell, cmd};
 
 use crate::{
     cli::flags,
-    docker::engine::{ANSWER, CHANGE},
+    docker::{
+        containers,
+        engine::{ANSWER, CHANGE},
+    },
     machine::{
         confirm::confirm,
         interrupt, lock,
@@ -25,7 +28,11 @@ impl flags::DevDown {
         if self.volumes {
             down.arg("--volumes");
         }
+        let loads = containers::loads(sh, &stack.project)?;
         if self.dry_run {
+            if !loads.is_empty() {
+                term::out(&format!("docker stop {}\n", loads.join(" ")));
+            }
             term::out(&format!("{}\n", process::line(&down)));
             return Ok(());
         }
@@ -38,6 +45,10 @@ impl flags::DevDown {
         interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
         if !volumes.is_empty() {
             schema::forget(sh)?;
+        }
+        // While the cluster is there for their workflows to be ended.
+        if !loads.is_empty() {
+            process::run(&mut cmd!(sh, "docker stop {loads...}").into(), Limit::Within(CHANGE))?;
         }
         process::run(&mut down, Limit::Within(CHANGE))?;
         if volumes.is_empty() {

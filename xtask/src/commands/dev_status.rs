@@ -36,6 +36,7 @@ impl flags::DevStatus {
         let drift =
             if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
         let schema_is_current = schema::is_current(sh, &stack, &settings);
+        let loads = containers::loads(sh, &stack.project)?;
         let find = |service: &Service| containers::find(&containers, &service.name);
         let states: Vec<(&Service, State)> =
             stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
@@ -64,10 +65,14 @@ impl flags::DevStatus {
                 "mode": if mode.local { "local" } else { "dsql" },
                 "schemaIsCurrent": schema_is_current,
                 "services": services,
+                "loads": loads,
             });
             term::out(&format!("{document:#}\n"));
         } else {
             term::out(&table(&states, &|it| find(it).is_some(), &drift_of));
+            if !loads.is_empty() {
+                term::say(&format!("a load runs: {}", loads.join(", ")));
+            }
         }
 
         let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();

@@ -282,6 +282,6 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     let mut stop = stack.compose(sh);
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
-    interrupt::then_run(stop);
+    interrupt::then_run(Some(stop));
     process::run_for_reader(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

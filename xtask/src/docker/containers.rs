@@ -57,6 +57,17 @@ pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 
+/// The names of the containers of the project's loads, which belong to no stack.
+///
+/// # Errors
+/// The engine does not answer.
+pub(crate) fn loads(sh: &Shell, project: &str) -> Result<Vec<String>> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let mut ask =
+        cmd!(sh, "docker ps --filter label=temporal-sre-copilot.load --filter {filter} --format '{{.Names}}'").into();
+    Ok(process::read_within(&mut ask, ANSWER)?.lines().map(str::to_owned).collect())
+}
+
 /// The container of a service, where there is one.
 pub(crate) fn find<'a>(containers: &'a [Container], service: &str) -> Option<&'a Container> {
     containers.iter().find(|it| it.service == service)

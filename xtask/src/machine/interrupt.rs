@@ -71,9 +71,9 @@ pub fn let_children_finish() {
     PATIENT.store(true, Ordering::SeqCst);
 }
 
-/// What to run before a signal ends us from now on.
-pub fn then_run(command: Command) {
-    *LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()) = Some(command);
+/// What to run before a signal ends us from now on, if anything.
+pub fn then_run(command: Option<Command>) {
+    *LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()) = command;
 }
 
 /// Remembers a child for as long as the value lives.
@@ -201,7 +201,7 @@ mod tests {
         // Takes the ending process a while, with no child on its list.
         let mut last = Command::new("sleep");
         last.arg("1");
-        then_run(last);
+        then_run(Some(last));
         println!("!");
         while !ENDING.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(1));

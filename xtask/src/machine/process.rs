@@ -44,6 +44,15 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     succeeded(command, status)
 }
 
+/// Echoes a command and runs it, and keeps what it prints to itself unless it fails.
+///
+/// # Errors
+/// As [`read_within`].
+pub(crate) fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
+    term::say(&format!("$ {}", line(command)));
+    read_within(command, limit).map(drop)
+}
+
 /// As [`run`], as long as it takes, for what somebody reads who may go away (`| head`). Compose fails there; we end
 /// quietly.
 ///

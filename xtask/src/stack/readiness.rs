@@ -90,6 +90,24 @@ fn answers_ok(port: u16, path: &str) -> std::io::Result<bool> {
     Ok(status.starts_with(b"HTTP/1.") && status.ends_with(b" 200"))
 }
 
+/// What `http://127.0.0.1:PORT/PATH` answers with.
+///
+/// # Errors
+/// Nobody listens, or it answers something else than 200, or not in time.
+pub(crate) fn get(port: u16, path: &str, limit: Duration) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    // By this version nothing comes in chunks.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.split(' ').nth(1) == Some("200") => Ok(body.to_owned()),
+        _ => Err(std::io::Error::other("no answer of 200")),
+    }
+}
+
 /// The services to blame: those that failed, else those that are not ready and wait for nobody else.
 pub(crate) fn culprits<'a>(states: &'a [(&'a Service, State)]) -> Vec<(&'a Service, &'a State)> {
     let unready = |name: &String| states.iter().any(|(it, state)| it.name == *name && !state.is_ready());
