@@ -5,7 +5,7 @@ pub(crate) mod drift;
 pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
-pub mod overrides;
+pub(crate) mod overrides;
 pub(crate) mod readiness;
 pub mod service;
 pub(crate) mod wait;

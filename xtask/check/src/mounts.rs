@@ -1,11 +1,10 @@
 //! What is mounted is there, cannot be written to, and is what the container is told to read.
 
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
 use xtask::{cli::flags::Cluster, settings::template, stack};
 
 use crate::{
-    pattern,
+    Finding, pattern,
     repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts},
 };
 

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
 use xtask::stack;
 
 use crate::{
-    addresses, pattern,
+    Finding, addresses, pattern,
     repo::{LOKI, MIMIR, Repo, Service, TEMPLATE, list, text, texts},
 };
 

@@ -124,13 +124,11 @@ impl Repo {
 
 impl Document {
     fn read(root: &Path, file: String) -> Result<Document, Finding> {
-        let refused =
-            |line: Option<usize>, what: String, fix: &str| finding(what, fix).at(At::File(file.to_owned(), line));
-        let bytes = files::read(&root.join(&file));
-        let text =
-            bytes.map_err(|e| refused(None, format!("{e:#}"), "make it a readable file of UTF-8 text"))?.ok_or_else(
-                || refused(None, "it is missing".to_owned(), &format!("`git checkout -- {file}` brings it back")),
-            )?;
+        let refused = |line, what: String, fix: &str| finding(what, fix).at(At::File(file.clone(), line));
+        let back = format!("`git checkout -- {file}` brings it back");
+        let text = files::read(&root.join(&file))
+            .map_err(|e| refused(None, format!("{e:#}"), "make it a readable file of UTF-8 text"))?
+            .ok_or_else(|| refused(None, "it is missing".to_owned(), &back))?;
         let value = match file.rsplit_once('.').map(|it| it.1) {
             Some("yml" | "yaml") => serde_yaml::from_str(&text).and_then(merged).map_err(|e| {
                 refused(e.location().map(|it| it.line()), format!("it is not YAML: {e}"), "mend its syntax")
