@@ -143,7 +143,7 @@ pub(super) fn depends_on(node: &Value) -> Vec<String> {
     mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// An item of `ports`; `None` where it is not on 127.0.0.1 or has another form.
+/// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
 pub fn port(node: &Value, offset: u16) -> Option<Port> {
     let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
     Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
