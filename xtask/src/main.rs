@@ -10,7 +10,7 @@ use xtask::{
         help,
     },
     images::missing,
-    machine::{exit, interrupt, term},
+    machine::{children, exit, interrupt, term},
 };
 
 fn main() -> ExitCode {
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: XtaskCmd) -> anyhow::Result<()> {
+    children::are_ours(xtask::variables());
     interrupt::watch()?;
     let sh = shell()?;
     match command {

@@ -115,17 +115,13 @@ impl Stack {
         Stack { rendered: true, ..self }
     }
 
-    /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
-    /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
+    /// `docker compose` with this project, these files and these variables: what the files refer to comes from the file
+    /// that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
         let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
-        let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
-        for variable in variables::ALL {
-            command.env_remove(variable.name);
-        }
-        command
+        cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}").into()
     }
 
     /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what

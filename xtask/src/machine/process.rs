@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::machine::{
+    children,
     exit::{PREREQUISITE, exit},
     interrupt::{self, Tracked},
     term,
@@ -148,6 +149,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
         command.env("PWD", folder);
     }
+    children::prepare(command);
     interrupt::start(command).map_err(|e| cannot_start(command, e))
 }
 
