@@ -89,3 +89,87 @@ fn nothing_in_the_shell_changes_what_a_tool_does_and_networks_and_accounts_stay_
         }
     }
 }
+
+/// A value of each service in what xtask writes for Compose.
+fn overridden(fakes: &Fakes, key: &str) -> BTreeMap<String, serde_yaml::Value> {
+    let text = fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
+    let document: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    let services = document["services"].as_mapping().unwrap().iter();
+    services.filter_map(|(name, it)| Some((name.as_str()?.to_owned(), it.get(key)?.clone()))).collect()
+}
+
+#[test]
+fn containers_reach_each_other_past_the_proxies_of_docker_s_settings() {
+    let fakes = Fakes::with_checkouts();
+    let offset = fakes.checkout.offset.to_string();
+    let up = || fakes.xtask(&["dev-up", "--local", "loki", "--port-offset", &offset]).expect(0);
+    let settings = fakes.checkout.home().join(".docker/config.json");
+    fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let proxy = r#""httpProxy":"http://proxy:3128","httpsProxy":"http://proxy:3128""#;
+    for (proxies, expected) in [
+        ("{}".to_owned(), None),
+        (r#"{"proxies":{}}"#.to_owned(), None),
+        (format!(r#"{{"proxies":{{"tcp://other:2375":{{{proxy}}}}}}}"#), None),
+        (format!(r#"{{"proxies":{{"default":{{{proxy}}}}}}}"#), Some("")),
+        (format!(r#"{{"proxies":{{"default":{{{proxy},"noProxy":".corp,$x"}}}}}}"#), Some(".corp,$$x")),
+        (
+            format!(r#"{{"proxies":{{"unix:///var/run/docker.sock":{{{proxy},"noProxy":"a"}},"default":{{}}}}}}"#),
+            Some("a"),
+        ),
+    ] {
+        fs::write(&settings, &proxies).unwrap();
+        up();
+        let all = overridden(&fakes, "environment");
+        assert_eq!(all.len(), if expected.is_some() { 17 } else { 0 }, "{proxies}");
+        for (service, environment) in &all {
+            for name in ["NO_PROXY", "no_proxy"] {
+                let listed: Vec<&str> = environment[name].as_str().unwrap().split(',').collect();
+                for host in ["elasticsearch", "mimir", "copilot-temporal", "localhost", "127.0.0.1"] {
+                    assert!(listed.contains(&host), "{service}: {listed:?}");
+                }
+                assert!(listed.join(",").ends_with(expected.unwrap()), "{service}: {listed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_databases_are_for_the_platform_that_everything_else_is_for() {
+    for (arch, flags, expected) in [
+        ("arm64", &[][..], "linux/arm64"),
+        ("amd64", &[], "linux/amd64"),
+        ("arm64", &["--platform", "linux/amd64"], "linux/amd64"),
+    ] {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("arch", arch);
+        if !flags.is_empty() {
+            fakes.tell("foreign-arch", "amd64\n");
+            fakes.tell("foreign-images", "postgres:17.11\n");
+        }
+        let offset = fakes.checkout.offset.to_string();
+        let line = [&["dev-up", "--local", "dsql-copilot", "--port-offset", &offset][..], flags].concat();
+        fakes.xtask(&line).expect(0);
+        let databases = ["dsql-copilot", "dsql-monitored"].map(|it| (it.to_owned(), expected.into()));
+        assert_eq!(overridden(&fakes, "platform"), BTreeMap::from(databases), "{arch} {flags:?}");
+    }
+}
+
+#[test]
+fn an_index_that_cannot_be_asked_for_is_told_from_one_that_maps_nothing() {
+    let fakes = Fakes::new();
+    fakes.add("temporal-elasticsearch-tool", "exit 0");
+    for (curl, code, says) in [
+        ("echo 'curl: (5) cannot resolve proxy' >&2; exit 5", 1, "Nothing is known to be wrong with the index"),
+        ("echo '{\"an-index\":{\"mappings\":{}}}'", 1, "has 0 mapped fields"),
+        ("i=0; while [ $i -lt 41 ]; do printf '\"type\":1\\n'; i=$((i+1)); done", 0, "is ready: 41 mapped fields"),
+    ] {
+        fakes.add("curl", curl);
+        let mut script = std::process::Command::new("sh");
+        script.arg(fakes.checkout.root.join("dev/docker/elasticsearch-setup.sh")).arg("an-index");
+        let path = std::env::var("PATH").unwrap();
+        let bin = fakes.checkout.home().with_file_name("fakes").join("bin");
+        script.env("PATH", format!("{}:{path}", bin.display())).env("ES_SERVER", "http://elasticsearch:9200");
+        let done = run(&mut script).expect(code).says(&[says]);
+        assert_eq!(done.err.contains("--overwrite"), says.contains("has 0"), "{}", done.err);
+    }
+}

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::{
-    cli::{flags::Platform, help},
+    cli::{flags::Arch, help},
     docker::{
         containers::{self, Container},
         engine::{self, Engine},
@@ -52,6 +52,9 @@ pub(crate) struct Stack {
     /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
     /// one was asked.
     pub start_interval: bool,
+    /// The architecture that everything is for, in Docker's spelling: the user's choice, else the engine's; `None` until
+    /// one was asked.
+    pub arch: Option<String>,
     files: Vec<&'static str>,
 }
 
@@ -62,7 +65,8 @@ impl Stack {
     /// A compose file is missing or is not what this reader understands.
     pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, engine: Option<&Engine>) -> Result<Stack> {
         let root = sh.current_dir();
-        let amd64 = mode.platform.map_or(engine.is_some_and(|it| it.arch == "amd64"), |it| it == Platform::LinuxAmd64);
+        let arch = mode.platform.map(|it| it.arch().to_owned()).or_else(|| Some(engine?.arch.clone()));
+        let amd64 = arch.as_deref() == Some(Arch::Amd64.as_str());
         let mut files = vec![BASE];
         files.extend(mode.local.then_some(LOCAL));
         files.extend(amd64.then_some(AMD64));
@@ -86,6 +90,7 @@ impl Stack {
             environment,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
+            arch,
             files,
         })
     }

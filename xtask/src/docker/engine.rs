@@ -128,11 +128,12 @@ pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
 }
 
 fn missing_compose(sh: &Shell) -> Finding {
+    let folder = plugins();
     let standalone = process::read_within(&mut cmd!(sh, "docker-compose version --short").into(), ANSWER);
     match standalone.as_deref().map(str::trim) {
         Ok(version) if parse_version(version).is_some_and(|it| it >= COMPOSE_FLOOR) => finding(
             format!("`docker compose` is missing, though `docker-compose` is there, {version}: Docker has to find it"),
-            "mkdir -p ~/.docker/cli-plugins && ln -sf \"$(command -v docker-compose)\" ~/.docker/cli-plugins/docker-compose",
+            format!("mkdir -p {folder} && ln -sf \"$(command -v docker-compose)\" {folder}/docker-compose"),
         ),
         Ok(version) => finding(
             format!("`docker compose` is missing; the `docker-compose` that is there, {version}, is too old"),
@@ -146,10 +147,15 @@ fn missing_compose(sh: &Shell) -> Finding {
 fn install_compose() -> String {
     let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
     let file = format!("docker-compose-{system}-{}", std::env::consts::ARCH);
+    let folder = plugins();
     format!(
-        "mkdir -p ~/.docker/cli-plugins && curl -fsSL -o ~/.docker/cli-plugins/docker-compose \
-         https://github.com/docker/compose/releases/latest/download/{file} && chmod +x ~/.docker/cli-plugins/docker-compose"
+        "mkdir -p {folder} && curl -fsSL -o {folder}/docker-compose \
+         https://github.com/docker/compose/releases/latest/download/{file} && chmod +x {folder}/docker-compose"
     )
+}
+
+fn plugins() -> String {
+    endpoint::config_folder() + "/cli-plugins"
 }
 
 /// The machine that an engine runs on.

@@ -18,6 +18,8 @@ pub(crate) struct Service {
     pub image: String,
     /// The variable that names the image; empty where none does.
     pub image_variable: String,
+    /// Whether the files say which platform it is for.
+    pub has_platform: bool,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
@@ -120,6 +122,7 @@ pub(super) fn service(
         namespace: node.get("x-namespace").and_then(Value::as_str).map(str::to_owned),
         image: text(image)?,
         image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
+        has_platform: node.get("platform").is_some(),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
