@@ -167,8 +167,7 @@ fn an_index_that_cannot_be_asked_for_is_told_from_one_that_maps_nothing() {
         let mut script = std::process::Command::new("sh");
         script.arg(fakes.checkout.root.join("dev/docker/elasticsearch-setup.sh")).arg("an-index");
         let path = std::env::var("PATH").unwrap();
-        let bin = fakes.checkout.home().with_file_name("fakes").join("bin");
-        script.env("PATH", format!("{}:{path}", bin.display())).env("ES_SERVER", "http://elasticsearch:9200");
+        script.env("PATH", format!("{}:{path}", fakes.bin().display())).env("ES_SERVER", "http://elasticsearch:9200");
         let done = run(&mut script).expect(code).says(&[says]);
         assert_eq!(done.err.contains("--overwrite"), says.contains("has 0"), "{}", done.err);
     }

@@ -31,7 +31,10 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            term::say(&format!("error: {e:#}"));
+            let text = format!("{e:#}");
+            if !text.is_empty() {
+                term::say(&format!("error: {text}"));
+            }
             ExitCode::from(exit::code(&e))
         }
     }

@@ -111,19 +111,26 @@ fn install_docker() -> &'static str {
 /// # Errors
 /// What is wrong and how to mend it.
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
-    let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
-    let version = match printed {
-        Ok(version) => version,
-        Err(e) if exit::code(&e) == PREREQUISITE => return Ok(String::new()),
-        Err(_) => return Err(missing_compose(sh)),
-    };
-    let version = version.trim();
-    match parse_version(version) {
-        Some(it) if it >= COMPOSE_FLOOR => Ok(version.to_owned()),
+    let version = compose_version(sh)?;
+    match parse_version(&version) {
+        _ if version.is_empty() => Ok(version),
+        Some(it) if it >= COMPOSE_FLOOR => Ok(version),
         _ => Err(finding(
             format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
             install_compose(),
         )),
+    }
+}
+
+/// The version of Compose, whichever is there; empty without Docker.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn compose_version(sh: &Shell) -> Result<String, Finding> {
+    match process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER) {
+        Ok(it) => Ok(it.trim().to_owned()),
+        Err(e) if exit::code(&e) == PREREQUISITE => Ok(String::new()),
+        Err(_) => Err(missing_compose(sh)),
     }
 }
 
