@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 17] = [
+const QUESTIONS: [&str; 16] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
@@ -35,7 +35,6 @@ const QUESTIONS: [&str; 17] = [
     "docker ps ",
     "docker volume ls ",
     " config --hash ",
-    " config --volumes",
     "/_mapping",
 ];
 
@@ -74,7 +73,8 @@ impl Fakes {
         fakes
     }
 
-    fn bin(&self) -> PathBuf {
+    /// The one folder on PATH.
+    pub fn bin(&self) -> PathBuf {
         self.folder.join("bin")
     }
 

@@ -23,7 +23,7 @@ use crate::{
     },
     schema,
     settings::{Settings, needs, template},
-    stack::{Stack, mode::Mode, service::Service},
+    stack::{Stack, mode::Mode, project, service::Service},
 };
 
 /// What preflight found, all of it in order.
@@ -84,7 +84,7 @@ pub(crate) fn preflight(
     let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
     findings.extend(missing_images(&images, &judged, &settings));
     findings.extend(foreign_images(&images, &judged, arch));
-    findings.extend(stack.foreign(sh, &containers));
+    findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })
