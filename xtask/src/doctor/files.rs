@@ -18,8 +18,13 @@ pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, brok
     files.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, settings, &it.services)));
     checks.push(Check::of("files", Status::Fail, files, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {
-        let found = checkout.find(sh, settings, None).map(|it| it.display().to_string());
-        checks.push(Check::from(checkout.name, found));
+        checks.push(match checkout.find(sh, settings, None) {
+            Ok(it) => {
+                let elsewhere = checkout.elsewhere(sh, &it).into_iter().collect();
+                Check::of(checkout.name, Status::Warn, elsewhere, it.display().to_string())
+            }
+            Err(it) => Check::from(checkout.name, Err(it)),
+        });
     }
     checks
 }
