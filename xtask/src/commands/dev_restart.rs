@@ -19,7 +19,7 @@ use crate::{
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let _lock = lock::take(sh, "dev-restart")?;
-        let stack = stack::last(sh)?;
+        let stack = stack::last(sh)?.restored(sh)?;
         stack.check_names(&self.service)?;
         let mut command = stack.compose(sh);
         if self.build {
