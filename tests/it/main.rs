@@ -11,6 +11,8 @@ mod healing;
 mod infra;
 mod kb;
 mod layers;
+mod load;
+mod model;
 mod mounts;
 mod output;
 mod paths;

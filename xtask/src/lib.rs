@@ -13,7 +13,6 @@ compile_error!(
 );
 
 mod aws;
-mod check;
 pub mod cli;
 mod commands;
 mod docker;
@@ -22,5 +21,5 @@ pub mod images;
 pub mod machine;
 mod preflight;
 mod schema;
-mod settings;
-mod stack;
+pub mod settings;
+pub mod stack;

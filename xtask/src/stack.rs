@@ -2,12 +2,12 @@
 
 pub(crate) mod diagnosis;
 pub(crate) mod drift;
-pub(crate) mod environment;
+pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
 pub(crate) mod readiness;
-pub(crate) mod service;
+pub mod service;
 pub(crate) mod wait;
 
 use std::{collections::BTreeMap, fs, process::Command};
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn with_the_offset_that_the_guide_names_two_checkouts_have_no_port_in_common() {
         let guide = include_str!("../../dev/README.md");
-        let offset = regex_lite::Regex::new(r"--port-offset (\d+)").unwrap();
+        let offset = regex::Regex::new(r"--port-offset (\d+)").unwrap();
         let offsets: Vec<u16> = offset.captures_iter(guide).map(|it| it[1].parse().unwrap()).collect();
         assert!(!offsets.is_empty());
         let ports = |offset| -> Vec<u16> {
@@ -287,9 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn local_adds_the_two_databases_and_the_dependencies_on_them() {
+    fn local_adds_the_databases_the_model_and_the_dependencies_on_them() {
         let stack = stack(true, 0);
-        assert_eq!(stack.services.len(), 17);
+        assert_eq!(stack.services.len(), 18);
         let names: Vec<&str> =
             stack.closure(&["temporal-history".to_owned()]).iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["elasticsearch", "elasticsearch-setup", "temporal-history", "dsql-monitored"]);

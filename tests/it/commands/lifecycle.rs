@@ -50,7 +50,7 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
         psql("dsql-copilot"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, MIDDLE),
+        up(LOCAL, &format!("{MIDDLE} copilot-model")),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
         up(LOCAL, LAST),
@@ -215,7 +215,7 @@ fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
         psql("dsql-monitored"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, MIDDLE),
+        up(LOCAL, &format!("{MIDDLE} copilot-model")),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
         up(LOCAL, LAST),
@@ -352,12 +352,12 @@ fn dev_status_tells_services_that_are_ready_from_those_that_are_not() {
     dev_up(&fakes, "--local loki mimir").expect(0);
     fakes.forget();
     let status = xtask(&fakes, "dev-status --json").expect(4);
-    assert!(status.err.contains("15 of 17 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
+    assert!(status.err.contains("16 of 18 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
     let json: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!((&json["schemaVersion"], &json["mode"]), (&1.into(), &"local".into()));
     assert_eq!(json["project"], fakes.checkout.project.as_str());
     let services = json["services"].as_array().unwrap();
-    assert_eq!(services.len(), 17);
+    assert_eq!(services.len(), 18);
     let ready: Vec<&str> =
         services.iter().filter(|it| it["ready"] == true).map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(ready, ["mimir", "loki"]);

@@ -16,7 +16,7 @@ use crate::machine::finding::{Finding, finding};
 ///
 /// # Errors
 /// The file is there and cannot be read as UTF-8 text.
-pub(crate) fn read(path: &Path) -> Result<Option<String>> {
+pub fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
@@ -59,7 +59,7 @@ fn foreign(path: &Path, what: &str) -> Finding {
 ///
 /// # Errors
 /// The folder or the file cannot be written; the old content is then still there.
-pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
+pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(false);
     }

@@ -10,7 +10,7 @@ use crate::machine::{
     term,
 };
 
-pub(crate) use references::{Lookup, expand};
+pub use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]

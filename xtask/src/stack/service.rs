@@ -55,7 +55,7 @@ pub(crate) struct Url {
 
 /// A published port, on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Port {
+pub struct Port {
     /// On the host, with the offset.
     pub host: u16,
     pub container: u16,
@@ -82,7 +82,7 @@ pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Valu
 ///
 /// # Errors
 /// A `<<` that names no mapping.
-pub(crate) fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
+pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();
         document.apply_merge()?;
@@ -154,13 +154,14 @@ pub(super) fn depends_on(node: &Value) -> Vec<String> {
     mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn port(node: &Value, offset: u16) -> Option<Port> {
+/// An item of `ports`; `None` where it is not on 127.0.0.1 or has another form.
+pub fn port(node: &Value, offset: u16) -> Option<Port> {
     let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
     Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
 }
 
 /// A path of a compose file, which is relative to `dev/`, from the workspace root.
-fn mount(source: &str) -> PathBuf {
+pub fn mount(source: &str) -> PathBuf {
     match source.strip_prefix("../") {
         Some(rest) => PathBuf::from(rest),
         None => Path::new("dev").join(source.trim_start_matches("./")),
