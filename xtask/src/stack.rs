@@ -17,13 +17,16 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::{
-    cli::{flags::Arch, help},
+    cli::{
+        flags::{Arch, Cluster},
+        help,
+    },
     docker::{
         containers::{self, Container},
         engine::{self, Engine},
     },
-    machine::exit::{USAGE, exit},
-    settings::{COMPOSE_ENV, PROJECT, Settings},
+    machine::exit::{USAGE, exit, prerequisites},
+    settings::{COMPOSE_ENV, PROJECT, Settings, template},
     stack::{
         environment::environment,
         mode::Mode,
@@ -116,6 +119,24 @@ impl Stack {
     #[must_use]
     pub(crate) fn about_to_be_written(self) -> Stack {
         Stack { rendered: true, ..self }
+    }
+
+    /// The same stack, with what is generated written again where it is gone: a container does not start without.
+    ///
+    /// # Errors
+    /// Exit code 3: it cannot be rendered. A file cannot be written.
+    pub(crate) fn restored(self, sh: &Shell) -> Result<Stack> {
+        let generated =
+            |it: &Service| it.mounts.iter().all(|it| !it.starts_with("dev/.rendered") || sh.path_exists(it));
+        if self.rendered && self.services.iter().all(generated) {
+            return Ok(self);
+        }
+        let settings = Settings::load(sh, self.mode.local);
+        let rendered = template::render(sh, &settings, Cluster::ALL);
+        let rendered = rendered.or_else(|it| prerequisites("cannot render", it).map(|()| Vec::new()))?;
+        let stack = self.about_to_be_written();
+        stack.write(sh, &rendered)?;
+        Ok(stack)
     }
 
     /// `docker compose` with this project, these files and these variables: what the files refer to comes from the file

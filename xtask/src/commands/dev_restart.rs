@@ -25,7 +25,7 @@ impl flags::DevRestart {
             let mut restart = project.compose(sh);
             return process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE));
         }
-        let stack = stack::last(sh)?;
+        let stack = stack::last(sh)?.restored(sh)?;
         stack.check_names(&self.service)?;
         let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
         build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;

@@ -25,6 +25,10 @@ pub(crate) struct Service {
     pub ports: Vec<Port>,
     /// What it mounts from the repository, from the workspace root.
     pub mounts: Vec<PathBuf>,
+    /// What it mounts from elsewhere on the engine's machine.
+    pub binds: Vec<String>,
+    /// The user and the group that it runs as, where the compose file names both by number.
+    pub user: Option<(u32, u32)>,
     pub has_health_check: bool,
     /// A container port and a path that answer 200 once the service is ready; asked on the host.
     pub ready: Option<(u16, String)>,
@@ -114,6 +118,11 @@ pub(super) fn service(
         .filter(|it| it.starts_with('.'))
         .map(mount)
         .collect();
+    let sources = list("volumes");
+    let sources = sources.iter().filter_map(|it| it.get("source")?.as_str());
+    let binds = sources.filter(|it| it.starts_with(['$', '/'])).map(text).collect::<Result<_>>()?;
+    let user = node.get("user").and_then(Value::as_str).map(text).transpose()?.unwrap_or_default();
+    let user = user.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
     let ready = node.get("x-ready").map(|it| {
         let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
         port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
@@ -134,6 +143,8 @@ pub(super) fn service(
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
+        binds,
+        user,
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
