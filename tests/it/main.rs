@@ -22,3 +22,4 @@ mod support;
 mod terraform;
 mod usage;
 mod variables;
+mod words;

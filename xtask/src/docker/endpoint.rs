@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::machine::finding::{Finding, finding};
+
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -91,13 +93,8 @@ fn resolve(environment: &dyn Fn(&str) -> Option<String>) -> Route {
     if let Some(host) = environment("DOCKER_HOST") {
         return Route { host: Some(host), source: Source::Variable };
     }
-    let home = || Some(PathBuf::from(environment("HOME")?).join(".docker"));
-    let config = environment("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
-    let current = || {
-        let config: Value =
-            serde_json::from_str(&fs::read_to_string(config.as_ref()?.join("config.json")).ok()?).ok()?;
-        config["currentContext"].as_str().map(str::to_owned)
-    };
+    let config = config_folder(environment);
+    let current = || read_config(config.as_ref()?)?["currentContext"].as_str().map(str::to_owned);
     let context = environment("DOCKER_CONTEXT").or_else(current).filter(|it| !it.is_empty() && it != "default");
     match context {
         Some(name) => {
@@ -106,6 +103,32 @@ fn resolve(environment: &dyn Fn(&str) -> Option<String>) -> Route {
         }
         None => Route { host: Some(DEFAULT.to_owned()), source: Source::Default },
     }
+}
+
+/// The folder that the Docker CLI reads.
+fn config_folder(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(environment("HOME")?).join(".docker"));
+    environment("DOCKER_CONFIG").map(PathBuf::from).or_else(home)
+}
+
+fn read_config(folder: &Path) -> Option<Value> {
+    serde_json::from_str(&fs::read_to_string(folder.join("config.json")).ok()?).ok()
+}
+
+/// A helper that Docker asks for credentials before it pulls anything, however public, and that is not there: a product
+/// that was removed leaves its name behind.
+pub(crate) fn missing_helper() -> Option<Finding> {
+    let folder = config_folder(&|name| env::var(name).ok().filter(|it| !it.is_empty()))?;
+    let config = read_config(&folder)?;
+    let helper = format!("docker-credential-{}", config["credsStore"].as_str().filter(|it| !it.is_empty())?);
+    if env::split_paths(&env::var_os("PATH")?).any(|it| it.join(&helper).is_file()) {
+        return None;
+    }
+    let file = folder.join("config.json").display().to_string();
+    Some(finding(
+        format!("{file} names {helper}, which is not on PATH: Docker pulls nothing"),
+        format!("grep -n credsStore {file}  # remove that line, or install {helper}"),
+    ))
 }
 
 /// The address in a context's file. The folder is named after a hash of the context's name, so look at each.

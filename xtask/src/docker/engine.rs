@@ -119,12 +119,19 @@ pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
     };
     let version = version.trim();
     match parse_version(version) {
-        Some(it) if it >= COMPOSE_FLOOR => Ok(version.to_owned()),
-        _ => Err(finding(
+        Some(it) if it < COMPOSE_FLOOR => Err(finding(
             format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
             install_compose(),
         )),
+        _ => Ok(version.to_owned()),
     }
+}
+
+/// What is not known of a Compose that [`check_compose`] lets pass: some are built without a version.
+pub(crate) fn doubt(version: &str) -> Option<Finding> {
+    let (major, minor) = COMPOSE_FLOOR;
+    let what = format!("Compose calls itself `{version}`, and {major}.{minor} or newer is needed");
+    (parse_version(version).is_none() && !version.is_empty()).then(|| finding(what, install_compose()))
 }
 
 fn missing_compose(sh: &Shell) -> Finding {
