@@ -23,3 +23,4 @@ mod support;
 mod terraform;
 mod usage;
 mod variables;
+mod words;

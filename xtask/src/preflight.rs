@@ -15,6 +15,7 @@ use crate::{
     cli::flags::{BuildTarget, Cluster},
     docker::{
         containers::{self, Container},
+        endpoint,
         engine::{self, Engine, Image},
         ports,
     },
@@ -35,6 +36,8 @@ pub(crate) struct Preflight {
     pub containers: Vec<Container>,
     pub images: Vec<Image>,
     pub rendered: Vec<(Cluster, String)>,
+    /// What is no reason not to start.
+    pub notes: Vec<Finding>,
 }
 
 /// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
@@ -70,6 +73,7 @@ pub(crate) fn preflight(
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
     let answers = ask(sh, &draft.project, &wanted);
     findings.extend(answers.engine.as_ref().err().cloned());
+    let notes = answers.compose.as_deref().ok().and_then(engine::doubt).into_iter().collect();
     findings.extend(answers.compose.err());
     findings.extend(mounts(sh, &settings, &wanted));
     findings.extend(readable::findings(sh, &wanted));
@@ -86,11 +90,13 @@ pub(crate) fn preflight(
     let is_built = |it: &Service| arch == engine.arch && missing.builds_for(it, &settings);
     let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
     findings.extend(missing_images(&images, &judged, &settings));
+    let is_pulled = |it: &Service| build::target_of(it).is_none() && engine::find_image(&images, &it.image).is_none();
+    findings.extend(wanted.iter().any(is_pulled).then(endpoint::missing_helper).flatten());
     findings.extend(foreign_images(&images, &judged, arch));
     findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
-    Ok(Preflight { settings, stack, containers, images, rendered })
+    Ok(Preflight { settings, stack, containers, images, rendered, notes })
 }
 
 /// What the engine and Compose say.
@@ -200,21 +206,29 @@ pub(crate) fn taken_ports(
     }
     let all: Vec<u16> = services.iter().flat_map(|it| it.ports.iter().map(|it| it.host - offset)).collect();
     let moved = free_offset(&all, &ports::is_taken).map(|it| format!("cargo xtask dev-up --port-offset {it}"));
-    let describe = |(service, port): (&Service, u16)| {
-        let owner = match containers {
-            Some(_) => ports::owner(sh, port),
-            None => Some(ports::stranger(sh, port)?),
-        };
+    let mut by_owner = BTreeMap::<_, Vec<(u16, &str)>>::new();
+    for (service, port) in taken {
+        let owner = if containers.is_some() { ports::owner(sh, port) } else { ports::stranger(sh, port) };
+        if containers.is_some() || owner.is_some() {
+            by_owner.entry(owner).or_default().push((port, &service.name));
+        }
+    }
+    let describe = |(owner, taken): (Option<ports::Owner>, Vec<(u16, &str)>)| {
         let by = owner.as_ref().map_or(String::new(), |it| format!(" by {}", it.name));
+        let mut names: Vec<&str> = taken.iter().map(|(_, name)| *name).collect();
+        names.dedup();
+        let numbers = taken.iter().map(|(port, _)| port.to_string()).collect::<Vec<_>>().join(", ");
+        let (port, is) = if taken.len() == 1 { ("port", "is") } else { ("ports", "are") };
+        let need = if names.len() == 1 { "needs" } else { "need" };
         let fix = match (owner, &moved) {
-            (Some(it), Some(moved)) => format!("{}  # or: {moved}", it.stop),
+            (Some(it), Some(moved)) => format!("{moved}  # or: {}", it.stop),
             (Some(it), None) => it.stop,
             (None, Some(moved)) => moved.clone(),
-            (None, None) => format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN  # shows who has it"),
+            (None, None) => format!("sudo lsof -nP -iTCP:{} -sTCP:LISTEN  # shows who has it", taken[0].0),
         };
-        Some(finding(format!("port {port}, which {} needs, is taken{by}", service.name), fix))
+        finding(format!("{port} {numbers}, which {} {need}, {is} taken{by}", names.join(", ")), fix)
     };
-    taken.into_iter().filter_map(describe).collect()
+    by_owner.into_iter().map(describe).collect()
 }
 
 /// How far all these ports would have to be moved, in thousands, to be free.

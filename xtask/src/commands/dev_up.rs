@@ -54,6 +54,7 @@ impl flags::DevUp {
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
+        found.notes.iter().for_each(|it| term::say(&format!("note: {}", it.what)));
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));

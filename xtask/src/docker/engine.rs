@@ -113,12 +113,11 @@ fn install_docker() -> &'static str {
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
     let version = compose_version(sh)?;
     match parse_version(&version) {
-        _ if version.is_empty() => Ok(version),
-        Some(it) if it >= COMPOSE_FLOOR => Ok(version),
-        _ => Err(finding(
+        Some(it) if it < COMPOSE_FLOOR => Err(finding(
             format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
             install_compose(),
         )),
+        _ => Ok(version),
     }
 }
 
@@ -132,6 +131,13 @@ pub(crate) fn compose_version(sh: &Shell) -> Result<String, Finding> {
         Err(e) if exit::code(&e) == PREREQUISITE => Ok(String::new()),
         Err(_) => Err(missing_compose(sh)),
     }
+}
+
+/// What is not known of a Compose that [`check_compose`] lets pass: some are built without a version.
+pub(crate) fn doubt(version: &str) -> Option<Finding> {
+    let (major, minor) = COMPOSE_FLOOR;
+    let what = format!("Compose calls itself `{version}`, and {major}.{minor} or newer is needed");
+    (parse_version(version).is_none() && !version.is_empty()).then(|| finding(what, install_compose()))
 }
 
 fn missing_compose(sh: &Shell) -> Finding {

@@ -51,7 +51,10 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
         let join = "a check does not panic";
         let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
-        checks.push(Check::from("compose", compose.join().expect(join)));
+        checks.push(match compose.join().expect(join) {
+            Ok(it) => Check::of("compose", Status::Warn, engine::doubt(&it).into_iter().collect(), it),
+            Err(it) => Check::from("compose", Err(it)),
+        });
         checks.push(builder(buildkit.join().expect(join)));
         let Ok((answers, arch)) = engine else { return checks };
         checks.extend([memory(&answers.info), cpus(&answers.info)]);
