@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn with_the_offset_that_the_guide_names_two_checkouts_have_no_port_in_common() {
         let guide = include_str!("../../dev/README.md");
-        let offset = regex_lite::Regex::new(r"--port-offset (\d+)").unwrap();
+        let offset = regex::Regex::new(r"--port-offset (\d+)").unwrap();
         let offsets: Vec<u16> = offset.captures_iter(guide).map(|it| it[1].parse().unwrap()).collect();
         assert!(!offsets.is_empty());
         let ports = |offset| -> Vec<u16> {

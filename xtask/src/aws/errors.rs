@@ -1,9 +1,5 @@
 //! What AWS's tools say when they fail, and the command that mends it.
 
-use std::sync::LazyLock;
-
-use regex_lite::Regex;
-
 /// What a failure is about, by the words that the AWS CLI (both major versions) and Terraform's provider use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -123,18 +119,13 @@ pub(crate) fn remedy(stderr: &str, profile: &str) -> Option<String> {
 }
 
 fn denied(stderr: &str, profile: &str) -> String {
-    static NAMED: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"not authorized to perform: ([A-Za-z0-9-]+:[A-Za-z]+)(?: on resource: ([^ \r\n]+))?"));
-    let named = NAMED.captures(stderr);
-    let action = named.as_ref().map(|it| it[1].to_owned()).or_else(|| {
-        let operation = operation(stderr)?;
-        let known = PERMISSIONS.iter().find(|(name, _)| *name == operation).map(|(_, action)| (*action).to_owned());
-        known.or(Some(operation))
+    let named = word_after(stderr, "not authorized to perform: ").filter(|it| it.contains(':'));
+    let action = named.or_else(|| {
+        let operation = word_after(stderr, "when calling the ")?;
+        Some(PERMISSIONS.iter().find(|(name, _)| *name == operation).map_or(operation, |(_, action)| action))
     });
-    let resource = named
-        .as_ref()
-        .and_then(|it| it.get(2))
-        .map_or(String::new(), |it| format!(" on {}", it.as_str().trim_end_matches(['.', ','])));
+    let resource = named.and_then(|_| word_after(stderr, " on resource: "));
+    let resource = resource.map_or(String::new(), |it| format!(" on {it}"));
     match action {
         Some(it) => format!(
             "profile `{profile}` lacks the permission `{it}`{resource}: have it added to the role, or use another \
@@ -144,22 +135,31 @@ fn denied(stderr: &str, profile: &str) -> String {
     }
 }
 
-/// The operation that the AWS CLI says it was calling.
-fn operation(stderr: &str) -> Option<String> {
-    static CALLING: LazyLock<Regex> = LazyLock::new(|| regex(r"when calling the ([A-Za-z0-9]+) operation"));
-    CALLING.captures(stderr).map(|it| it[1].to_owned())
+fn word_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let word = text.split_once(mark)?.1.split_whitespace().next()?;
+    Some(word.trim_end_matches(['.', ',']))
 }
 
 /// What a tool said, on one line, without anything secret.
 pub(crate) fn message(stderr: &str) -> String {
-    static SECRET: LazyLock<Regex> = LazyLock::new(|| regex(r"(AKIA|ASIA)[A-Z0-9]{12,}|[A-Za-z0-9+/=]{100,}"));
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
-    let shown: String = SECRET.replace_all(&lines.join(" "), "$1…").chars().take(1000).collect();
-    if shown.is_empty() { "it said nothing".to_owned() } else { shown }
+    let shown: String = lines.join(" ").split_inclusive(ends_secret).map(without_secret).collect();
+    if shown.is_empty() { "it said nothing".to_owned() } else { shown.chars().take(1000).collect() }
 }
 
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is a constant")
+/// Whether this is neither in a key nor in base64.
+fn ends_secret(c: char) -> bool {
+    !c.is_ascii_alphanumeric() && !"+/=".contains(c)
+}
+
+/// A word of base64, with what follows it, of which only the kind of a key remains.
+fn without_secret(word: &str) -> String {
+    let end = word.trim_end_matches(ends_secret).len();
+    let key = ["AKIA", "ASIA"].iter().find_map(|it| word.find(it)).filter(|at| end >= at + 16);
+    match key.map(|at| at + 4).or((end >= 100).then_some(0)) {
+        Some(kept) => format!("{}…{}", &word[..kept], &word[end..]),
+        None => word.to_owned(),
+    }
 }
 
 #[cfg(test)]
