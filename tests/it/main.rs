@@ -3,6 +3,7 @@
 mod check;
 mod commands;
 mod compose;
+mod credentials;
 mod dashboards;
 mod doctor;
 mod env;

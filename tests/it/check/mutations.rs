@@ -64,7 +64,7 @@ pub(super) const ALL: &[Mutation] = &[
     here(BASE, "infinity-datasource@3.11.1", "infinity-datasource", "GF_PLUGINS_PREINSTALL", "the plugin `yesoreyeram-infinity-datasource` is not pinned", "@VERSION"),
 
     // Identity.
-    here(BASE, "target: /aws\n  read_only: true", "target: /aws\n  read_only: false", "AWS_CONFIG_DIR", "copilot-api could write to the AWS directory", "read_only: true"),
+    here(BASE, "target: /aws\n  read_only: true", "target: /aws\n  read_only: false", "AWS_MOUNT_DIR", "copilot-api could write to the AWS directory", "read_only: true"),
     here(BASE, "      - *aws-directory\n      - type: bind\n        source: ./docker/copilot-worker-health.py", "      - type: bind\n        source: ./docker/copilot-worker-health.py", "COPILOT_DSQL_HOST", "copilot-worker refers to COPILOT_DSQL_HOST and does not mount the AWS directory", "*aws-directory"),
     here(BASE, "  AWS_DEFAULT_REGION: ${AWS_REGION:-eu-west-1}\n", "", "AWS_REGION", "copilot-api has AWS_REGION, but not the same AWS_DEFAULT_REGION", "set both"),
 

@@ -162,7 +162,10 @@ fn sources(repo: &Repo, listening: &BTreeMap<&str, BTreeSet<u16>>) -> Vec<Findin
 
 /// A variable that a configuration reads from its container's environment and that is not there.
 fn unset<V>(repo: &Repo, file: &Document<V>, line: Option<usize>, service: &str, name: &str) -> Option<Finding> {
-    let there = repo.by_name().get(service).and_then(|it| it.get("environment")?.get(name)).is_some();
+    let additions = repo.base.value.get("x-where").and_then(Value::as_sequence).into_iter().flatten();
+    let additions = additions.filter(|it| it.get("service").and_then(Value::as_str) == Some(service));
+    let there = repo.by_name().get(service).copied().into_iter().chain(additions.filter_map(|it| it.get("add")));
+    let there = there.filter_map(|it| it.get("environment")?.get(name)).next().is_some();
     (!there).then(|| {
         let text = format!("{service} has no variable {name}");
         file.finding(line, text, format!("add it to the environment of {service} in {}", repo.base.file))

@@ -19,14 +19,14 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
         if let Some(mount) = mount {
             if mount.get("read_only").and_then(Value::as_bool) != Some(true) {
                 found.push(file.finding(
-                    file.line_in(name, "AWS_CONFIG_DIR"),
+                    file.line_in(name, "AWS_MOUNT_DIR"),
                     format!("{name} could write to the AWS directory"),
                     "add `read_only: true` to that mount",
                 ));
             }
             if mount.get("target").and_then(Value::as_str) != Some(TARGET) {
                 found.push(file.finding(
-                    file.line_in(name, "AWS_CONFIG_DIR"),
+                    file.line_in(name, "AWS_MOUNT_DIR"),
                     format!("{name} has the AWS directory elsewhere than at {TARGET}"),
                     format!("write `target: {TARGET}`, where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE point"),
                 ));
@@ -53,7 +53,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 fn aws_mount(node: &Value) -> Option<&Value> {
-    let source = |it: &&Value| it.get("source").and_then(Value::as_str).is_some_and(|it| it.contains("AWS_CONFIG_DIR"));
+    let source = |it: &&Value| it.get("source").and_then(Value::as_str).is_some_and(|it| it.contains("AWS_MOUNT_DIR"));
     node.get("volumes")?.as_sequence()?.iter().find(source)
 }
 

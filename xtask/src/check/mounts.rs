@@ -84,7 +84,7 @@ fn writable(file: &Document<Value>, name: &str, node: &Value) -> Vec<Finding> {
         .filter(|it| it.get("read_only").and_then(Value::as_bool) != Some(true))
         .filter_map(source)
         // The AWS directory has a check of its own.
-        .filter(|it| !it.contains("AWS_CONFIG_DIR"))
+        .filter(|it| !it.contains("AWS_MOUNT_DIR"))
         .map(|it| {
             let text = format!("{name} could write to {it}");
             file.finding(file.line_in(name, &it), text, "add `read_only: true` to that mount")

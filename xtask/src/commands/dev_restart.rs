@@ -6,6 +6,7 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
+    aws::credentials,
     cli::flags,
     docker::engine::CHANGE,
     images::build,
@@ -13,6 +14,7 @@ use crate::{
         lock,
         process::{self, Limit},
     },
+    settings::Settings,
     stack::{self, service::Service},
 };
 
@@ -21,6 +23,10 @@ impl flags::DevRestart {
         let stack = stack::last(sh)?;
         stack.check_names(&self.service)?;
         let _lock = lock::take(sh, "dev-restart")?;
+        if !stack.mode.local && credentials::held(sh).is_some() {
+            // Keys without an end are read once, at the start.
+            credentials::renew(sh, &Settings::load(sh, false));
+        }
         let mut command = stack.compose(sh);
         if self.build {
             let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);

@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, broken: Option<&Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
     let mut files: Vec<Finding> = broken.into_iter().cloned().collect();
-    files.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, settings, &it.services)));
+    files.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, &it.services)));
     checks.push(Check::of("files", Status::Fail, files, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {
         let found = checkout.find(sh, settings, None).map(|it| it.display().to_string());
