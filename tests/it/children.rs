@@ -120,7 +120,7 @@ fn containers_reach_each_other_past_the_proxies_of_docker_s_settings() {
         fs::write(&settings, &proxies).unwrap();
         up();
         let all = overridden(&fakes, "environment");
-        assert_eq!(all.len(), if expected.is_some() { 17 } else { 0 }, "{proxies}");
+        assert_eq!(all.len(), if expected.is_some() { 18 } else { 0 }, "{proxies}");
         for (service, environment) in &all {
             for name in ["NO_PROXY", "no_proxy"] {
                 let listed: Vec<&str> = environment[name].as_str().unwrap().split(',').collect();
@@ -149,8 +149,8 @@ fn the_databases_are_for_the_platform_that_everything_else_is_for() {
         let offset = fakes.checkout.offset.to_string();
         let line = [&["dev-up", "--local", "dsql-copilot", "--port-offset", &offset][..], flags].concat();
         fakes.xtask(&line).expect(0);
-        let databases = ["dsql-copilot", "dsql-monitored"].map(|it| (it.to_owned(), expected.into()));
-        assert_eq!(overridden(&fakes, "platform"), BTreeMap::from(databases), "{arch} {flags:?}");
+        let local = ["copilot-model", "dsql-copilot", "dsql-monitored"].map(|it| (it.to_owned(), expected.into()));
+        assert_eq!(overridden(&fakes, "platform"), BTreeMap::from(local), "{arch} {flags:?}");
     }
 }
 

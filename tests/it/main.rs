@@ -4,6 +4,7 @@ mod check;
 mod children;
 mod commands;
 mod compose;
+mod credentials;
 mod dashboards;
 mod doctor;
 mod env;

@@ -110,7 +110,7 @@ fn what_another_user_has_generated_is_a_missing_prerequisite_with_its_fix() {
     chmod(&fakes.checkout.home().with_file_name("fakes"), "go+rwX");
     fakes.forget();
     let fix = format!("sudo chown -R \"$USER\" {}", fs::canonicalize(&rendered).unwrap().display());
-    for words in ["dev-up --local loki", "dev-restart loki", "dev-down"] {
+    for words in ["dev-up --local loki", "schema --local"] {
         as_stranger(&fakes, words).expect(3).says(&["it belongs to another user", &fix]);
     }
     as_stranger(&fakes, "doctor --local").expect(3).says(&["it belongs to another user", &fix]);

@@ -188,7 +188,6 @@ fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_sch
 #[test]
 fn without_an_env_file_both_ways_out_are_named() {
     let fakes = Fakes::with_checkouts();
-    fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
     let refused = dev_up(&fakes, &[]);
     for way in ["\n    cargo xtask dev-up --local  # needs no AWS\n", "\n    cargo xtask env-init  # makes dev/.env"] {
         assert!(refused.err.contains(way), "{}", refused.err);
@@ -196,12 +195,10 @@ fn without_an_env_file_both_ways_out_are_named() {
     expect(&fakes, refused, &["there is no dev/.env, so no Aurora DSQL cluster is known"]);
     fakes.add_to_env("TEMPORAL_SQL_HOST=a.example\n");
     expect(&fakes, dev_up(&fakes, &[]), &["`COPILOT_DSQL_HOST` is not set in the process environment or dev/.env"]);
-    fs::remove_dir(fakes.checkout.home().join(".aws")).unwrap();
-    expect(
-        &fakes,
-        dev_up(&fakes, &[]),
-        &["`COPILOT_DSQL_HOST` is not set", ".aws is no folder: it holds the AWS credentials\n    aws configure sso"],
-    );
+    fakes.tell("no-credentials", "Unable to locate credentials");
+    let both =
+        &["`COPILOT_DSQL_HOST` is not set", "AWS_PROFILE in dev/.env\n    aws configure sso --profile default\n"];
+    expect(&fakes, dev_up(&fakes, &[]), both);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
+    aws::credentials::Credentials,
     cli::flags::{BuildTarget, Cluster},
     docker::{
         containers::{self, Container},
@@ -38,6 +39,8 @@ pub(crate) struct Preflight {
     pub rendered: Vec<(Cluster, String)>,
     /// What is no reason not to start.
     pub notes: Vec<Finding>,
+    /// What the containers get of AWS; with `--local` nothing that is worth asking for.
+    pub credentials: Option<Credentials>,
 }
 
 /// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
@@ -71,11 +74,15 @@ pub(crate) fn preflight(
         findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
-    let answers = ask(sh, &draft.project, &wanted);
+    let answers = ask(sh, &draft.project, &wanted, &settings);
     findings.extend(answers.engine.as_ref().err().cloned());
     let notes = answers.compose.as_deref().ok().and_then(engine::doubt).into_iter().collect();
     findings.extend(answers.compose.err());
-    findings.extend(mounts(sh, &settings, &wanted));
+    let credentials = answers.credentials.transpose().unwrap_or_else(|it| {
+        findings.push(it);
+        None
+    });
+    findings.extend(mounts(sh, &wanted));
     findings.extend(readable::findings(sh, &wanted));
     let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
@@ -96,7 +103,7 @@ pub(crate) fn preflight(
     findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
-    Ok(Preflight { settings, stack, containers, images, rendered, notes })
+    Ok(Preflight { settings, stack, containers, images, rendered, notes, credentials })
 }
 
 /// What the engine and Compose say.
@@ -105,21 +112,24 @@ struct Answers {
     compose: Result<String, Finding>,
     images: Result<Vec<Image>>,
     containers: Result<Vec<Container>>,
+    credentials: Option<Result<Credentials, Finding>>,
 }
 
 /// Asks everything at once: each answer takes a moment.
-fn ask(sh: &Shell, project: &str, services: &[Service]) -> Answers {
+fn ask(sh: &Shell, project: &str, services: &[Service], settings: &Settings) -> Answers {
     let names: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let [for_compose, for_images, for_containers] = [sh.clone(), sh.clone(), sh.clone()];
+    let [for_compose, for_images, for_containers, for_aws] = [sh.clone(), sh.clone(), sh.clone(), sh.clone()];
     thread::scope(|scope| {
         let compose = scope.spawn(move || engine::check_compose(&for_compose));
         let images = scope.spawn(move || engine::images(&for_images, &names));
         let containers = scope.spawn(move || containers::list(&for_containers, project));
+        let aws = scope.spawn(move || (!settings.local).then(|| Credentials::get(&for_aws, settings)));
         let engine = engine::engine(sh);
         let join = "a question to the engine does not panic";
         let (compose, images) = (compose.join().expect(join), images.join().expect(join));
-        Answers { engine, compose, images, containers: containers.join().expect(join) }
+        let (containers, credentials) = (containers.join().expect(join), aws.join().expect(join));
+        Answers { engine, compose, images, containers, credentials }
     })
 }
 
@@ -162,8 +172,8 @@ pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str)
     foreign.collect()
 }
 
-/// What services mount from the repository, or from the user's home, and is not there.
-pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Finding> {
+/// What services mount from the repository and is not there.
+pub(crate) fn mounts(sh: &Shell, services: &[Service]) -> Vec<Finding> {
     let mut missing = BTreeMap::<&Path, Vec<&str>>::new();
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it)) {
@@ -175,13 +185,7 @@ pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> V
         let what = format!("{shown}, which {} {verb}, is missing", names.join(", "));
         finding(what, format!("git checkout -- {shown}"))
     };
-    let mut findings: Vec<Finding> = missing.into_iter().map(describe).collect();
-    let aws = settings.path(&sh.current_dir(), "AWS_CONFIG_DIR");
-    if !settings.local && !aws.is_dir() {
-        let what = format!("{} is no folder: it holds the AWS credentials", aws.display());
-        findings.push(finding(what, "aws configure sso  # makes it; AWS_CONFIG_DIR names another"));
-    }
-    findings
+    missing.into_iter().map(describe).collect()
 }
 
 /// Our project's containers, where its name is one that they can have.

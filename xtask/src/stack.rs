@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::{
+    aws::credentials,
     cli::{
         flags::{Arch, Cluster},
         help,
@@ -57,6 +58,8 @@ pub(crate) struct Stack {
     /// one was asked.
     pub arch: Option<String>,
     files: Vec<&'static str>,
+    /// What `x-where` adds to services under these settings: service, key and the key's value as JSON.
+    added: Vec<(String, String, serde_json::Value)>,
 }
 
 impl Stack {
@@ -88,11 +91,12 @@ impl Stack {
             mode,
             project: environment[PROJECT].clone(),
             services,
-            environment,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
             arch,
             files,
+            added: service::added(&root, BASE, &environment)?,
+            environment,
         })
     }
 
@@ -109,10 +113,13 @@ impl Stack {
         }
         let stack = Stack::load(sh, settings, mode, Some(&engine))?;
         let containers = containers::list(sh, &stack.project)?;
-        match project::foreign(sh, &stack.project, &containers) {
-            Some(it) => Err(it.into()),
-            None => Ok((stack, containers)),
+        if let Some(it) = project::foreign(sh, &stack.project, &containers) {
+            return Err(it.into());
         }
+        if !mode.local && !containers.is_empty() {
+            credentials::keep_fresh(sh, settings);
+        }
+        Ok((stack, containers))
     }
 
     /// The same stack, before [`Stack::write`] is called: what that writes counts as there.

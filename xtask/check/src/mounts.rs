@@ -49,7 +49,7 @@ fn form(service: Service<'_>, item: &Value) -> Option<Finding> {
         return short.starts_with(['.', '/', '~', '$']).then(|| service.finding(short, what, fix));
     }
     let source = item["source"].as_str()?;
-    let shown = if source.contains("AWS_CONFIG_DIR") { "the AWS directory" } else { source };
+    let shown = if source.contains("AWS_MOUNT_DIR") { "the AWS directory" } else { source };
     let what = format!("{name} could write to {shown}");
     (item["read_only"] != true).then(|| service.finding(source, what, "add `read_only: true` to that mount"))
 }

@@ -105,7 +105,7 @@ pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
         Some(code) if accepted.contains(&code) => Ok(code),
         _ => {
             let what = format!("`{}` ended with {status}", process::line(&command));
-            match errors::remedy(&stderr, &profile.name) {
+            match errors::remedy(&stderr, &[], &profile.name) {
                 Some(it) => bail!("{what}: {it}"),
                 None => bail!("{what}; its message stands above"),
             }

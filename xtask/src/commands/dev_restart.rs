@@ -6,6 +6,7 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
+    aws::credentials,
     cli::flags,
     docker::engine::CHANGE,
     images::build,
@@ -13,12 +14,18 @@ use crate::{
         lock,
         process::{self, Limit},
     },
-    stack::{self, project::Project, service::Service},
+    settings::Settings,
+    stack::{self, mode::Mode, project::Project, service::Service},
 };
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let _lock = lock::take_if_possible(sh, "dev-restart")?;
+        let mode = Mode::last(sh)?;
+        if !mode.local && credentials::held(sh).is_some() {
+            // Keys without an end are read once, at the start.
+            credentials::renew(sh, &Settings::load(sh, false));
+        }
         if !self.build {
             let project = Project::find(sh)?;
             project.check(sh, &self.service)?;

@@ -7,6 +7,7 @@ use serde_json::json;
 use xshell::Shell;
 
 use crate::{
+    aws::credentials,
     cli::flags::{self, Cluster},
     docker::{
         containers::{self, Container},
@@ -42,6 +43,10 @@ impl flags::DevStatus {
         let drift_of =
             |service: &Service| drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
 
+        // What the containers have, which may be another profile's than the one that is named by now.
+        let held = if mode.local { None } else { credentials::held(sh) };
+        let keys = held.map(|(it, _)| it.describe());
+
         if self.json {
             let services: Vec<_> = states
                 .iter()
@@ -63,11 +68,16 @@ impl flags::DevStatus {
                 "project": stack.project,
                 "mode": if mode.local { "local" } else { "dsql" },
                 "schemaIsCurrent": schema_is_current,
+                "awsKeys": keys.as_ref().map(|(words, _)| words),
                 "services": services,
             });
             term::out(&format!("{document:#}\n"));
         } else {
             term::out(&table(&states, &|it| find(it).is_some(), &drift_of));
+            if let Some((words, soon)) = keys {
+                let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
+                term::say(&format!("{words}{renewal}"));
+            }
         }
 
         let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();

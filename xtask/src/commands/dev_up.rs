@@ -5,6 +5,7 @@ use std::{
     fmt::Write,
     io::{self, IsTerminal},
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{
+    aws::credentials,
     cli::flags,
     docker::{
         containers::{self, Container},
@@ -62,6 +64,7 @@ impl flags::DevUp {
         }
         found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
+        hand_on_keys(sh, &found)?;
         let stack = &found.stack;
         let mut stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
@@ -127,6 +130,16 @@ impl flags::DevUp {
         }
         look(&Missing::default())
     }
+}
+
+/// Gives the containers today's keys, and says whose they are.
+fn hand_on_keys(sh: &Shell, found: &Preflight) -> Result<()> {
+    let Some(keys) = &found.credentials else { return Ok(()) };
+    keys.write(sh, found.settings.get("AWS_REGION"))?;
+    let (words, soon) = keys.describe();
+    let renewal = if soon { format!("\n{}", credentials::renewal(&found.settings)) } else { String::new() };
+    term::say(&format!("{words}{renewal}"));
+    Ok(())
 }
 
 /// Another database is other containers: what runs is recreated, and each database keeps its own data.
@@ -335,5 +348,15 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
+    if !stack.mode.local {
+        // Nobody else would while this command runs.
+        let sh = sh.clone();
+        thread::spawn(move || {
+            loop {
+                thread::sleep(Duration::from_secs(60));
+                credentials::keep_fresh(&sh, &Settings::load(&sh, false));
+            }
+        });
+    }
     process::pass_on(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

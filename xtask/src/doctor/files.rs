@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, broken: Option<&Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
     let mut found: Vec<Finding> = broken.into_iter().cloned().collect();
-    found.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, settings, &it.services)));
+    found.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, &it.services)));
     found.extend(stack.into_iter().flat_map(|it| preflight::readable::findings(sh, &it.services)));
     found.extend(files::denied(&sh.current_dir().join("dev/.rendered")));
     checks.push(Check::of("files", Status::Fail, found, "compose files and all that they mount are there"));

@@ -71,10 +71,7 @@ impl Service {
 }
 
 pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
-    let text = files::read(&root.join(file))?
-        .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
-    let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
-    let document = merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
+    let document = read(root, file)?;
     let services =
         document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
     Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
@@ -86,6 +83,34 @@ pub(super) fn volumes(root: &Path, file: &str) -> Vec<String> {
     let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
     let declared = document.get("volumes").and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
     declared.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+}
+
+/// What `x-where` of a compose file adds to services under these settings: service, key and the key's value as JSON.
+pub(super) fn added(
+    root: &Path,
+    file: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Vec<(String, String, serde_json::Value)>> {
+    let document = read(root, file)?;
+    let lookup = |it: &str| environment.get(it).cloned();
+    let text = |it: &Value, key: &str| dotenv::expand(it.get(key)?.as_str()?, &lookup).ok();
+    let mut added = Vec::new();
+    for it in document.get("x-where").and_then(Value::as_sequence).into_iter().flatten() {
+        let wrong = || format!("{file}: x-where needs `when`, `service` and `add`");
+        let (when, service) = text(it, "when").zip(text(it, "service")).with_context(wrong)?;
+        let add = it.get("add").and_then(Value::as_mapping).with_context(wrong)?;
+        for (key, value) in add.iter().filter(|_| when == "true") {
+            added.push((service.clone(), key.as_str().with_context(wrong)?.to_owned(), serde_json::to_value(value)?));
+        }
+    }
+    Ok(added)
+}
+
+fn read(root: &Path, file: &str) -> Result<Value> {
+    let text = files::read(&root.join(file))?
+        .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
+    let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
+    merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))
 }
 
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
