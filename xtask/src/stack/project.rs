@@ -6,6 +6,7 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::{
+    aws::credentials,
     docker::{
         containers::{self, Container},
         engine,
@@ -15,6 +16,7 @@ use crate::{
         finding::{Finding, finding},
     },
     settings::{ENV_FILE, Origin, PROJECT, Settings},
+    stack::mode::Mode,
     stack::{BASE, LOCAL, check_names, environment::environment, service::read_services},
 };
 
@@ -44,7 +46,12 @@ impl Project {
         let containers = containers::list(sh, &name)?;
         match foreign(sh, &name, &containers) {
             Some(it) => Err(it.into()),
-            None => Ok(Project { name, containers }),
+            None => {
+                if !containers.is_empty() && Mode::last(sh).is_ok_and(|it| !it.local) {
+                    credentials::keep_fresh(sh, &settings);
+                }
+                Ok(Project { name, containers })
+            }
         }
     }
 
