@@ -376,6 +376,11 @@ fn dev_status_tells_services_that_are_ready_from_those_that_are_not() {
     assert_eq!(ready, ["mimir", "loki"]);
     let loki = services.iter().find(|it| it["name"] == "loki").unwrap();
     assert_eq!(loki["ports"], serde_json::json!([fakes.checkout.port(3100)]));
+    assert_eq!((&loki["restarts"], &loki["oomKilled"]), (&0.into(), &false.into()));
+    fakes.tell("restarts", "3\n");
+    let restarted = xtask(&fakes, "dev-status").expect(4).out;
+    let line = restarted.lines().find(|it| it.starts_with("loki ")).unwrap();
+    assert!(line.ends_with("restarted by the engine: 3"), "{line}");
     expect_calls(&fakes, &[]);
 }
 
