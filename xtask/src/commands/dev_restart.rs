@@ -21,8 +21,8 @@ use crate::{
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let _lock = lock::take_if_possible(sh, "dev-restart")?;
-        let mode = Mode::last(sh)?;
-        if !mode.local && credentials::held(sh).is_some() {
+        // A restart has to work also where the mode is damaged.
+        if Mode::last(sh).is_ok_and(|it| !it.local) && credentials::held(sh).is_some() {
             // Keys without an end are read once, at the start.
             credentials::renew(sh, &Settings::load(sh, false));
         }
