@@ -7,14 +7,14 @@ use xshell::Shell;
 
 use crate::{
     aws::credentials,
-    cli::flags,
+    cli::flags::{self, Cluster},
     docker::engine::CHANGE,
     images::build,
     machine::{
         lock,
         process::{self, Limit},
     },
-    settings::Settings,
+    settings::{Settings, template},
     stack::{self, mode::Mode, project::Project, service::Service},
 };
 
@@ -29,6 +29,10 @@ impl flags::DevRestart {
         if !self.build {
             let project = Project::find(sh)?;
             project.check(sh, &self.service)?;
+            if Cluster::ALL.iter().any(|it| !sh.path_exists(template::path(*it))) {
+                // Where it cannot be written again, Docker says what is missing.
+                _ = stack::last(sh).and_then(|it| it.restored(sh));
+            }
             let mut restart = project.compose(sh);
             return process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE));
         }
