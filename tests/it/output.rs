@@ -175,6 +175,7 @@ fn head_gets_its_line_and_the_pipe_ends_well() {
 fn without_stdin_everything_works_and_nothing_is_confirmed() {
     let fakes = Fakes::new();
     fakes.tell("volumes", "data\n");
+    fakes.tell("running", "loki\n");
     for (line, code) in [("dev-ps", 0), ("render --local", 0), ("dev-exec loki", 0), ("dev-down --volumes", 5)] {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("exec '{}' {line} <&-", xtask().display())]);
@@ -196,6 +197,7 @@ fn without_stdin_everything_works_and_nothing_is_confirmed() {
 #[test]
 fn stdin_reaches_the_program_in_the_container() {
     let fakes = Fakes::new();
+    fakes.tell("running", "loki\n");
     let sql = fakes.checkout.home().join("query.sql");
     fs::write(&sql, "SELECT 1;\n").unwrap();
     let mut command = fakes.command();
