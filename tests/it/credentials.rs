@@ -82,6 +82,17 @@ fn containers_get_the_keys_of_one_profile_in_two_files_that_only_their_owner_can
 }
 
 #[test]
+fn a_stop_does_not_wait_for_aws() {
+    let fakes = machine();
+    fakes.tell("expiration", &at(3600));
+    up(&fakes).expect(0);
+    age(&fakes, 3700);
+    fakes.forget();
+    fakes.xtask(&["dev-down"]).expect(0);
+    assert!(fakes.log().iter().all(|it| !it.starts_with("aws ")), "{:#?}", fakes.log());
+}
+
+#[test]
 fn a_command_on_a_running_stack_renews_keys_past_their_half_life_and_none_before() {
     let fakes = machine();
     fakes.tell("expiration", &at(3600));

@@ -57,6 +57,9 @@ fn both_clusters_are_rendered_each_with_its_own_values_typed() {
     let printed = fakes.xtask(&["render", "--stdout", "--cluster", "copilot"]).expect(0);
     assert_eq!((printed.out, printed.err), (format!("---\n{}", read(&fakes, COPILOT)), String::new()));
     assert_eq!(fakes.calls(), [""; 0], "rendering starts nothing; how a stack was started its containers may say");
+    fakes.forget();
+    fakes.xtask(&["render", "--local", "--stdout"]).expect(0);
+    assert_eq!(fakes.log(), [""; 0], "with a flag rendering needs no other program");
 }
 
 #[test]

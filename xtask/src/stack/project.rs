@@ -46,13 +46,20 @@ impl Project {
         let containers = containers::list(sh, &name)?;
         match foreign(sh, &name, &containers) {
             Some(it) => Err(it.into()),
-            None => {
-                if !containers.is_empty() && Mode::last(sh).is_ok_and(|it| !it.local) {
-                    credentials::keep_fresh(sh, &settings);
-                }
-                Ok(Project { name, containers })
-            }
+            None => Ok(Project { name, containers }),
         }
+    }
+
+    /// As [`Project::find`], for what goes on running: its AWS keys are renewed where they are due.
+    ///
+    /// # Errors
+    /// As [`Project::find`].
+    pub(crate) fn find_and_renew(sh: &Shell) -> Result<Project> {
+        let project = Project::find(sh)?;
+        if !project.containers.is_empty() && Mode::last(sh).is_ok_and(|it| !it.local) {
+            credentials::keep_fresh(sh, &Settings::load(sh, false));
+        }
+        Ok(project)
     }
 
     /// `docker compose` for what is there: without a file, and where there is none to be found.
