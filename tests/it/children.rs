@@ -35,8 +35,10 @@ const SHELL: [(&str, &[&str], &[&str]); 6] = [
 /// What the programs were given, by their calls.
 fn environments(fakes: &Fakes) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::<String, Vec<String>>::new();
+    let files = fs::read_dir(fakes.folder.join("environments")).unwrap();
+    let texts: Vec<_> = files.map(|it| fs::read_to_string(it.unwrap().path()).unwrap()).collect();
     let mut call = String::new();
-    for line in fakes.told("environments").lines() {
+    for line in texts.iter().flat_map(|it| it.lines()) {
         if let Some(it) = line.strip_prefix("== ") {
             it.clone_into(&mut call);
         }
@@ -52,7 +54,7 @@ fn nothing_in_the_shell_changes_what_a_tool_does_and_networks_and_accounts_stay_
     let fakes = Fakes::with_checkouts();
     fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
     fs::write(fakes.checkout.root.join("terraform/dev/terraform.tfstate"), "{}").unwrap();
-    fakes.tell("environments", "");
+    fs::create_dir(fakes.folder.join("environments")).unwrap();
     let offset = fakes.checkout.offset.to_string();
     for line in
         ["dev-up --local loki --port-offset OFFSET", "dev-build copilot", "doctor --dsql", "infra-output", "test"]

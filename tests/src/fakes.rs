@@ -47,7 +47,8 @@ const QUESTIONS: [&str; 21] = [
 pub struct Fakes {
     /// The checkout.
     pub checkout: Checkout,
-    folder: PathBuf,
+    /// What they are told to do, and what they wrote.
+    pub folder: PathBuf,
 }
 
 impl Fakes {
