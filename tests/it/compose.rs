@@ -156,6 +156,13 @@ fn every_image_is_pinned_to_an_exact_tag() {
 }
 
 #[test]
+fn each_stand_in_answers_to_a_host_of_its_own() {
+    let stand_ins = services(LOCAL).into_iter().map(|(_, it)| list(&it["networks"]["temporal-network"], "aliases"));
+    let aliases: BTreeSet<String> = stand_ins.flatten().map(|it| it.as_str().unwrap().to_owned()).collect();
+    assert_eq!(aliases.len(), 2, "{aliases:?}");
+}
+
+#[test]
 fn services_drop_what_they_do_not_need_and_are_bounded() {
     for (name, service) in services(BASE) {
         assert_eq!(list(&service, "cap_drop"), ["ALL"], "{name}");

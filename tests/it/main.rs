@@ -1,6 +1,7 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
 mod check;
+mod children;
 mod commands;
 mod compose;
 mod dashboards;

@@ -26,7 +26,7 @@ use crate::{
     },
     schema,
     settings::{Settings, needs, template},
-    stack::{Stack, mode::Mode, service::Service},
+    stack::{Stack, mode::Mode, project, service::Service},
 };
 
 /// What preflight found, all of it in order.
@@ -93,7 +93,7 @@ pub(crate) fn preflight(
     let is_pulled = |it: &Service| build::target_of(it).is_none() && engine::find_image(&images, &it.image).is_none();
     findings.extend(wanted.iter().any(is_pulled).then(endpoint::missing_helper).flatten());
     findings.extend(foreign_images(&images, &judged, arch));
-    findings.extend(stack.foreign(sh, &containers));
+    findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered, notes })

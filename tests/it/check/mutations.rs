@@ -64,6 +64,7 @@ pub(super) const ALL: &[Mutation] = &[
     here(BASE, "source: ./config/loki.yaml", "source: ./config/lokki.yaml", "lokki.yaml", "loki mounts dev/config/lokki.yaml, which is not there", "correct the path"),
     here(BASE, "./.rendered/persistence-copilot.yaml", "./.rendered/copilot.yaml", "copilot.yaml", "copilot-temporal mounts dev/.rendered/copilot.yaml, which nothing generates", "dev/.rendered/persistence-copilot.yaml"),
     here(BASE, "target: /etc/mimir/mimir.yaml\n        read_only: true", "target: /etc/mimir/mimir.yaml", "./config/mimir.yaml", "mimir could write to ./config/mimir.yaml", "read_only: true"),
+    here(BASE, "target: /var/lib/grafana/dashboards/dsql", "target: /var/lib/grafana/dashboards/server", "dashboards/server", "grafana mounts two things at /var/lib/grafana/dashboards/server", "of its own"),
     here(BASE, "target: /etc/loki/loki.yaml", "target: /etc/loki/local.yaml", "-config.file", "loki is told to read /etc/loki/loki.yaml, where nothing is mounted", "mount it there"),
     here(BASE, "loki-data:/loki", "./loki-data:/loki", "./loki-data", "loki mounts `./loki-data:/loki` in the short form", "type: bind"),
     here(BASE, "loki-data:/loki", "mimir-data:/loki", "  loki-data:", "no service uses `loki-data`", "remove it"),

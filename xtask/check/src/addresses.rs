@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xtask::machine::finding::Finding;
 use xtask::settings::{dotenv, variables::find as variable};
 
 use crate::{
-    meant, pattern, ports,
+    Finding, meant, pattern, ports,
     repo::{ALLOY, BASE, Repo, SOURCES, text},
     variables,
 };

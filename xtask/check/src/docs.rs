@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use xtask::machine::finding::Finding;
 use xtask::settings::variables;
 
 use crate::{
-    list, markdown, meant, pattern, ports,
+    Finding, list, markdown, meant, pattern, ports,
     repo::{BASE, Document, EXAMPLE, Repo},
 };
 

@@ -335,5 +335,5 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
-    process::run_for_reader(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
+    process::pass_on(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

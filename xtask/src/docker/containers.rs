@@ -1,6 +1,6 @@
 //! What the engine says about the project's containers.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -73,6 +73,19 @@ pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<C
     let output = process::capture_within(&mut cmd!(sh, "docker container inspect {ids...}").into(), ANSWER)?;
     let output = output.context("the engine has not said in time how its containers are")?;
     parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The projects that have containers which were made from the compose files of this folder.
+///
+/// # Errors
+/// The engine does not answer.
+pub(crate) fn projects_of(sh: &Shell, folder: &Path) -> Result<Vec<String>> {
+    let filter = format!("label=com.docker.compose.project.working_dir={}", folder.display());
+    let format = r#"{{.Label "com.docker.compose.project"}}"#;
+    let mut ask = cmd!(sh, "docker ps --all --filter {filter} --format {format}").into();
+    let printed = process::read_within(&mut ask, ANSWER)?;
+    let all: BTreeSet<&str> = printed.lines().filter(|it| !it.is_empty()).collect();
+    Ok(all.into_iter().map(str::to_owned).collect())
 }
 
 /// The container of a service, where there is one.

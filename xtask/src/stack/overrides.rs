@@ -14,7 +14,7 @@ use xshell::Shell;
 
 use crate::{
     cli::flags::Cluster,
-    docker::containers::DIGESTS_LABEL,
+    docker::{containers::DIGESTS_LABEL, endpoint},
     machine::files,
     settings::{COMPOSE_ENV, template},
     stack::{
@@ -69,9 +69,17 @@ impl Stack {
     /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
     pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
+        let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
             _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            // Docker would take what the shell says, or whatever the image was pulled for.
+            if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
+                _ = writeln!(out, "    platform: linux/{arch}");
+            }
+            if let Some(it) = &no_proxy {
+                _ = writeln!(out, "    environment: {{ NO_PROXY: {it}, no_proxy: {it} }}");
+            }
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -82,6 +90,15 @@ impl Stack {
             }
         }
         Ok(out)
+    }
+
+    /// What a service reaches without a proxy, in YAML: the other services, by name and by address, and what the user
+    /// lists. Which addresses the network has is not known before.
+    fn no_proxy(&self, listed: &str) -> String {
+        let services = self.services.iter().map(|it| it.name.as_str());
+        let near = ["localhost", "127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+        let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
+        serde_json::json!(all.join(",")).to_string().replace('$', "$$")
     }
 }
 

@@ -124,6 +124,7 @@ mod tests {
             image_variable: String::new(),
             url: None,
             namespace: None,
+            has_platform: true,
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),

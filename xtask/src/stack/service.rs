@@ -18,6 +18,8 @@ pub(crate) struct Service {
     pub image: String,
     /// The variable that names the image; empty where none does.
     pub image_variable: String,
+    /// Whether the files say which platform it is for.
+    pub has_platform: bool,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
@@ -78,6 +80,14 @@ pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Valu
     Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
 }
 
+/// The volumes that a file declares; none where it cannot be read.
+pub(super) fn volumes(root: &Path, file: &str) -> Vec<String> {
+    let text = files::read(&root.join(file)).ok().flatten().unwrap_or_default();
+    let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let declared = document.get("volumes").and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
+    declared.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+}
+
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
 ///
 /// # Errors
@@ -129,6 +139,7 @@ pub(super) fn service(
         namespace: node.get("x-namespace").and_then(Value::as_str).map(str::to_owned),
         image: text(image)?,
         image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
+        has_platform: node.get("platform").is_some(),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
@@ -154,7 +165,7 @@ pub(super) fn depends_on(node: &Value) -> Vec<String> {
     mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// An item of `ports`; `None` where it is not on 127.0.0.1 or has another form.
+/// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
 pub fn port(node: &Value, offset: u16) -> Option<Port> {
     let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
     Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
