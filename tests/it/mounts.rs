@@ -113,8 +113,9 @@ fn what_another_user_has_generated_is_a_missing_prerequisite_with_its_fix() {
     for words in ["dev-up --local loki", "schema --local"] {
         as_stranger(&fakes, words).expect(3).says(&["it belongs to another user", &fix]);
     }
-    as_stranger(&fakes, "doctor --local").expect(3).says(&["it belongs to another user", &fix]);
     assert_eq!(fakes.calls(), [""; 0]);
+    // A stop stops.
+    as_stranger(&fakes, "dev-down").expect(0).says(&["it belongs to another user", &fix]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
+pub(crate) mod personal;
 pub(crate) mod project;
 pub(crate) mod readiness;
 pub mod service;
@@ -32,6 +33,7 @@ use crate::{
         environment::environment,
         mode::Mode,
         overrides::OVERRIDE,
+        personal::PERSONAL,
         service::{Service, depends_on, read_services},
     },
 };
@@ -60,6 +62,8 @@ pub(crate) struct Stack {
     files: Vec<&'static str>,
     /// What `x-where` adds to services under these settings: service, key and the key's value as JSON.
     added: Vec<(String, String, serde_json::Value)>,
+    /// Whether there is a [`PERSONAL`].
+    personal: bool,
 }
 
 impl Stack {
@@ -87,9 +91,18 @@ impl Stack {
                 }
             }
         }
+        let project = environment[PROJECT].clone();
+        let personal = sh.path_exists(PERSONAL);
+        for (name, node) in if personal { read_services(&root, PERSONAL)? } else { Vec::new() } {
+            match services.iter_mut().find(|it| it.name == name) {
+                Some(known) => known.depends_on.extend(depends_on(&node)),
+                None => services.push(service::personal(name, &node, &project)),
+            }
+        }
         Ok(Stack {
             mode,
-            project: environment[PROJECT].clone(),
+            project,
+            personal,
             services,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
@@ -150,7 +163,8 @@ impl Stack {
     /// that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
-        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
+        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE));
+        let files = files.chain(self.personal.then_some(PERSONAL)).flat_map(|it| ["--file", it]);
         let project = &self.project;
         cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}").into()
     }
@@ -158,7 +172,8 @@ impl Stack {
     /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
     /// [`Stack::overrides`] says on stdin.
     pub(crate) fn compose_unwritten(&self, sh: &Shell) -> Command {
-        let files = self.files.iter().copied().chain(["-"]).flat_map(|it| ["--file", it]);
+        let files = self.files.iter().copied().chain(["-"]).chain(self.personal.then_some(PERSONAL));
+        let files = files.flat_map(|it| ["--file", it]);
         let project = &self.project;
         // Without a file named here Compose would read `dev/.env` itself.
         let mut command =

@@ -34,6 +34,7 @@ use crate::{
         Stack, drift,
         mode::Mode,
         namespaces,
+        personal::{self, PERSONAL},
         readiness::{assess, is_in_crash_loop, probe},
         service::Service,
         wait::up_and_wait,
@@ -56,6 +57,9 @@ impl flags::DevUp {
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
+        if sh.path_exists(PERSONAL) {
+            term::say(&format!("note: {PERSONAL} is taken along"));
+        }
         found.notes.iter().for_each(|it| term::say(&format!("note: {}", it.what)));
         let services = found.stack.closure(&self.service);
         if self.dry_run {
@@ -65,6 +69,9 @@ impl flags::DevUp {
         found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
         hand_on_keys(sh, &found)?;
+        for it in personal::opened(sh, &found.stack)? {
+            term::say(&format!("warning: other machines can reach {it}, by {PERSONAL}"));
+        }
         let stack = &found.stack;
         let mut stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);

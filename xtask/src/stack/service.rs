@@ -72,9 +72,8 @@ impl Service {
 
 pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
     let document = read(root, file)?;
-    let services =
-        document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
-    Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+    let services = document.get("services").and_then(Value::as_mapping).into_iter().flatten();
+    Ok(services.map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
 }
 
 /// The volumes that a file declares; none where it cannot be read.
@@ -179,6 +178,30 @@ pub(super) fn service(
     })
 }
 
+/// A service that only the developer's own file has: started and waited for, and otherwise Compose's matter.
+pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
+    let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
+    Service {
+        image: text("image").unwrap_or_else(|| format!("{project}-{name}")),
+        image_variable: String::new(),
+        url: None,
+        namespace: None,
+        one_shot: text("restart").as_deref() == Some("no"),
+        ports: Vec::new(),
+        mounts: Vec::new(),
+        binds: Vec::new(),
+        user: None,
+        // Whatever it is, it is the developer's choice.
+        has_platform: true,
+        has_health_check: node.get("healthcheck").is_some(),
+        ready: None,
+        depends_on: depends_on(node),
+        aliases: Vec::new(),
+        schema: None,
+        name,
+    }
+}
+
 fn url(node: &Value) -> Option<Url> {
     let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
     let port = node.get("port")?.as_u64()?.try_into().ok()?;
@@ -186,8 +209,10 @@ fn url(node: &Value) -> Option<Url> {
 }
 
 pub(super) fn depends_on(node: &Value) -> Vec<String> {
-    let mapping = node.get("depends_on").and_then(Value::as_mapping);
-    mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
+    let on = node.get("depends_on");
+    let mapping = on.and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
+    let list = on.and_then(Value::as_sequence).into_iter().flatten();
+    mapping.chain(list).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
