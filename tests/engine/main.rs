@@ -5,6 +5,8 @@ mod builds;
 mod clock;
 mod failures;
 mod faults;
+mod healing;
 mod interruptions;
 mod neighbours;
+mod personal;
 mod signals;

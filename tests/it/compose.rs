@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_yaml::Value;
-use tests::{checkout::run, repo_root};
+use tests::{checkout::run, fakes::Fakes, repo_root};
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
@@ -79,7 +79,7 @@ fn every_service_that_signs_in_to_aws_mounts_the_aws_directory_read_only() {
         let mounts = list(&service, "volumes");
         let aws: Vec<&Value> = mounts.iter().filter(|it| it["target"] == "/aws").collect();
         assert!(aws.iter().all(|it| it["read_only"] == true), "{name} could write to the AWS directory");
-        assert!(aws.iter().all(|it| it["source"] == "${AWS_CONFIG_DIR:-~/.aws}"), "{name}");
+        assert!(aws.iter().all(|it| it["source"] == "${AWS_MOUNT_DIR:-~/.aws}"), "{name}");
         // A rendering holds the database's host as well.
         let rendered = mounts.iter().any(|it| it["target"] == "/etc/temporal/config/persistence.yaml");
         let refers = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST", "AWS_REGION"].iter().any(|it| refers_to(&service, it));
@@ -95,12 +95,49 @@ fn every_service_that_signs_in_to_aws_mounts_the_aws_directory_read_only() {
         "temporal-matching",
         "temporal-frontend",
         "temporal-worker",
-        "grafana",
         "copilot-temporal",
         "copilot-worker",
         "copilot-api",
     ];
     assert_eq!(signing_in, expected);
+}
+
+/// Property 2 of a service as Compose resolves it.
+fn assert_signs_in(name: &str, service: &serde_json::Value) {
+    let mounts = service["volumes"].as_array().into_iter().flatten().filter(|it| it["target"] == "/aws");
+    let mounts: Vec<_> = mounts.collect();
+    assert!(mounts.iter().all(|it| it["read_only"] == true), "{name} could write to the AWS directory");
+    let signs_in = service["environment"].get("AWS_REGION").is_some();
+    assert_eq!(mounts.len(), usize::from(signs_in), "{name}");
+}
+
+/// The same of what `dev-up` makes of the files: Grafana has keys only where it is asked for, and nobody has the user's
+/// folder.
+#[test]
+fn with_what_dev_up_adds_whoever_signs_in_gets_the_handed_on_keys_and_nothing_else() {
+    if !tests::compose_is_there() {
+        return;
+    }
+    for wanted in [false, true] {
+        let fakes = Fakes::with_checkouts();
+        fakes.add_to_env("TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n");
+        fakes.add_to_env(&format!("AWS_PROFILE=work\nGRAFANA_CLOUDWATCH={wanted}\n"));
+        fakes.xtask(&["dev-up", "--dsql", "--no-schema"]).expect(0);
+        let root = &fakes.checkout.root;
+        let mut command = tests::compose(&fakes.checkout.home());
+        let override_file = "dev/.rendered/docker-compose.override.yml";
+        command.args(["--env-file", "dev/.rendered/compose.env", "--file", BASE, "--file", override_file]);
+        let printed = run(command.current_dir(root).args(["config", "--format", "json"])).expect(0).json();
+        let services = printed["services"].as_object().unwrap();
+        for (name, service) in services {
+            assert_signs_in(name, service);
+            for mount in service["volumes"].as_array().into_iter().flatten().filter(|it| it["target"] == "/aws") {
+                assert_eq!(mount["source"], root.join("dev/.rendered/aws").to_str().unwrap(), "{name}");
+                assert_eq!(service["environment"]["AWS_PROFILE"], "default", "{name}: the profile that is in there");
+            }
+        }
+        assert_eq!(services["grafana"]["environment"].get("AWS_REGION").is_some(), wanted);
+    }
 }
 
 #[test]
@@ -153,6 +190,13 @@ fn every_image_is_pinned_to_an_exact_tag() {
         let digits = tag.trim_start_matches('v').split('.').filter(|it| it.parse::<u32>().is_ok()).count();
         assert!(own || digits >= 2, "{name}: {image} is pinned to no exact version");
     }
+}
+
+#[test]
+fn each_stand_in_answers_to_a_host_of_its_own() {
+    let stand_ins = services(LOCAL).into_iter().map(|(_, it)| list(&it["networks"]["temporal-network"], "aliases"));
+    let aliases: BTreeSet<String> = stand_ins.flatten().map(|it| it.as_str().unwrap().to_owned()).collect();
+    assert_eq!(aliases.len(), 2, "{aliases:?}");
 }
 
 #[test]
@@ -258,9 +302,7 @@ fn compose_itself_reads_the_files_without_any_variable() {
             for port in service["ports"].as_array().into_iter().flatten() {
                 assert_eq!(port["host_ip"], "127.0.0.1", "{name}");
             }
-            for mount in service["volumes"].as_array().into_iter().flatten().filter(|it| it["target"] == "/aws") {
-                assert_eq!(mount["read_only"], true, "{name}");
-            }
+            assert_signs_in(name, service);
         }
     }
 }

@@ -151,7 +151,14 @@ fn an_image_that_is_older_than_its_sources_is_a_warning() {
                   git -c user.name=me -c user.email=me@example.com commit --quiet --message x";
     let sources = fakes.checkout.root.join("tests/fixtures/temporal-dsql");
     let mut commit = Command::new("sh");
-    assert_eq!(run(commit.args(["-c", script]).current_dir(sources)).expect(0).out, "");
+    assert_eq!(run(commit.args(["-c", script]).current_dir(&sources)).expect(0).out, "");
+    // The checkout stands at a commit of its own now, which is a warning of its own.
+    expect(&fakes, "temporal-dsql", "warn", "stands at ", "checkout --detach ");
+    let mut head = Command::new("git");
+    let head = run(head.args(["rev-parse", "HEAD"]).current_dir(&sources)).expect(0).out;
+    let lock = fs::read_to_string(fakes.checkout.root.join("dev/sources.lock")).unwrap();
+    let pinned = lock.lines().find_map(|it| it.strip_prefix("temporal-dsql ")).unwrap();
+    fakes.checkout.edit("dev/sources.lock", pinned, head.trim());
     assert_eq!(with(&checks(&fakes, 0), "warn"), [""; 0]);
     fakes.tell("built", "2020-01-01T00:00:00Z\n");
     expect(&fakes, "image-age", "warn", "temporal-dsql-runtime:test was built ", "cargo xtask dev-build temporal");
@@ -215,9 +222,18 @@ fn credentials_are_judged_by_aws_and_never_shown() {
     assert!(shown.out.contains("arn:aws:iam::123456789012:user/me"), "{}", shown.out);
     assert!(!shown.out.contains("SECRET") && !shown.err.contains("SECRET"), "{}{}", shown.out, shown.err);
     fakes.tell("expiration", "2020-01-01T00:00:00+00:00\n");
-    expect(&fakes, "credentials", "warn", "for another 0 seconds", "aws sso login");
+    expect(&fakes, "credentials", "warn", "which have ended", "aws sso login");
     fakes.tell("no-credentials", "Error when retrieving token from sso: Token has expired and refresh failed");
     expect(&fakes, "credentials", "fail", "the SSO session of profile", "aws sso login --profile default");
+}
+
+#[test]
+fn an_aws_cli_that_is_too_old_is_told_from_one_that_works() {
+    let fakes = machine(false);
+    fakes.tell("old-aws", "");
+    let what = "this AWS CLI does not know `dsql list-clusters`";
+    let all = expect(&fakes, "aws", "fail", what, "mktemp -d");
+    assert!(!all["aws"]["detail"].as_str().unwrap().contains("valid choices"), "{}", all["aws"]);
 }
 
 #[test]

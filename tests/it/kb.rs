@@ -1,6 +1,10 @@
 //! `kb-*`: the real AWS CLI against moto's S3 and a stand-in for Bedrock.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
 use tests::checkout::{Outcome, run};
 
@@ -79,7 +83,11 @@ fn complete(statistics: [u64; 5]) -> Job {
 /// Three documents, as in the Copilot's checkout beside the workspace, and two files that are none.
 fn write_documents(workspace: &Workspace) {
     for file in ["scaling.md", "deep er/polling.md", "deep er/caché.md", "notes.txt", "deep er/x.md.bak"] {
-        workspace.write(&format!("../temporal-sre-copilot/docs/rag/{file}"), "# Text\n");
+        let path = format!("../temporal-sre-copilot/docs/rag/{file}");
+        workspace.write(&path, "# Text\n");
+        // The upload of this very second would count as older: S3 keeps whole seconds.
+        let written = fs::File::options().write(true).open(workspace.path(&path)).unwrap();
+        written.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
     }
 }
 

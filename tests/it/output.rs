@@ -147,9 +147,10 @@ fn closed_pipe() -> Stdio {
 #[test]
 fn logs_end_well_where_their_reader_went_away_and_in_no_other_way_that_compose_fails() {
     let fakes = Fakes::new();
+    fakes.tell("running", "loki\n");
     fakes.tell("fail", "*\\ logs\\ *\n");
-    let failed = fakes.xtask(&["dev-logs"]).expect(1);
-    assert!(failed.err.contains("logs --follow` ended with exit status: 7"), "{}", failed.err);
+    let failed = fakes.xtask(&["dev-logs"]).expect(7);
+    assert!(failed.err.ends_with("the fake fails as it was told to\n"), "{}", failed.err);
     let done = run(fakes.command().arg("dev-logs").stdout(closed_pipe()).stderr(Stdio::piped())).expect(0);
     assert!(!done.err.contains("error:"), "{}", done.err);
 }
@@ -174,6 +175,7 @@ fn head_gets_its_line_and_the_pipe_ends_well() {
 fn without_stdin_everything_works_and_nothing_is_confirmed() {
     let fakes = Fakes::new();
     fakes.tell("volumes", "data\n");
+    fakes.tell("running", "loki\n");
     for (line, code) in [("dev-ps", 0), ("render --local", 0), ("dev-exec loki", 0), ("dev-down --volumes", 5)] {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("exec '{}' {line} <&-", xtask().display())]);
@@ -195,6 +197,7 @@ fn without_stdin_everything_works_and_nothing_is_confirmed() {
 #[test]
 fn stdin_reaches_the_program_in_the_container() {
     let fakes = Fakes::new();
+    fakes.tell("running", "loki\n");
     let sql = fakes.checkout.home().join("query.sql");
     fs::write(&sql, "SELECT 1;\n").unwrap();
     let mut command = fakes.command();

@@ -54,7 +54,7 @@ fn every_command_works_on_the_same_checkout_from_its_root_a_subfolder_outside_an
         let up = xtask(&fakes, folder, checkout, &["dev-up", "loki", "--local", "--port-offset", &offset]).expect(0);
         assert!(up.err.contains(&format!("--project-name {} ", fakes.checkout.project)), "{}", up.err);
         xtask(&fakes, folder, checkout, &["dev-down"]).expect(0);
-        assert_eq!(fakes.folders(), [root.display().to_string()], "{}", folder.display());
+        assert_eq!(fakes.folders(), ["/".to_owned(), root.display().to_string()], "{}", folder.display());
     }
 }
 
@@ -71,7 +71,7 @@ fn a_checkout_s_path_may_hold_spaces_quotes_and_other_alphabets() {
         assert_eq!(fakes.folders(), [fakes.checkout.root.display().to_string()]);
         let aws = fakes.checkout.root.join("dev/.rendered/aws");
         let env = fs::read_to_string(fakes.checkout.root.join("dev/.rendered/compose.env")).unwrap();
-        let line = format!("AWS_CONFIG_DIR=\"{}\"", aws.display().to_string().replace('$', "\\$"));
+        let line = format!("AWS_MOUNT_DIR=\"{}\"", aws.display().to_string().replace('$', "\\$"));
         assert!(env.lines().any(|it| it == line), "{line} is not in\n{env}");
     }
 }

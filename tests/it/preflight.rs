@@ -71,12 +71,12 @@ fn each_finding_alone_names_its_remedy() {
         (
             "no compose",
             |it| it.tell("no-compose", ""),
-            &["Docker has no Compose: `docker compose version` fails\n    mkdir -p ~/.docker/cli-plugins && "],
+            &["Docker has no Compose: `docker compose version` fails\n    mkdir -p /"],
         ),
         (
             "an old compose",
             |it| it.tell("compose-version", "2.23.3\n"),
-            &["Compose 2.23.3 is too old: 2.24 or newer is needed\n    mkdir -p ~/.docker/cli-plugins && "],
+            &["Compose 2.23.3 is too old: 2.24 or newer is needed\n    mkdir -p /"],
         ),
         (
             "the old Compose alone",
@@ -84,7 +84,7 @@ fn each_finding_alone_names_its_remedy() {
                 it.tell("no-compose", "");
                 it.add("docker-compose", "echo 1.29.2");
             },
-            &["the `docker-compose` that is there, 1.29.2, is too old\n    mkdir -p ~/.docker/cli-plugins && "],
+            &["the `docker-compose` that is there, 1.29.2, is too old\n    mkdir -p /"],
         ),
         (
             "no Temporal image",
@@ -170,7 +170,8 @@ fn each_finding_alone_names_its_remedy() {
 fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_schema_is_wanted() {
     let fakes = Fakes::new();
     let beside = fakes.checkout.root.with_file_name("temporal-dsql");
-    let clone = format!("git clone https://github.com/iw/temporal {}  # or name one", beside.display());
+    let clone =
+        format!("git clone https://github.com/iw/temporal {0} && git -C {0} checkout --detach ", beside.display());
     let refused = dev_up(&fakes, &["--local"]);
     assert!(refused.err.contains("TEMPORAL_DSQL_PATH in dev/.env") && refused.err.contains("--temporal-dsql PATH"));
     expect(&fakes, refused, &[&clone, "git clone https://github.com/iw/temporal-sre-copilot "]);
@@ -187,7 +188,6 @@ fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_sch
 #[test]
 fn without_an_env_file_both_ways_out_are_named() {
     let fakes = Fakes::with_checkouts();
-    fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
     let refused = dev_up(&fakes, &[]);
     for way in ["\n    cargo xtask dev-up --local  # needs no AWS\n", "\n    cargo xtask env-init  # makes dev/.env"] {
         assert!(refused.err.contains(way), "{}", refused.err);
@@ -195,12 +195,10 @@ fn without_an_env_file_both_ways_out_are_named() {
     expect(&fakes, refused, &["there is no dev/.env, so no Aurora DSQL cluster is known"]);
     fakes.add_to_env("TEMPORAL_SQL_HOST=a.example\n");
     expect(&fakes, dev_up(&fakes, &[]), &["`COPILOT_DSQL_HOST` is not set in the process environment or dev/.env"]);
-    fs::remove_dir(fakes.checkout.home().join(".aws")).unwrap();
-    expect(
-        &fakes,
-        dev_up(&fakes, &[]),
-        &["`COPILOT_DSQL_HOST` is not set", ".aws is no folder: it holds the AWS credentials\n    aws configure sso"],
-    );
+    fakes.tell("no-credentials", "Unable to locate credentials");
+    let both =
+        &["`COPILOT_DSQL_HOST` is not set", "AWS_PROFILE in dev/.env\n    aws configure sso --profile default\n"];
+    expect(&fakes, dev_up(&fakes, &[]), both);
 }
 
 #[test]
@@ -210,8 +208,9 @@ fn a_taken_port_is_found_with_its_owner() {
     let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let refused = dev_up(&fakes, &["--local", "loki"]);
     if fakes::find("ss").is_some() || fakes::find("lsof").is_some() {
-        let owner = format!("process {0}\n    kill {0}  # or: cargo xtask dev-up --port-offset ", std::process::id());
+        let owner = format!("process {0}\n    cargo xtask dev-up --port-offset ", std::process::id());
         assert!(refused.err.contains(&owner), "{owner} is not in\n{}", refused.err);
+        assert!(refused.err.contains(&format!("  # or: kill {}", std::process::id())), "{}", refused.err);
     } else {
         eprintln!("the owner is not looked at: there is neither ss nor lsof");
     }

@@ -19,11 +19,12 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 17] = [
+const QUESTIONS: [&str; 22] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
     "aws configure export-credentials ",
+    " --generate-cli-skeleton ",
     "docker-compose version ",
     "docker version ",
     "docker info ",
@@ -34,8 +35,12 @@ const QUESTIONS: [&str; 17] = [
     "docker container inspect ",
     "docker ps ",
     "docker volume ls ",
+    "docker network ls ",
+    "docker create --mount ",
+    "docker cp probe:",
+    "docker rm --force probe",
     " config --hash ",
-    " config --volumes",
+    " config --format json",
     "/_mapping",
 ];
 
@@ -43,7 +48,8 @@ const QUESTIONS: [&str; 17] = [
 pub struct Fakes {
     /// The checkout.
     pub checkout: Checkout,
-    folder: PathBuf,
+    /// What they are told to do, and what they wrote.
+    pub folder: PathBuf,
 }
 
 impl Fakes {
@@ -74,7 +80,8 @@ impl Fakes {
         fakes
     }
 
-    fn bin(&self) -> PathBuf {
+    /// The one folder on PATH.
+    pub fn bin(&self) -> PathBuf {
         self.folder.join("bin")
     }
 

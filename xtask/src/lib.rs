@@ -23,3 +23,8 @@ mod preflight;
 mod schema;
 pub mod settings;
 pub mod stack;
+
+/// Every variable that the compose files may refer to, beside what the machine itself decides.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    settings::variables::ALL.iter().map(|it| it.name).chain(stack::environment::DERIVED.iter().copied())
+}

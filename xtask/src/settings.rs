@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub local: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
     pub problems: Vec<Finding>,
+    /// False where [`ENV_FILE`] is there and cannot be read.
+    pub is_read: bool,
     values: BTreeMap<&'static str, (String, Origin)>,
 }
 
@@ -82,6 +84,7 @@ impl Settings {
                 settings.problems.retain(|it| {
                     variables::ALL.iter().any(|v| it.concerns(v.name) && settings.values.contains_key(v.name))
                 });
+                settings.is_read = false;
                 settings.problems.splice(0..0, unread);
                 settings
             }
@@ -94,7 +97,7 @@ impl Settings {
         file: &[dotenv::Entry],
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Settings {
-        let mut settings = Settings { local, problems: Vec::new(), values: BTreeMap::new() };
+        let mut settings = Settings { local, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
             settings.problems.extend(problem(variable, found.as_ref()));

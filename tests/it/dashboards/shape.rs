@@ -154,6 +154,8 @@ fn every_panel_has_its_id_place_data_source_description_and_unit() {
 fn the_uids_are_the_ones_that_links_and_bookmarks_use() {
     let uids: Vec<String> = dashboards().iter().map(|(_, d)| str_of(d, "uid").to_owned()).collect();
     assert_eq!(uids, ["temporal-server-health", "dsql-persistence", "temporal-sre-copilot", "temporal-home"]);
+    let titles: BTreeSet<String> = dashboards().iter().map(|(_, d)| str_of(d, "title").to_owned()).collect();
+    assert_eq!(titles.len(), uids.len(), "each has a title of its own: {titles:?}");
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use xtask::machine::finding::Finding;
-
 use crate::{
+    Finding,
     commands::{self, Wrong},
     markdown, pattern,
     repo::{Document, JUSTFILE, Repo},

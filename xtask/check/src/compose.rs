@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
 use xtask::settings::variables::{LOCAL_COPILOT_HOST, LOCAL_MONITORED_HOST};
 
 use crate::{
-    list, pattern,
+    Finding, list, pattern,
     repo::{BASE, LOCAL, Repo, Service, text, texts},
 };
 

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
 use xtask::settings::variables::seconds;
 
 use crate::{
-    meant,
+    Finding, meant,
     repo::{DYNAMIC, Repo, list, text},
 };
 

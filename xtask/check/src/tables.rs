@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_yaml::Value;
-use xtask::machine::finding::Finding;
 use xtask::{
     machine::{files, term},
     settings::variables::ALL,
 };
 
 use crate::{
-    ports,
+    Finding, ports,
     repo::{GUIDE, LOCAL, Repo, list},
 };
 

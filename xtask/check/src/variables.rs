@@ -1,6 +1,5 @@
 //! Variables: declared once in xtask, shown in the example, and the same wherever something refers to them.
 
-use xtask::machine::finding::Finding;
 use xtask::{
     cli::flags::Cluster,
     settings::{
@@ -11,7 +10,7 @@ use xtask::{
 };
 
 use crate::{
-    meant, pattern,
+    Finding, meant, pattern,
     repo::{BASE, Document, EXAMPLE, LOCAL, Repo, TEMPLATE},
 };
 

@@ -63,15 +63,7 @@ pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
 /// As [`profile`].
 pub(crate) fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new("aws");
-    command
-        .current_dir(sh.current_dir())
-        .args(args)
-        .args(["--region", region])
-        .envs(profile(sh)?.variables)
-        // A pager would wait for a key; this is the one way to turn it off that both major versions accept.
-        .env("AWS_PAGER", "")
-        // Without credentials the CLI would look for a cloud machine's, for seconds.
-        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command.current_dir(sh.current_dir()).args(args).args(["--region", region]).envs(profile(sh)?.variables);
     Ok(command)
 }
 
@@ -133,9 +125,9 @@ pub(crate) fn text(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> 
 /// # Errors
 /// As [`profile`].
 pub(crate) fn failure(sh: &Shell, args: &[&str], stderr: &str) -> Result<anyhow::Error> {
-    let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::message(stderr));
+    let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::said(stderr));
     let profile = profile(sh)?.name;
     let code = if errors::is_about_credentials(stderr) { PREREQUISITE } else { FAILED };
-    let remedy = errors::remedy(stderr, &profile).map_or(String::new(), |it| format!("\n{it}"));
+    let remedy = errors::remedy(stderr, args, &profile).map_or(String::new(), |it| format!("\n{it}"));
     Ok(exit(code, what + &remedy))
 }

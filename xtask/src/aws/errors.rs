@@ -1,54 +1,94 @@
 //! What AWS's tools say when they fail, and the command that mends it.
 
-/// What a failure is about: words of the AWS CLI (both major versions) and of Terraform's provider, with a `|` between
-/// them; whether the credentials are what is wrong; and what to do, for a `{profile}`. The first that fits counts: a
-/// missing profile also has no credentials.
-const FAILURES: &[(&str, bool, &str)] = &[
+use crate::machine::{
+    finding::{Finding, finding},
+    process,
+};
+
+/// Where the AWS CLI comes from. Not through a folder of a known name under /tmp, which somebody else may have made.
+pub(crate) const INSTALL: &str = if cfg!(target_os = "macos") {
+    "brew install awscli"
+} else {
+    "cd \"$(mktemp -d)\" && curl -fsSLO https://awscli.amazonaws.com/awscli-exe-linux-$(uname -m).zip && \
+     unzip -q awscli-exe-linux-*.zip && sudo ./aws/install --update"
+};
+
+/// What a failure is about, by the words that the AWS CLI (both major versions) and Terraform's provider use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    TooOld,
+    SourceMissing,
+    ProcessFailed,
+    Mfa,
+    ProfileMissing,
+    SessionExpired,
+    KeysExpired,
+    KeysWrong,
+    NoCredentials,
+    Denied,
+    NotFound,
+    OtherRegion,
+    Throttled,
+    Unreachable,
+}
+
+/// The first that fits counts: a missing profile also has no credentials.
+const SIGNS: &[(Kind, &[&str])] = &[
+    (Kind::TooOld, &["Invalid choice", "invalid choice"]),
+    (Kind::SourceMissing, &["The source_profile \"", "The source profile \""]),
+    (Kind::ProcessFailed, &["Error when retrieving credentials from custom-process", "error in credential_process"]),
+    (Kind::Mfa, &["Enter MFA code", "AssumeRoleTokenProvider", "MultiFactorAuthentication failed"]),
+    (Kind::ProfileMissing, &["The config profile (", "failed to get shared config profile"]),
     (
-        "The config profile (|failed to get shared config profile",
-        true,
-        "there is no AWS profile `{profile}`: `aws configure sso --profile {profile}` makes it, or name another as \
-         AWS_PROFILE in dev/.env (`aws configure list-profiles` lists those there are)",
+        Kind::SessionExpired,
+        &[
+            "Error loading SSO Token",
+            "Error when retrieving token from sso",
+            "The SSO session associated with this profile",
+            "the SSO session has expired",
+            "SSO Token has expired",
+            "cached SSO token",
+            "UnauthorizedSSOTokenError",
+        ],
     ),
     (
-        "Error loading SSO Token|Error when retrieving token from sso|The SSO session associated with this profile|\
-         the SSO session has expired|SSO Token has expired|cached SSO token|UnauthorizedSSOTokenError",
-        true,
-        "the SSO session of profile `{profile}` is over: `aws sso login --profile {profile}`",
+        Kind::KeysExpired,
+        &["ExpiredToken", "RequestExpired", "credentials are expired", "token included in the request is expired"],
     ),
     (
-        "ExpiredToken|RequestExpired|credentials are expired|token included in the request is expired",
-        true,
-        "the temporary credentials have expired: `aws sso login --profile {profile}`, or renew AWS_SESSION_TOKEN and \
-         its keys where they come from",
+        Kind::KeysWrong,
+        &[
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AuthFailure",
+        ],
     ),
     (
-        "InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|SignatureDoesNotMatch|AuthFailure",
-        true,
-        "AWS does not know these keys: `aws configure list --profile {profile}` shows where they come from",
+        Kind::NoCredentials,
+        &[
+            "Unable to locate credentials",
+            "Unable to retrieve credentials: no credentials found",
+            "No valid credential sources found",
+            "no EC2 IMDS role found",
+            "Partial credentials found",
+        ],
     ),
+    (Kind::OtherRegion, &["PermanentRedirect", "Moved Permanently", "AuthorizationHeaderMalformed"]),
+    (Kind::Throttled, &["SlowDown", "Throttling", "TooManyRequests", "RequestLimitExceeded", "Rate exceeded"]),
+    (Kind::Denied, &["AccessDenied", "UnauthorizedOperation", "is not authorized to perform", "(403)"]),
+    (Kind::NotFound, &["ResourceNotFoundException", "NoSuchBucket"]),
     (
-        "Unable to locate credentials|No valid credential sources found|no EC2 IMDS role found|\
-         Partial credentials found",
-        true,
-        "there are no AWS credentials: `aws configure sso --profile {profile}` (or `aws configure`, for keys) stores \
-         some; name the profile as AWS_PROFILE in dev/.env",
-    ),
-    ("AccessDenied|UnauthorizedOperation|is not authorized to perform|(403)", false, DENIED),
-    (
-        "ResourceNotFoundException|NoSuchBucket",
-        false,
-        "no such thing in this account and region: compare the ids with `cargo xtask infra-output`, and `--region`",
-    ),
-    (
-        "Could not connect to the endpoint URL|Connect timeout on endpoint URL|Could not resolve host|no such host",
-        false,
-        "a server cannot be reached: look at the network, and whether the region exists",
+        Kind::Unreachable,
+        &[
+            "Could not connect to the endpoint URL",
+            "Connect timeout on endpoint URL",
+            "Could not resolve host",
+            "no such host",
+        ],
     ),
 ];
-/// What to do where something is not allowed; the failure says what.
-const DENIED: &str =
-    "profile `{profile}` lacks {permission}: have it added to the role, or use another profile (AWS_PROFILE)";
 
 /// Permissions that an operation needs under another name than its own.
 const PERMISSIONS: &[(&str, &str)] = &[
@@ -63,22 +103,95 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("GetKnowledgeBase", "bedrock:GetKnowledgeBase"),
 ];
 
-fn failure(stderr: &str) -> Option<&(&str, bool, &str)> {
-    FAILURES.iter().find(|(signs, ..)| signs.split('|').any(|it| stderr.contains(it)))
+fn kind(stderr: &str) -> Option<Kind> {
+    SIGNS.iter().find(|(_, signs)| signs.iter().any(|it| stderr.contains(it))).map(|(kind, _)| *kind)
 }
 
 /// Whether the credentials are what is wrong, so that nothing was even tried.
 pub(crate) fn is_about_credentials(stderr: &str) -> bool {
-    failure(stderr).is_some_and(|it| it.1)
+    use Kind::{
+        KeysExpired, KeysWrong, Mfa, NoCredentials, ProcessFailed, ProfileMissing, SessionExpired, SourceMissing,
+        TooOld,
+    };
+    let all = [TooOld, SourceMissing, ProcessFailed, Mfa, ProfileMissing, SessionExpired];
+    kind(stderr).is_some_and(|it| all.contains(&it) || [KeysExpired, KeysWrong, NoCredentials].contains(&it))
 }
 
-/// What to do about a failure of somebody with this profile; `None` where its text has to speak for itself.
-pub(crate) fn remedy(stderr: &str, profile: &str) -> Option<String> {
-    let remedy = failure(stderr)?.2.replace("{profile}", profile);
-    Some(remedy.replace("{permission}", &permission(stderr)))
+/// What a failure of somebody with this profile means, and the command that mends it where one does; `None` where its
+/// text has to speak for itself. `args` are those of the AWS CLI; a failure of Terraform's has none.
+pub(crate) fn explain(stderr: &str, args: &[&str], profile: &str) -> Option<Finding> {
+    let quoted = process::quote(profile);
+    let login = format!("aws sso login --profile {quoted}");
+    Some(match kind(stderr)? {
+        // A page of usage follows, which names every other command.
+        Kind::TooOld => {
+            let words: Vec<&str> = args.iter().take(2).copied().collect();
+            finding(
+                format!("this AWS CLI does not know `{}`: it is too old, install today's version 2", words.join(" ")),
+                INSTALL,
+            )
+        }
+        Kind::SourceMissing => finding(
+            format!("profile `{profile}` builds on another one, its source_profile, which is missing or has no keys"),
+            "aws configure list-profiles",
+        ),
+        Kind::ProcessFailed => finding(
+            format!("the credential_process of profile `{profile}` fails; run it by hand"),
+            format!("aws configure get credential_process --profile {quoted}"),
+        ),
+        Kind::Mfa => finding(
+            format!("profile `{profile}` asks for an MFA code; answered here, it serves this shell for an hour or so"),
+            format!("eval \"$(aws configure export-credentials --profile {quoted} --format env)\""),
+        ),
+        Kind::ProfileMissing => finding(
+            format!(
+                "there is no AWS profile `{profile}` (`aws configure list-profiles` lists those there are): name \
+                 another as AWS_PROFILE in dev/.env, or make it"
+            ),
+            format!("aws configure sso --profile {quoted}"),
+        ),
+        Kind::SessionExpired => finding(format!("the SSO session of profile `{profile}` is over"), login),
+        Kind::KeysExpired => finding(
+            "the temporary credentials have expired: renew AWS_SESSION_TOKEN and its keys where they come from, or \
+             with SSO",
+            login,
+        ),
+        Kind::KeysWrong => finding(
+            "AWS does not know these keys; where they come from is shown",
+            format!("aws configure list --profile {quoted}"),
+        ),
+        Kind::NoCredentials => finding(
+            "there are no AWS credentials: store some (`aws configure` does it for keys), and name the profile as \
+             AWS_PROFILE in dev/.env",
+            format!("aws configure sso --profile {quoted}"),
+        ),
+        Kind::Denied => finding(denied(stderr, profile), ""),
+        Kind::NotFound => finding(
+            "no such thing in this account and region: compare `--region` and the ids",
+            "cargo xtask infra-output",
+        ),
+        Kind::OtherRegion => {
+            finding("the bucket is in another region than the one asked: give its own with `--region`", "")
+        }
+        Kind::Throttled => finding("AWS asks for fewer requests: wait a minute, then the same command again", ""),
+        Kind::Unreachable => {
+            finding("a server cannot be reached: look at the network, and whether the region exists", "")
+        }
+    })
 }
 
-fn permission(stderr: &str) -> String {
+/// The same as text.
+pub(crate) fn remedy(stderr: &str, args: &[&str], profile: &str) -> Option<String> {
+    let Finding { what, fix, .. } = explain(stderr, args, profile)?;
+    Some(if fix.is_empty() { what } else { format!("{what}: `{fix}`") })
+}
+
+/// What AWS said; nothing of the page of usage with which a CLI answers that does not know a command.
+pub(crate) fn said(stderr: &str) -> String {
+    if kind(stderr) == Some(Kind::TooOld) { "it knows no such command".to_owned() } else { message(stderr) }
+}
+
+fn denied(stderr: &str, profile: &str) -> String {
     let named = word_after(stderr, "not authorized to perform: ").filter(|it| it.contains(':'));
     let action = named.or_else(|| {
         let operation = word_after(stderr, "when calling the ")?;
@@ -86,7 +199,13 @@ fn permission(stderr: &str) -> String {
     });
     let resource = named.and_then(|_| word_after(stderr, " on resource: "));
     let resource = resource.map_or(String::new(), |it| format!(" on {it}"));
-    action.map_or("a permission for this".to_owned(), |it| format!("the permission `{it}`{resource}"))
+    match action {
+        Some(it) => format!(
+            "profile `{profile}` lacks the permission `{it}`{resource}: have it added to the role, or use another \
+             profile (AWS_PROFILE)"
+        ),
+        None => format!("profile `{profile}` lacks a permission for this: use another profile (AWS_PROFILE)"),
+    }
 }
 
 fn word_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
@@ -154,10 +273,42 @@ mod tests {
             ("Error: No valid credential sources found", "`aws configure sso --profile dev`"),
         ] {
             assert!(is_about_credentials(stderr), "{stderr}");
-            let remedy = remedy(stderr, "dev").unwrap();
+            let remedy = remedy(stderr, &[], "dev").unwrap();
             assert!(remedy.contains(expected), "{stderr}: {remedy}");
         }
-        assert_eq!(remedy("ValidationException", "dev"), None);
+        assert_eq!(remedy("ValidationException", &[], "dev"), None);
+    }
+
+    #[test]
+    fn what_a_cli_or_a_profile_lacks_is_said_with_a_command_that_can_be_pasted() {
+        let of = |stderr: &str| explain(stderr, &["dsql", "list-clusters", "--x"], "my profile").unwrap();
+        let usage =
+            "usage: aws [options]\naws: error: argument command: Invalid choice, valid choices are:\n\ns3 | ec2";
+        let old = of(usage);
+        assert!(old.what.starts_with("this AWS CLI does not know `dsql list-clusters`:"), "{}", old.what);
+        assert_eq!((&*old.fix, &*said(usage)), (INSTALL, "it knows no such command"));
+        for (stderr, fix) in [
+            (
+                "The source_profile \"gone\" referenced in the profile \"x\" does not exist.",
+                "aws configure list-profiles",
+            ),
+            (
+                "Error when retrieving credentials from custom-process: sh: 1: no-such: not found",
+                "aws configure get credential_process --profile 'my profile'",
+            ),
+            (
+                "assume role with MFA enabled, but AssumeRoleTokenProvider session option not set.",
+                "eval \"$(aws configure export-credentials --profile 'my profile' --format env)\"",
+            ),
+            ("Error loading SSO Token: x", "aws sso login --profile 'my profile'"),
+        ] {
+            assert_eq!(of(stderr).fix, fix, "{stderr}");
+            assert!(is_about_credentials(stderr), "{stderr}");
+        }
+        for (code, part) in [("PermanentRedirect", "--region"), ("SlowDown", "wait"), ("ThrottlingException", "wait")] {
+            let stderr = format!("An error occurred ({code}) when calling the ListObjectsV2 operation: x");
+            assert!(of(&stderr).what.contains(part) && !is_about_credentials(&stderr), "{code}");
+        }
     }
 
     #[test]
@@ -165,7 +316,7 @@ mod tests {
         let named = "An error occurred (AccessDeniedException) when calling the StartIngestionJob operation: User: \
                      arn:aws:sts::1:assumed-role/r/me is not authorized to perform: bedrock:StartIngestionJob on \
                      resource: arn:aws:bedrock:eu-west-1:1:knowledge-base/X because no policy allows it";
-        let remedy_of = |it: &str| remedy(it, "dev").unwrap();
+        let remedy_of = |it: &str| remedy(it, &[], "dev").unwrap();
         assert!(
             remedy_of(named).contains("`bedrock:StartIngestionJob` on arn:aws:bedrock:eu-west-1:1:knowledge-base/X:")
         );

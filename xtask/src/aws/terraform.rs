@@ -84,13 +84,7 @@ fn is_on_path(program: &str) -> bool {
 /// The tool is missing.
 pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
-    command
-        .current_dir(sh.current_dir())
-        .arg(format!("-chdir={FOLDER}"))
-        .args(args)
-        // Its hints name commands that are not ours, and it would ask its maker for news.
-        .env("TF_IN_AUTOMATION", "1")
-        .env("CHECKPOINT_DISABLE", "1");
+    command.current_dir(sh.current_dir()).arg(format!("-chdir={FOLDER}")).args(args);
     Ok(command)
 }
 
@@ -111,7 +105,7 @@ pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
         Some(code) if accepted.contains(&code) => Ok(code),
         _ => {
             let what = format!("`{}` ended with {status}", process::line(&command));
-            match errors::remedy(&stderr, &profile.name) {
+            match errors::remedy(&stderr, &[], &profile.name) {
                 Some(it) => bail!("{what}: {it}"),
                 None => bail!("{what}; its message stands above"),
             }

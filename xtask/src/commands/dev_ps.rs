@@ -7,11 +7,11 @@ use crate::{
     cli::flags,
     docker::engine::ANSWER,
     machine::process::{self, Limit},
-    stack,
+    stack::project::Project,
 };
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        process::run(stack::last(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
+        process::run(Project::find_and_renew(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
     }
 }

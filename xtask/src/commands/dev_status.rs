@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use xshell::Shell;
 
 use crate::{
+    aws::credentials,
     cli::flags::{self, Cluster},
     docker::{
         containers::{self, Container},
@@ -26,6 +27,14 @@ use crate::{
     },
 };
 
+/// A service as it stands.
+struct Row<'a> {
+    service: &'a Service,
+    state: State,
+    container: Option<&'a Container>,
+    drift: Option<&'a str>,
+}
+
 impl flags::DevStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?;
@@ -36,63 +45,68 @@ impl flags::DevStatus {
         let drift =
             if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
         let schema_is_current = schema::is_current(sh, &stack, &settings);
+        let rows: Vec<Row<'_>> = stack.services.iter().map(|it| Row::of(it, &containers, &drift)).collect();
+        // What the containers have, which may be another profile's than the one that is named by now.
+        let held = if mode.local { None } else { credentials::held(sh) };
+        let keys = held.map(|(it, _)| it.describe());
         let loads = containers::loads(sh, &stack.project)?;
-        let find = |service: &Service| containers::find(&containers, &service.name);
-        let states: Vec<(&Service, State)> =
-            stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
-        let drift_of =
-            |service: &Service| drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
 
         if self.json {
-            let services: Vec<_> = states
-                .iter()
-                .map(|(it, state)| {
-                    let ports: Vec<u16> = it.ports.iter().map(|port| port.host).collect();
-                    json!({
-                        "name": it.name,
-                        "state": word(state, find(it).is_some()),
-                        "ready": state.is_ready(),
-                        "reason": if let State::Failed(why) = state { Some(why) } else { None },
-                        "image": it.image,
-                        "ports": ports,
-                        "drift": drift_of(it),
-                    })
-                })
-                .collect();
-            let document = json!({
-                "schemaVersion": 1,
-                "project": stack.project,
-                "mode": if mode.local { "local" } else { "dsql" },
-                "schemaIsCurrent": schema_is_current,
-                "services": services,
-                "loads": loads,
-            });
+            let words = keys.as_ref().map(|(words, _)| words.as_str());
+            let mut document = document(&stack, &rows, schema_is_current, words);
+            document["loads"] = json!(loads);
             term::out(&format!("{document:#}\n"));
         } else {
-            term::out(&table(&states, &|it| find(it).is_some(), &drift_of));
+            term::out(&table(&rows));
+            if let Some((words, soon)) = keys {
+                let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
+                term::say(&format!("{words}{renewal}"));
+            }
             if !loads.is_empty() {
                 term::say(&format!("a load runs: {}", loads.join(", ")));
             }
         }
-
-        let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();
-        if unready > 0 {
-            return Err(exit(
-                NOT_READY,
-                format!(
-                    "{unready} of {} services are not ready; `cargo xtask dev-up` starts or mends them",
-                    states.len()
-                ),
-            ));
-        }
-        if !schema_is_current {
-            term::say("a checkout holds another schema than the one that was applied");
-        }
-        if !drift.is_empty() || !schema_is_current {
-            term::say("`cargo xtask dev-up` brings what has changed up to date.");
-        }
-        Ok(())
+        conclude(&rows, schema_is_current)
     }
+}
+
+fn document(stack: &Stack, rows: &[Row<'_>], schema_is_current: bool, keys: Option<&str>) -> Value {
+    let service = |it: &Row<'_>| {
+        json!({
+            "name": it.service.name,
+            "state": it.word(),
+            "ready": it.state.is_ready(),
+            "reason": if let State::Failed(why) = &it.state { Some(why) } else { None },
+            "image": it.service.image,
+            "ports": it.service.ports.iter().map(|port| port.host).collect::<Vec<_>>(),
+            "restarts": it.container.map_or(0, |it| it.restarts),
+            "oomKilled": it.container.is_some_and(|it| it.oom_killed),
+            "drift": it.drift,
+        })
+    };
+    json!({
+        "schemaVersion": 1,
+        "project": stack.project,
+        "mode": if stack.mode.local { "local" } else { "dsql" },
+        "schemaIsCurrent": schema_is_current,
+        "awsKeys": keys,
+        "services": rows.iter().map(service).collect::<Vec<_>>(),
+    })
+}
+
+fn conclude(rows: &[Row<'_>], schema_is_current: bool) -> Result<()> {
+    let unready = rows.iter().filter(|it| !it.state.is_ready()).count();
+    if unready > 0 {
+        let what = format!("{unready} of {} services are not ready", rows.len());
+        return Err(exit(NOT_READY, format!("{what}; `cargo xtask dev-up` starts or mends them")));
+    }
+    if !schema_is_current {
+        term::say("a checkout holds another schema than the one that was applied");
+    }
+    if !schema_is_current || rows.iter().any(|it| it.drift.is_some()) {
+        term::say("`cargo xtask dev-up` brings what has changed up to date.");
+    }
+    Ok(())
 }
 
 /// What has changed since the containers were made. Nothing is written: another command may be at work.
@@ -115,29 +129,37 @@ fn drift(
     drift::drift(&root, stack, containers, &hashes, images, &rendered)
 }
 
-fn word(state: &State, exists: bool) -> &str {
-    match state {
-        State::Waiting if !exists => "stopped",
-        State::Failed(_) => "failed",
-        other => other.text(),
+impl<'a> Row<'a> {
+    fn of(service: &'a Service, containers: &'a [Container], drift: &'a [(String, String)]) -> Row<'a> {
+        let container = containers::find(containers, &service.name);
+        let drift = drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
+        Row { service, state: assess(service, container, &probe), container, drift }
+    }
+
+    fn word(&self) -> &str {
+        match &self.state {
+            State::Waiting if self.container.is_none() => "stopped",
+            State::Failed(_) => "failed",
+            other => other.text(),
+        }
+    }
+
+    /// Why it failed, what the engine did to it, what has changed.
+    fn note(&self) -> String {
+        let reason = if let State::Failed(why) = &self.state { Some(why.clone()) } else { None };
+        let alive = self.container.filter(|_| reason.is_none());
+        let memory = alive.filter(|it| it.oom_killed).map(|_| "killed for using more memory than its limit".to_owned());
+        let restarts = alive.filter(|it| it.restarts > 0).map(|it| format!("restarted by the engine: {}", it.restarts));
+        let drift = self.drift.map(str::to_owned);
+        [reason, memory, restarts, drift].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 
-fn table<'a>(
-    states: &[(&Service, State)],
-    exists: &dyn Fn(&Service) -> bool,
-    drift: &dyn Fn(&Service) -> Option<&'a str>,
-) -> String {
+fn table(rows: &[Row<'_>]) -> String {
     let mut out = format!("{:<20} {:<9} {:<14} {}\n", "SERVICE", "STATE", "HOST PORTS", "NOTE");
-    for (service, state) in states {
-        let ports: Vec<String> = service.ports.iter().map(|it| it.host.to_string()).collect();
-        let reason = if let State::Failed(why) = state { why.as_str() } else { "" };
-        let note = [reason, drift(service).unwrap_or("")]
-            .into_iter()
-            .filter(|it| !it.is_empty())
-            .collect::<Vec<_>>()
-            .join("; ");
-        let line = format!("{:<20} {:<9} {:<14} {note}", service.name, word(state, exists(service)), ports.join(" "));
+    for row in rows {
+        let ports: Vec<String> = row.service.ports.iter().map(|it| it.host.to_string()).collect();
+        let line = format!("{:<20} {:<9} {:<14} {}", row.service.name, row.word(), ports.join(" "), row.note());
         _ = writeln!(out, "{}", line.trim_end());
     }
     out

@@ -17,7 +17,7 @@ use crate::{
     },
     preflight,
     settings::Settings,
-    stack::{Stack, mode::Mode},
+    stack::{Stack, mode::Mode, project},
 };
 
 const GIB: u64 = 1 << 30;
@@ -51,7 +51,10 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
         let join = "a check does not panic";
         let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
-        checks.push(Check::from("compose", compose.join().expect(join)));
+        checks.push(match compose.join().expect(join) {
+            Ok(it) => Check::of("compose", Status::Warn, engine::doubt(&it).into_iter().collect(), it),
+            Err(it) => Check::from("compose", Err(it)),
+        });
         checks.push(builder(buildkit.join().expect(join)));
         let Ok((answers, arch)) = engine else { return checks };
         checks.extend([memory(&answers.info), cpus(&answers.info)]);
@@ -209,7 +212,7 @@ fn free_in(printed: &str) -> Option<u64> {
 fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Container]) -> impl Iterator<Item = Check> {
     let ours = preflight::ours(settings, containers);
     let project = ours.map(|it| {
-        let foreign = stack.foreign(sh, it).into_iter().collect();
+        let foreign = project::foreign(sh, &stack.project, it).into_iter().collect();
         Check::of("project", Status::Fail, foreign, format!("{} belongs to this checkout", stack.project))
     });
     let taken = preflight::taken_ports(sh, &stack.services, ours, stack.mode.port_offset);

@@ -1,4 +1,4 @@
-//! What is written for Compose beside the committed files: variables, digests, shifted ports, a throw-away AWS folder.
+//! What is written for Compose beside the committed files: variables, digests, shifted ports, invented AWS keys.
 
 use std::{
     fmt::Write,
@@ -13,13 +13,14 @@ use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::{
+    aws::credentials::Credentials,
     cli::flags::Cluster,
-    docker::containers::DIGESTS_LABEL,
+    docker::{containers::DIGESTS_LABEL, endpoint},
     machine::files,
     settings::{COMPOSE_ENV, template},
     stack::{
         Stack,
-        environment::{FAKE_AWS, KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY},
+        environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY},
         service::Service,
     },
 };
@@ -29,8 +30,8 @@ pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
 
 impl Stack {
     /// Writes everything that containers are made from and that is not committed: the renderings, the variables, each
-    /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the throw-away AWS
-    /// directory.
+    /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the invented AWS
+    /// keys.
     ///
     /// # Errors
     /// A file cannot be written; the old one is then kept.
@@ -59,9 +60,7 @@ impl Stack {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         if self.mode.local {
-            let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
-            files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
-            files::replace(&root.join(FAKE_AWS).join("config"), "[default]\nregion = eu-west-1\n", 0o600)?;
+            Credentials::invented().write(sh, &self.environment["AWS_REGION"])?;
         }
         Ok(())
     }
@@ -69,19 +68,39 @@ impl Stack {
     /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
     pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
+        let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
             _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            // Docker would take what the shell says, or whatever the image was pulled for.
+            if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
+                _ = writeln!(out, "    platform: linux/{arch}");
+            }
+            if let Some(it) = &no_proxy {
+                _ = writeln!(out, "    environment: {{ NO_PROXY: {it}, no_proxy: {it} }}");
+            }
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
                 _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
+            }
+            for more in self.added.iter().filter(|it| it.0 == service.name) {
+                _ = writeln!(out, "    {}: {}", more.1, more.2);
             }
             if self.start_interval && service.has_health_check {
                 _ = writeln!(out, "    healthcheck: {{ start_interval: 2s }}");
             }
         }
         Ok(out)
+    }
+
+    /// What a service reaches without a proxy, in YAML: the other services, by name and by address, and what the user
+    /// lists. Which addresses the network has is not known before.
+    fn no_proxy(&self, listed: &str) -> String {
+        let services = self.services.iter().map(|it| it.name.as_str());
+        let near = ["localhost", "127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+        let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
+        serde_json::json!(all.join(",")).to_string().replace('$', "$$")
     }
 }
 

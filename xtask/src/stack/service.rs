@@ -18,11 +18,17 @@ pub(crate) struct Service {
     pub image: String,
     /// The variable that names the image; empty where none does.
     pub image_variable: String,
+    /// Whether the files say which platform it is for.
+    pub has_platform: bool,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
     /// What it mounts from the repository, from the workspace root.
     pub mounts: Vec<PathBuf>,
+    /// What it mounts from elsewhere on the engine's machine.
+    pub binds: Vec<String>,
+    /// The user and the group that it runs as, where the compose file names both by number.
+    pub user: Option<(u32, u32)>,
     pub has_health_check: bool,
     /// A container port and a path that answer 200 once the service is ready; asked on the host.
     pub ready: Option<(u16, String)>,
@@ -65,13 +71,45 @@ impl Service {
 }
 
 pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
+    let document = read(root, file)?;
+    let services = document.get("services").and_then(Value::as_mapping).into_iter().flatten();
+    Ok(services.map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+}
+
+/// The volumes that a file declares; none where it cannot be read.
+pub(super) fn volumes(root: &Path, file: &str) -> Vec<String> {
+    let text = files::read(&root.join(file)).ok().flatten().unwrap_or_default();
+    let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let declared = document.get("volumes").and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
+    declared.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+}
+
+/// What `x-where` of a compose file adds to services under these settings: service, key and the key's value as JSON.
+pub(super) fn added(
+    root: &Path,
+    file: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Vec<(String, String, serde_json::Value)>> {
+    let document = read(root, file)?;
+    let lookup = |it: &str| environment.get(it).cloned();
+    let text = |it: &Value, key: &str| dotenv::expand(it.get(key)?.as_str()?, &lookup).ok();
+    let mut added = Vec::new();
+    for it in document.get("x-where").and_then(Value::as_sequence).into_iter().flatten() {
+        let wrong = || format!("{file}: x-where needs `when`, `service` and `add`");
+        let (when, service) = text(it, "when").zip(text(it, "service")).with_context(wrong)?;
+        let add = it.get("add").and_then(Value::as_mapping).with_context(wrong)?;
+        for (key, value) in add.iter().filter(|_| when == "true") {
+            added.push((service.clone(), key.as_str().with_context(wrong)?.to_owned(), serde_json::to_value(value)?));
+        }
+    }
+    Ok(added)
+}
+
+fn read(root: &Path, file: &str) -> Result<Value> {
     let text = files::read(&root.join(file))?
         .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
     let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
-    let document = merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
-    let services =
-        document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
-    Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+    merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))
 }
 
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
@@ -104,6 +142,11 @@ pub(super) fn service(
         .filter(|it| it.starts_with('.'))
         .map(mount)
         .collect();
+    let sources = list("volumes");
+    let sources = sources.iter().filter_map(|it| it.get("source")?.as_str());
+    let binds = sources.filter(|it| it.starts_with(['$', '/'])).map(text).collect::<Result<_>>()?;
+    let user = node.get("user").and_then(Value::as_str).map(text).transpose()?.unwrap_or_default();
+    let user = user.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
     let ready = node.get("x-ready").map(|it| {
         let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
         port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
@@ -120,9 +163,12 @@ pub(super) fn service(
         namespace: node.get("x-namespace").and_then(Value::as_str).map(str::to_owned),
         image: text(image)?,
         image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
+        has_platform: node.get("platform").is_some(),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
+        binds,
+        user,
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
@@ -132,6 +178,30 @@ pub(super) fn service(
     })
 }
 
+/// A service that only the developer's own file has: started and waited for, and otherwise Compose's matter.
+pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
+    let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
+    Service {
+        image: text("image").unwrap_or_else(|| format!("{project}-{name}")),
+        image_variable: String::new(),
+        url: None,
+        namespace: None,
+        one_shot: text("restart").as_deref() == Some("no"),
+        ports: Vec::new(),
+        mounts: Vec::new(),
+        binds: Vec::new(),
+        user: None,
+        // Whatever it is, it is the developer's choice.
+        has_platform: true,
+        has_health_check: node.get("healthcheck").is_some(),
+        ready: None,
+        depends_on: depends_on(node),
+        aliases: Vec::new(),
+        schema: None,
+        name,
+    }
+}
+
 fn url(node: &Value) -> Option<Url> {
     let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
     let port = node.get("port")?.as_u64()?.try_into().ok()?;
@@ -139,11 +209,13 @@ fn url(node: &Value) -> Option<Url> {
 }
 
 pub(super) fn depends_on(node: &Value) -> Vec<String> {
-    let mapping = node.get("depends_on").and_then(Value::as_mapping);
-    mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
+    let on = node.get("depends_on");
+    let mapping = on.and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
+    let list = on.and_then(Value::as_sequence).into_iter().flatten();
+    mapping.chain(list).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// An item of `ports`; `None` where it is not on 127.0.0.1 or has another form.
+/// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
 pub fn port(node: &Value, offset: u16) -> Option<Port> {
     let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
     Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
