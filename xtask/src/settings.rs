@@ -171,11 +171,8 @@ impl Settings {
         }
         let signing = "TEMPORAL_SQL_AWS_REGION";
         if self.get(signing) != self.get(region) && self.origin(signing) != Some(Origin::Default) {
-            found.push((
-                signing,
-                region,
-                format!("the same as {}: tokens are signed for one region", self.named(region)),
-            ));
+            let why = "tokens are signed for one region";
+            found.push((signing, region, format!("the same as {}: {why}", self.named(region))));
         }
         found
     }

@@ -341,10 +341,10 @@ fn before_the_first_start_nothing_runs_and_that_is_said() {
     expect_calls(&fakes, &[down("")]);
     let project = &fakes.checkout.project;
     for (line, says) in [
-        ("dev-logs", format!("the project {project} has no containers: `cargo xtask dev-up` makes them")),
-        ("dev-logs loki mimir", "loki, mimir have no containers: `cargo xtask dev-up loki mimir` makes".to_owned()),
-        ("dev-exec loki", "loki has no container: `cargo xtask dev-up loki` makes it".to_owned()),
-        ("dev-restart", "has no containers".to_owned()),
+        ("dev-logs", format!("there is no container of {project}: `cargo xtask dev-up` makes it")),
+        ("dev-logs loki mimir", "no container of loki, mimir: `cargo xtask dev-up loki mimir` makes it".to_owned()),
+        ("dev-exec loki", "there is no container of loki: `cargo xtask dev-up loki` makes it".to_owned()),
+        ("dev-restart", "there is no container of ".to_owned()),
     ] {
         xtask(&fakes, line).expect(3).says(&[&says]);
         expect_calls(&fakes, &[]);
