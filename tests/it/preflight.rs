@@ -170,7 +170,8 @@ fn each_finding_alone_names_its_remedy() {
 fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_schema_is_wanted() {
     let fakes = Fakes::new();
     let beside = fakes.checkout.root.with_file_name("temporal-dsql");
-    let clone = format!("git clone https://github.com/iw/temporal {}  # or name one", beside.display());
+    let clone =
+        format!("git clone https://github.com/iw/temporal {0} && git -C {0} checkout --detach ", beside.display());
     let refused = dev_up(&fakes, &["--local"]);
     assert!(refused.err.contains("TEMPORAL_DSQL_PATH in dev/.env") && refused.err.contains("--temporal-dsql PATH"));
     expect(&fakes, refused, &[&clone, "git clone https://github.com/iw/temporal-sre-copilot "]);

@@ -13,7 +13,6 @@ compile_error!(
 );
 
 mod aws;
-mod check;
 pub mod cli;
 mod commands;
 mod docker;
@@ -22,8 +21,8 @@ pub mod images;
 pub mod machine;
 mod preflight;
 mod schema;
-mod settings;
-mod stack;
+pub mod settings;
+pub mod stack;
 
 /// Every variable that the compose files may refer to, beside what the machine itself decides.
 pub fn variables() -> impl Iterator<Item = &'static str> {

@@ -1,5 +1,7 @@
 //! Everything that can be found wrong before a container starts is found here, all of it at once.
 
+pub(crate) mod readable;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -70,6 +72,7 @@ pub(crate) fn preflight(
     findings.extend(answers.engine.as_ref().err().cloned());
     findings.extend(answers.compose.err());
     findings.extend(mounts(sh, &settings, &wanted));
+    findings.extend(readable::findings(sh, &wanted));
     let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
         prerequisites("cannot start", findings)?;

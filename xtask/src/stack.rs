@@ -2,13 +2,13 @@
 
 pub(crate) mod diagnosis;
 pub(crate) mod drift;
-pub(crate) mod environment;
+pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
 pub(crate) mod project;
 pub(crate) mod readiness;
-pub(crate) mod service;
+pub mod service;
 pub(crate) mod wait;
 
 use std::{collections::BTreeMap, process::Command};
@@ -18,13 +18,16 @@ use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    cli::{flags::Arch, help},
+    cli::{
+        flags::{Arch, Cluster},
+        help,
+    },
     docker::{
         containers::{self, Container},
         engine::{self, Engine},
     },
-    machine::exit::{USAGE, exit},
-    settings::{COMPOSE_ENV, PROJECT, Settings},
+    machine::exit::{USAGE, exit, prerequisites},
+    settings::{COMPOSE_ENV, PROJECT, Settings, template},
     stack::{
         environment::environment,
         mode::Mode,
@@ -117,6 +120,24 @@ impl Stack {
     #[must_use]
     pub(crate) fn about_to_be_written(self) -> Stack {
         Stack { rendered: true, ..self }
+    }
+
+    /// The same stack, with what is generated written again where it is gone: a container does not start without.
+    ///
+    /// # Errors
+    /// Exit code 3: it cannot be rendered. A file cannot be written.
+    pub(crate) fn restored(self, sh: &Shell) -> Result<Stack> {
+        let generated =
+            |it: &Service| it.mounts.iter().all(|it| !it.starts_with("dev/.rendered") || sh.path_exists(it));
+        if self.rendered && self.services.iter().all(generated) {
+            return Ok(self);
+        }
+        let settings = Settings::load(sh, self.mode.local);
+        let rendered = template::render(sh, &settings, Cluster::ALL);
+        let rendered = rendered.or_else(|it| prerequisites("cannot render", it).map(|()| Vec::new()))?;
+        let stack = self.about_to_be_written();
+        stack.write(sh, &rendered)?;
+        Ok(stack)
     }
 
     /// `docker compose` with this project, these files and these variables: what the files refer to comes from the file
@@ -234,7 +255,7 @@ mod tests {
     #[test]
     fn with_the_offset_that_the_guide_names_two_checkouts_have_no_port_in_common() {
         let guide = include_str!("../../dev/README.md");
-        let offset = regex_lite::Regex::new(r"--port-offset (\d+)").unwrap();
+        let offset = regex::Regex::new(r"--port-offset (\d+)").unwrap();
         let offsets: Vec<u16> = offset.captures_iter(guide).map(|it| it[1].parse().unwrap()).collect();
         assert!(!offsets.is_empty());
         let ports = |offset| -> Vec<u16> {
@@ -247,9 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn local_adds_the_two_databases_and_the_dependencies_on_them() {
+    fn local_adds_the_databases_the_model_and_the_dependencies_on_them() {
         let stack = stack(true, 0);
-        assert_eq!(stack.services.len(), 17);
+        assert_eq!(stack.services.len(), 18);
         let names: Vec<&str> =
             stack.closure(&["temporal-history".to_owned()]).iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["elasticsearch", "elasticsearch-setup", "temporal-history", "dsql-monitored"]);

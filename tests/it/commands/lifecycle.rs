@@ -53,7 +53,7 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
         psql("dsql-copilot"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, MIDDLE),
+        up(LOCAL, &format!("{MIDDLE} copilot-model")),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
         up(LOCAL, LAST),
@@ -218,7 +218,7 @@ fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
         psql("dsql-monitored"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, MIDDLE),
+        up(LOCAL, &format!("{MIDDLE} copilot-model")),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
         up(LOCAL, LAST),
@@ -365,12 +365,12 @@ fn dev_status_tells_services_that_are_ready_from_those_that_are_not() {
     dev_up(&fakes, "--local loki mimir").expect(0);
     fakes.forget();
     let status = xtask(&fakes, "dev-status --json").expect(4);
-    assert!(status.err.contains("15 of 17 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
+    assert!(status.err.contains("16 of 18 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
     let json: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!((&json["schemaVersion"], &json["mode"]), (&1.into(), &"local".into()));
     assert_eq!(json["project"], fakes.checkout.project.as_str());
     let services = json["services"].as_array().unwrap();
-    assert_eq!(services.len(), 17);
+    assert_eq!(services.len(), 18);
     let ready: Vec<&str> =
         services.iter().filter(|it| it["ready"] == true).map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(ready, ["mimir", "loki"]);
@@ -490,7 +490,6 @@ fn a_stop_always_stops_and_what_runs_can_be_looked_at_whatever_has_become_of_the
     for (ruin, make) in RUINS {
         let fakes = Fakes::new();
         dev_up(&fakes, "--local loki").expect(0);
-        fakes.tell("projects", &format!("{}\n", fakes.checkout.project));
         make(&fakes);
         for (line, expected) in [
             ("dev-ps", "ps --all"),
@@ -511,7 +510,6 @@ fn a_stop_always_stops_and_what_runs_can_be_looked_at_whatever_has_become_of_the
 #[test]
 fn a_project_whose_name_cannot_be_read_is_known_by_its_containers() {
     let fakes = Fakes::new();
-    fakes.tell("running", "loki\n");
     fakes.add_to_env("A B=x\n");
     let name = |expected: &str| {
         let shown = xtask(&fakes, "dev-down --dry-run").expect(0).out;
@@ -519,19 +517,20 @@ fn a_project_whose_name_cannot_be_read_is_known_by_its_containers() {
     };
     // Nothing runs: the folder's name is as good as any.
     name(&fakes.checkout.project);
-    fakes.tell("projects", "theirs\ntheirs\n");
+    fakes.tell("running", "loki\nmimir\n");
+    fakes.tell("project", "theirs\n");
     name("theirs");
-    let asked = "docker ps --all --filter label=com.docker.compose.project.working_dir=ROOT/dev --format ";
-    assert!(fakes.log().iter().any(|it| it.starts_with(asked)), "{:#?}", fakes.log());
-    fakes.tell("projects", &format!("theirs\n{}\n", fakes.checkout.project));
+    let asked = "docker ps --all --quiet --no-trunc --filter label=com.docker.compose.project.working_dir=ROOT/dev";
+    assert!(fakes.log().iter().any(|it| it == asked), "{:#?}", fakes.log());
+    fakes.tell("project-of-mimir", &format!("{}\n", fakes.checkout.project));
     name(&fakes.checkout.project);
-    fakes.tell("projects", "one\ntwo\n");
+    fakes.tell("project-of-mimir", "another\n");
     let refused = xtask(&fakes, "dev-down").expect(3);
-    refused.says(&["this checkout has several: one, two", "export COMPOSE_PROJECT_NAME=one"]);
+    refused.says(&["this checkout has several: another, theirs", "export COMPOSE_PROJECT_NAME=another"]);
     // What the shell says can be read.
     let mut command = fakes.command();
-    let shown = run(command.args(["dev-down", "--dry-run"]).env("COMPOSE_PROJECT_NAME", "two")).expect(0).out;
-    assert!(shown.contains(" --project-name two "), "{shown}");
+    let shown = run(command.args(["dev-down", "--dry-run"]).env("COMPOSE_PROJECT_NAME", "theirs")).expect(0).out;
+    assert!(shown.contains(" --project-name theirs "), "{shown}");
 }
 
 #[test]

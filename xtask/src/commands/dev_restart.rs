@@ -12,6 +12,7 @@ use crate::{
     machine::{
         lock,
         process::{self, Limit},
+        term,
     },
     stack::{self, project::Project, service::Service},
 };
@@ -22,10 +23,14 @@ impl flags::DevRestart {
         if !self.build {
             let project = Project::find(sh)?;
             project.check(sh, &self.service)?;
+            // What is mounted has to be there, as far as it can be made.
+            if let Err(e) = stack::last(sh).and_then(|it| it.restored(sh)) {
+                term::say(&format!("note: what is generated stays as it is: {e:#}"));
+            }
             let mut restart = project.compose(sh);
             return process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE));
         }
-        let stack = stack::last(sh)?;
+        let stack = stack::last(sh)?.restored(sh)?;
         stack.check_names(&self.service)?;
         let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
         build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;

@@ -11,7 +11,7 @@ use crate::machine::{
 };
 
 use references::expand_noting;
-pub(crate) use references::{Lookup, expand};
+pub use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use std::{
     fmt::Write,
-    fs,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +17,11 @@ use crate::{
     docker::{containers::DIGESTS_LABEL, endpoint},
     machine::files,
     settings::{COMPOSE_ENV, template},
-    stack::{Stack, environment::FAKE_AWS, service::Service},
+    stack::{
+        Stack,
+        environment::{FAKE_AWS, KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY},
+        service::Service,
+    },
 };
 
 /// What Compose reads beside the committed files, from the workspace root.
@@ -33,16 +39,25 @@ impl Stack {
             template::write(sh, *cluster, text)?;
         }
         let root = sh.current_dir();
-        let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
-            _ = writeln!(out, "{name}={}", quote(value));
-            out
-        });
+        let mut variables = String::new();
+        // The key reaches its container as a file, and no other.
+        for (name, value) in self.environment.iter().filter(|(name, _)| *name != MODEL_KEY) {
+            _ = writeln!(variables, "{name}={}", quote(value));
+        }
         files::replace(
             &root.join(COMPOSE_ENV),
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
         files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
+        if self.environment[KEY_FILE] != NO_KEY {
+            // In place: a container goes on reading the file that it was started with.
+            let path = root.join(MODEL_KEY_FILE);
+            let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let key = &self.environment[MODEL_KEY];
+            open.and_then(|mut it| it.write_all(key.as_bytes()))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
         if self.mode.local {
             let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
             files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;

@@ -81,7 +81,9 @@ impl Project {
 
 /// The one project that has containers of this checkout, else the name that is left to try.
 fn by_containers(sh: &Shell, wrong: Option<&Finding>, named: String) -> Result<String> {
-    let all = containers::projects_of(sh, &sh.current_dir().join("dev"))?;
+    let label = format!("project.working_dir={}", sh.current_dir().join("dev").display());
+    let found = containers::labelled(sh, &label, engine::ANSWER)?.into_iter().map(|it| it.project);
+    let all = Vec::from_iter(found.filter(|it| !it.is_empty()).collect::<BTreeSet<String>>());
     match (all.as_slice(), wrong) {
         ([one], _) => Ok(one.clone()),
         (_, None) if all.is_empty() || all.contains(&named) => Ok(named),

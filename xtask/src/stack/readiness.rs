@@ -128,6 +128,8 @@ mod tests {
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),
+            binds: Vec::new(),
+            user: None,
             has_health_check: true,
             ready: (name == "probed").then(|| (80, "/".to_owned())),
             depends_on: depends_on.iter().map(|it| (*it).to_owned()).collect(),
