@@ -235,6 +235,29 @@ fn a_network_of_our_name_that_is_somebody_else_s_stays() {
 
 #[test]
 #[ignore = "needs a Docker engine"]
+fn a_stack_is_entered_restarted_and_removed_whole_where_nothing_but_its_containers_tells_of_it() {
+    let _turn = engine::beside_others();
+    let checkout = Checkout::copy("ruins");
+    let name = format!("{}-own", checkout.project);
+    fs::write(checkout.root.join("dev/.env"), format!("COMPOSE_PROJECT_NAME={name}\n")).unwrap();
+    let up = checkout.dev_up(&["loki"]);
+    fs::write(checkout.root.join("dev/.env"), "A B=x\n").unwrap();
+    fs::remove_dir_all(checkout.root.join("dev/.rendered")).unwrap();
+    fs::write(checkout.root.join("dev/docker-compose.yml"), "services: [\n").unwrap();
+    let lines: [&[&str]; 4] =
+        [&["dev-ps"], &["dev-logs", "--no-follow"], &["dev-restart"], &["dev-down", "--volumes", "--yes"]];
+    let done = lines.map(|it| checkout.xtask(it));
+    let left = [engine::containers(&name).len(), engine::networks(&name).len(), engine::volumes(&name).len()];
+    engine::remove_project(&name);
+    up.expect(0);
+    let [ps, logs, restart, down] = done.map(|it| it.expect(0));
+    assert!(ps.out.contains(&format!("{name}-loki-1")) && logs.out.contains("loki"), "{ps:?} {logs:?}");
+    assert!(restart.err.contains("loki"), "{restart:?}");
+    assert_eq!(left, [0, 0, 0], "{down:?}");
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
 fn a_second_command_is_refused_with_the_first_one_s_process_and_disturbs_nothing() {
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("twice");

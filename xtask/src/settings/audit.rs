@@ -23,7 +23,7 @@ const FAMILIES: [&str; 5] = ["TEMPORAL_", "COPILOT_", "DSQL_", "AWS_", "GRAFANA_
 
 /// What is wrong with the variables and their file, and what is only worth knowing.
 pub(crate) fn look(sh: &Shell, settings: &Settings) -> (Vec<Finding>, Vec<String>) {
-    let read = |file: &str| files::read(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
+    let read = |file: &str| files::read_but_comments(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
     let environment = |name: &str| env::var(name).ok();
     // What cannot be read stands among the settings' problems.
     let entries = dotenv::parse(ENV_FILE, &read(ENV_FILE), &environment).unwrap_or_default();
@@ -84,7 +84,8 @@ fn describe(settings: &Settings, variable: &Variable) -> Finding {
         (false, None) => "set it".to_owned(),
     };
     let value = term::shorten(settings.get(name));
-    finding(format!("`{name}` is still the example's `{value}` ({origin}): {remedy}"), "").at(At::Variable(name))
+    finding(format!("`{name}` is still the example's `{value}` ({origin}): {remedy}"), settings.unset(&[name]))
+        .at(At::Variable(name))
 }
 
 /// That the Copilot can work in the region. Under `--local` the region is fixed.

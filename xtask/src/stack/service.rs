@@ -76,14 +76,6 @@ pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Valu
     Ok(services.map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
 }
 
-/// The volumes that a file declares; none where it cannot be read.
-pub(super) fn volumes(root: &Path, file: &str) -> Vec<String> {
-    let text = files::read(&root.join(file)).ok().flatten().unwrap_or_default();
-    let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
-    let declared = document.get("volumes").and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
-    declared.filter_map(|it| it.as_str().map(str::to_owned)).collect()
-}
-
 /// What `x-where` of a compose file adds to services under these settings: service, key and the key's value as JSON.
 pub(super) fn added(
     root: &Path,
