@@ -150,6 +150,10 @@ impl Settings {
                 "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema".to_owned(),
             ));
         }
+        if !self.local && self.get("TEMPORAL_SQL_HOST_VERIFICATION") == "false" {
+            let why = "the password is a token, good for whoever else would answer in the cluster's name";
+            found.push(("TEMPORAL_SQL_HOST_VERIFICATION", format!("`true` with Aurora DSQL: {why}")));
+        }
         found.extend(self.check_regions());
         for (name, expected) in found {
             if !self.problems.iter().any(|it| it.concerns(name)) {
@@ -233,6 +237,7 @@ fn expected(kind: Kind) -> String {
 }
 
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
+    let value = if name.ends_with("PASSWORD") { "…" } else { value };
     finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
         .at(At::Variable(name))
 }
