@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use serde_json::Value;
 use tests::{
     checkout::{Checkout, run},
     engine::{self, docker},
@@ -66,6 +67,25 @@ fn a_crash_loop_is_found_long_before_the_deadline_with_its_last_words() {
     assert!(engine::containers(&checkout.project).contains_key("dsql-monitored"), "it is left to be looked at");
     checkout.edit(LOCAL, "  entrypoint: [sh, -c, 'echo no luck today; exit 9']\n", "");
     checkout.xtask(&["dev-up", "dsql-monitored", "--no-schema"]).expect(0);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn dev_status_shows_what_changed_since_and_nothing_else() {
+    let _turn = engine::beside_others();
+    let checkout = Checkout::copy("drift");
+    checkout.dev_up(&["loki", "mimir"]).expect(0);
+    let drift = |service: &str| {
+        let status = checkout.xtask(&["dev-status", "--json"]).expect(4).json();
+        status["services"].as_array().unwrap().iter().find(|it| it["name"] == service).unwrap()["drift"].clone()
+    };
+    assert_eq!((drift("loki"), drift("mimir")), (Value::Null, Value::Null));
+    fs::remove_dir_all(checkout.root.join("dev/.rendered/aws")).unwrap();
+    checkout.edit("dev/config/loki.yaml", "server:", "# edited\nserver:");
+    assert_eq!((drift("loki"), drift("mimir")), ("dev/config/loki.yaml changed".into(), Value::Null));
+    assert!(!checkout.root.join("dev/.rendered/aws").exists(), "looking writes nothing");
+    checkout.xtask(&["dev-up", "loki", "mimir"]).expect(0);
+    assert_eq!((drift("loki"), drift("mimir")), (Value::Null, Value::Null));
 }
 
 /// Runs a script as root in a volume of the checkout's, which is made where it is not there, without Compose's labels.

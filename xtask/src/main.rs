@@ -10,7 +10,7 @@ use xtask::{
         help,
     },
     images::missing,
-    machine::{exit, interrupt, term},
+    machine::{children, exit, interrupt, term},
 };
 
 fn main() -> ExitCode {
@@ -31,13 +31,17 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            term::say(&format!("error: {e:#}"));
+            let text = format!("{e:#}");
+            if !text.is_empty() {
+                term::say(&format!("error: {text}"));
+            }
             ExitCode::from(exit::code(&e))
         }
     }
 }
 
 fn run(command: XtaskCmd) -> anyhow::Result<()> {
+    children::are_ours(xtask::variables());
     interrupt::watch()?;
     let sh = shell()?;
     match command {

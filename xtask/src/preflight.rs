@@ -1,5 +1,7 @@
 //! Everything that can be found wrong before a container starts is found here, all of it at once.
 
+pub(crate) mod readable;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -24,7 +26,7 @@ use crate::{
     },
     schema,
     settings::{Settings, needs, template},
-    stack::{Stack, mode::Mode, service::Service},
+    stack::{Stack, mode::Mode, project, service::Service},
 };
 
 /// What preflight found, all of it in order.
@@ -77,6 +79,7 @@ pub(crate) fn preflight(
         None
     });
     findings.extend(mounts(sh, &wanted));
+    findings.extend(readable::findings(sh, &wanted));
     let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
         prerequisites("cannot start", findings)?;
@@ -91,7 +94,7 @@ pub(crate) fn preflight(
     let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
     findings.extend(missing_images(&images, &judged, &settings));
     findings.extend(foreign_images(&images, &judged, arch));
-    findings.extend(stack.foreign(sh, &containers));
+    findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered, credentials })

@@ -2,31 +2,32 @@
 
 pub(crate) mod diagnosis;
 pub(crate) mod drift;
-pub(crate) mod environment;
+pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
+pub(crate) mod project;
 pub(crate) mod readiness;
-pub(crate) mod service;
+pub mod service;
 pub(crate) mod wait;
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::{
     aws::credentials,
-    cli::{flags::Platform, help},
+    cli::{
+        flags::{Arch, Cluster},
+        help,
+    },
     docker::{
         containers::{self, Container},
         engine::{self, Engine},
     },
-    machine::{
-        exit::{USAGE, exit},
-        finding::{Finding, finding},
-    },
-    settings::{COMPOSE_ENV, ENV_FILE, PROJECT, Settings, variables},
+    machine::exit::{USAGE, exit, prerequisites},
+    settings::{COMPOSE_ENV, PROJECT, Settings, template},
     stack::{
         environment::environment,
         mode::Mode,
@@ -53,9 +54,12 @@ pub(crate) struct Stack {
     /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
     /// one was asked.
     pub start_interval: bool,
+    /// The architecture that everything is for, in Docker's spelling: the user's choice, else the engine's; `None` until
+    /// one was asked.
+    pub arch: Option<String>,
     files: Vec<&'static str>,
-    /// What `x-where` adds to services under these settings: service, key and the key's value as JSON.
-    added: Vec<(String, String, serde_json::Value)>,
+    /// What `x-where` adds to services under these settings.
+    added: BTreeMap<String, service::Added>,
 }
 
 impl Stack {
@@ -65,7 +69,8 @@ impl Stack {
     /// A compose file is missing or is not what this reader understands.
     pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, engine: Option<&Engine>) -> Result<Stack> {
         let root = sh.current_dir();
-        let amd64 = mode.platform.map_or(engine.is_some_and(|it| it.arch == "amd64"), |it| it == Platform::LinuxAmd64);
+        let arch = mode.platform.map(|it| it.arch().to_owned()).or_else(|| Some(engine?.arch.clone()));
+        let amd64 = arch.as_deref() == Some(Arch::Amd64.as_str());
         let mut files = vec![BASE];
         files.extend(mode.local.then_some(LOCAL));
         files.extend(amd64.then_some(AMD64));
@@ -88,6 +93,7 @@ impl Stack {
             services,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
+            arch,
             files,
             added: service::added(&root, BASE, &environment)?,
             environment,
@@ -107,11 +113,11 @@ impl Stack {
         }
         let stack = Stack::load(sh, settings, mode, Some(&engine))?;
         let containers = containers::list(sh, &stack.project)?;
-        if let Some(it) = stack.foreign(sh, &containers) {
+        if let Some(it) = project::foreign(sh, &stack.project, &containers) {
             return Err(it.into());
         }
-        if !mode.local && !containers.is_empty() {
-            credentials::keep_fresh(sh, settings);
+        if !containers.is_empty() {
+            credentials::keep_fresh(sh);
         }
         Ok((stack, containers))
     }
@@ -122,41 +128,43 @@ impl Stack {
         Stack { rendered: true, ..self }
     }
 
-    /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
-    /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
+    /// The same stack, with what is generated written again where it is gone: a container does not start without.
+    ///
+    /// # Errors
+    /// Exit code 3: it cannot be rendered. A file cannot be written.
+    pub(crate) fn restored(self, sh: &Shell) -> Result<Stack> {
+        let generated =
+            |it: &Service| it.mounts.iter().all(|it| !it.starts_with("dev/.rendered") || sh.path_exists(it));
+        if self.rendered && self.services.iter().all(generated) {
+            return Ok(self);
+        }
+        let settings = Settings::load(sh, self.mode.local);
+        let rendered = template::render(sh, &settings, Cluster::ALL);
+        let rendered = rendered.or_else(|it| prerequisites("cannot render", it).map(|()| Vec::new()))?;
+        let stack = self.about_to_be_written();
+        stack.write(sh, &rendered)?;
+        Ok(stack)
+    }
+
+    /// `docker compose` with this project, these files and these variables: what the files refer to comes from the file
+    /// that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
         let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
-        let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
-        for variable in variables::ALL {
-            command.env_remove(variable.name);
-        }
-        command
+        cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}").into()
     }
 
-    /// [`Stack::compose`] for ending things: it includes every file, so that nothing of the project is left behind
-    /// whatever mode it was started in.
-    pub(crate) fn compose_all(&self, sh: &Shell) -> Command {
+    /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
+    /// [`Stack::overrides`] says on stdin.
+    pub(crate) fn compose_unwritten(&self, sh: &Shell) -> Command {
+        let files = self.files.iter().copied().chain(["-"]).flat_map(|it| ["--file", it]);
         let project = &self.project;
+        // Without a file named here Compose would read `dev/.env` itself.
         let mut command =
-            Command::from(cmd!(sh, "docker compose --project-name {project} --file {BASE} --file {LOCAL}"));
-        for variable in variables::ALL {
-            command.env_remove(variable.name);
-        }
+            Command::from(cmd!(sh, "docker compose --project-name {project} --env-file /dev/null {files...}"));
+        command.envs(&self.environment);
         command
-    }
-
-    /// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
-    pub(crate) fn foreign(&self, sh: &Shell, containers: &[Container]) -> Option<Finding> {
-        let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
-        let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
-        let foreign = containers.iter().find(is_foreign)?;
-        let project = &self.project;
-        Some(finding(
-            format!("the project {project} is that of another checkout, {}", foreign.working_dir),
-            format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
-        ))
     }
 
     /// The service of this name.
@@ -169,21 +177,7 @@ impl Stack {
     /// # Errors
     /// Exit code 2, with every name that is not one.
     pub(crate) fn check_names(&self, names: &[String]) -> Result<()> {
-        let unknown: Vec<String> = names.iter().filter_map(|it| self.unknown(it)).collect();
-        if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
-    }
-
-    /// What to say of a service that does not exist; `None` where it does.
-    fn unknown(&self, name: &str) -> Option<String> {
-        let known = || self.services.iter().map(|it| it.name.as_str());
-        if known().any(|it| it == name) {
-            return None;
-        }
-        let hint = help::suggest(name, known()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
-        Some(format!(
-            "there is no service `{name}`.{hint}\nThe services are: {}",
-            known().collect::<Vec<_>>().join(", ")
-        ))
+        check_names(&self.services.iter().map(|it| &*it.name).collect::<Vec<_>>(), names)
     }
 
     /// These services and all that they depend on; all services where `names` is empty.
@@ -202,6 +196,18 @@ impl Stack {
     }
 }
 
+/// Checks that these names are known ones.
+fn check_names(known: &[impl AsRef<str>], names: &[String]) -> Result<()> {
+    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let describe = |name: &String| {
+        let hint =
+            help::suggest(name, known.iter().copied()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
+        format!("there is no service `{name}`.{hint}\nThe services are: {}", known.join(", "))
+    };
+    let unknown: Vec<String> = names.iter().filter(|it| !known.contains(&it.as_str())).map(describe).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
+}
+
 /// The stack in the mode of the last `dev-up`.
 ///
 /// # Errors
@@ -209,6 +215,11 @@ impl Stack {
 pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     let mode = Mode::last(sh)?;
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
+}
+
+/// The volumes that the compose files declare.
+pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
+    [BASE, LOCAL].iter().flat_map(|it| service::volumes(&sh.current_dir(), it)).collect()
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
@@ -261,9 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn local_adds_the_two_databases_and_the_dependencies_on_them() {
+    fn local_adds_the_databases_the_model_and_the_dependencies_on_them() {
         let stack = stack(true, 0);
-        assert_eq!(stack.services.len(), 17);
+        assert_eq!(stack.services.len(), 18);
         let names: Vec<&str> =
             stack.closure(&["temporal-history".to_owned()]).iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["elasticsearch", "elasticsearch-setup", "temporal-history", "dsql-monitored"]);

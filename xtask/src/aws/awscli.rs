@@ -63,17 +63,7 @@ pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
 /// As [`profile`].
 pub(crate) fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new("aws");
-    command
-        .current_dir(sh.current_dir())
-        .args(args)
-        .args(["--region", region])
-        .envs(profile(sh)?.variables)
-        // A pager would wait for a key; this is the one way to turn it off that both major versions accept.
-        .env("AWS_PAGER", "")
-        // It would ask for arguments on a terminal that is not there; the file of settings may turn it on as well.
-        .env("AWS_CLI_AUTO_PROMPT", "off")
-        // Without credentials the CLI would look for a cloud machine's, for seconds.
-        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command.current_dir(sh.current_dir()).args(args).args(["--region", region]).envs(profile(sh)?.variables);
     Ok(command)
 }
 

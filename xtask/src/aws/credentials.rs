@@ -137,12 +137,12 @@ pub(crate) fn held(sh: &Shell) -> Option<(Credentials, SystemTime)> {
 
 /// Renews what the containers have, once less than half of its time is left. What keeps it from that is said, no more:
 /// the command at hand may well not need AWS.
-pub(crate) fn keep_fresh(sh: &Shell, settings: &Settings) {
+pub(crate) fn keep_fresh(sh: &Shell) {
     let Some((held, since)) = held(sh) else { return };
     let Some(until) = held.until() else { return };
     let left = until.duration_since(SystemTime::now()).unwrap_or_default();
     if left * 2 < until.duration_since(since).unwrap_or_default() || left.is_zero() {
-        renew(sh, settings);
+        renew(sh, &Settings::load(sh, false));
     }
 }
 

@@ -96,19 +96,9 @@ fn is_on_path(program: &str) -> bool {
 /// The tool is missing.
 pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
-    command
-        .current_dir(sh.current_dir())
-        .arg(format!("-chdir={FOLDER}"))
-        .args(args)
-        // Its hints name commands that are not ours, and it would ask its maker for news.
-        .env("TF_IN_AUTOMATION", "1")
-        .env("CHECKPOINT_DISABLE", "1")
-        // One checkout, one environment: in another workspace it would look as if nothing existed.
-        .env("TF_WORKSPACE", DEFAULT)
-        .env_remove("TF_DATA_DIR")
-        .env_remove("TF_INPUT");
-    let altering = env::vars_os().map(|it| it.0).filter(|it| it.to_string_lossy().starts_with("TF_CLI_ARGS"));
-    altering.for_each(|it| _ = command.env_remove(it));
+    command.current_dir(sh.current_dir()).arg(format!("-chdir={FOLDER}")).args(args);
+    // One checkout, one environment: in another workspace it would look as if nothing existed.
+    command.env("TF_WORKSPACE", DEFAULT);
     Ok(command)
 }
 

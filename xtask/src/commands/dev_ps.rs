@@ -4,14 +4,17 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
+    aws::credentials,
     cli::flags,
     docker::engine::ANSWER,
     machine::process::{self, Limit},
-    stack,
+    stack::project::Project,
 };
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        process::run(stack::last(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
+        let project = Project::find(sh)?;
+        credentials::keep_fresh(sh);
+        process::run(project.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
     }
 }

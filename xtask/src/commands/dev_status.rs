@@ -100,7 +100,7 @@ impl flags::DevStatus {
     }
 }
 
-/// What has changed since the containers were made. Only generated files are brought up to date; no container is touched.
+/// What has changed since the containers were made. Nothing is written: another command may be at work.
 fn drift(
     sh: &Shell,
     stack: &Stack,
@@ -108,14 +108,16 @@ fn drift(
     containers: &[Container],
     images: &[Image],
 ) -> Result<Vec<(String, String)>> {
-    match template::render(sh, settings, Cluster::ALL) {
-        Ok(rendered) if settings.problems.is_empty() => stack.write(sh, &rendered)?,
+    let rendered = match template::render(sh, settings, Cluster::ALL) {
+        Ok(it) if settings.problems.is_empty() => it,
         _ => {
             term::say("dev/.env has problems, so what it would change is not shown; `cargo xtask render` lists them");
             return Ok(Vec::new());
         }
-    }
-    drift::drift(&sh.current_dir(), stack, containers, &drift::config_hashes(stack.compose(sh))?, images)
+    };
+    let root = sh.current_dir();
+    let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
+    drift::drift(&root, stack, containers, &hashes, images, &rendered)
 }
 
 fn word(state: &State, exists: bool) -> &str {

@@ -5,7 +5,7 @@ use xshell::Shell;
 
 use crate::{
     cli::flags::{self, Cluster},
-    machine::{exit::prerequisites, term},
+    machine::{exit::prerequisites, lock, term},
     settings::{
         Settings,
         template::{path, problems_of, render, write},
@@ -15,6 +15,21 @@ use crate::{
 
 impl flags::Render {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let rendered = self.rendered(sh)?;
+        if self.stdout {
+            rendered.iter().for_each(|(_, text)| term::out(&format!("---\n{text}")));
+            return Ok(());
+        }
+        let _lock = lock::take(sh, "render")?;
+        // Once more, for the mode that a `dev-up` may have chosen since.
+        for (cluster, text) in self.rendered(sh)? {
+            let became = if write(sh, cluster, &text)? { "written" } else { "unchanged" };
+            term::say(&format!("{} {became}", path(cluster)));
+        }
+        Ok(())
+    }
+
+    fn rendered(&self, sh: &Shell) -> Result<Vec<(Cluster, String)>> {
         let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
         let settings = Settings::load(sh, mode.local);
         let clusters = self.cluster.map_or(Cluster::ALL.to_vec(), |it| vec![it]);
@@ -24,17 +39,6 @@ impl flags::Render {
             Vec::new()
         });
         prerequisites("cannot render", problems)?;
-        for (cluster, text) in &rendered {
-            if self.stdout {
-                term::out(&format!("---\n{text}"));
-            } else {
-                term::say(&format!(
-                    "{} {}",
-                    path(*cluster),
-                    if write(sh, *cluster, text)? { "written" } else { "unchanged" }
-                ));
-            }
-        }
-        Ok(())
+        Ok(rendered)
     }
 }

@@ -14,7 +14,9 @@ use crate::{
 
 impl flags::Schema {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
+        let flag = flags::mode_flag(self.local, self.dsql)?;
+        let _lock = (!self.dry_run).then(|| lock::take(sh, "schema")).transpose()?;
+        let mode = Mode::last(sh)?.with(flag);
         let settings = Settings::load(sh, mode.local);
         let stack = Stack::running(sh, &settings, mode)?.0;
         let is_wanted = |it: &Step| self.only.is_empty() || self.only.contains(it);
@@ -41,7 +43,6 @@ fn check_variables(sh: &Shell, settings: &Settings, steps: &[Step]) -> Result<()
 }
 
 fn run_steps(context: &Context<'_>, steps: &[Step], as_json: bool) -> Result<()> {
-    let _lock = lock::take(context.sh, "schema")?;
     interrupt::on_interrupt("`cargo xtask schema` completes what was begun");
     if as_json {
         let reports = apply(context, steps, |_| {})?;

@@ -111,15 +111,10 @@ fn install_docker() -> &'static str {
 /// # Errors
 /// What is wrong and how to mend it.
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
-    let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
-    let version = match printed {
-        Ok(version) => version,
-        Err(e) if exit::code(&e) == PREREQUISITE => return Ok(String::new()),
-        Err(_) => return Err(missing_compose(sh)),
-    };
-    let version = version.trim();
-    match parse_version(version) {
-        Some(it) if it >= COMPOSE_FLOOR => Ok(version.to_owned()),
+    let version = compose_version(sh)?;
+    match parse_version(&version) {
+        _ if version.is_empty() => Ok(version),
+        Some(it) if it >= COMPOSE_FLOOR => Ok(version),
         _ => Err(finding(
             format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
             install_compose(),
@@ -127,12 +122,25 @@ pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
     }
 }
 
+/// The version of Compose, whichever is there; empty without Docker.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn compose_version(sh: &Shell) -> Result<String, Finding> {
+    match process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER) {
+        Ok(it) => Ok(it.trim().to_owned()),
+        Err(e) if exit::code(&e) == PREREQUISITE => Ok(String::new()),
+        Err(_) => Err(missing_compose(sh)),
+    }
+}
+
 fn missing_compose(sh: &Shell) -> Finding {
+    let folder = plugins();
     let standalone = process::read_within(&mut cmd!(sh, "docker-compose version --short").into(), ANSWER);
     match standalone.as_deref().map(str::trim) {
         Ok(version) if parse_version(version).is_some_and(|it| it >= COMPOSE_FLOOR) => finding(
             format!("`docker compose` is missing, though `docker-compose` is there, {version}: Docker has to find it"),
-            "mkdir -p ~/.docker/cli-plugins && ln -sf \"$(command -v docker-compose)\" ~/.docker/cli-plugins/docker-compose",
+            format!("mkdir -p {folder} && ln -sf \"$(command -v docker-compose)\" {folder}/docker-compose"),
         ),
         Ok(version) => finding(
             format!("`docker compose` is missing; the `docker-compose` that is there, {version}, is too old"),
@@ -146,10 +154,15 @@ fn missing_compose(sh: &Shell) -> Finding {
 fn install_compose() -> String {
     let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
     let file = format!("docker-compose-{system}-{}", std::env::consts::ARCH);
+    let folder = plugins();
     format!(
-        "mkdir -p ~/.docker/cli-plugins && curl -fsSL -o ~/.docker/cli-plugins/docker-compose \
-         https://github.com/docker/compose/releases/latest/download/{file} && chmod +x ~/.docker/cli-plugins/docker-compose"
+        "mkdir -p {folder} && curl -fsSL -o {folder}/docker-compose \
+         https://github.com/docker/compose/releases/latest/download/{file} && chmod +x {folder}/docker-compose"
     )
+}
+
+fn plugins() -> String {
+    endpoint::config_folder() + "/cli-plugins"
 }
 
 /// The machine that an engine runs on.

@@ -6,7 +6,10 @@ use super::{Check, Status};
 use crate::{
     cli::flags::Cluster,
     images::checkouts::{COPILOT, TEMPORAL},
-    machine::finding::{At, Finding},
+    machine::{
+        files,
+        finding::{At, Finding},
+    },
     preflight,
     settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables},
     stack::Stack,
@@ -14,12 +17,19 @@ use crate::{
 
 pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, broken: Option<&Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
-    let mut files: Vec<Finding> = broken.into_iter().cloned().collect();
-    files.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, &it.services)));
-    checks.push(Check::of("files", Status::Fail, files, "compose files and all that they mount are there"));
+    let mut found: Vec<Finding> = broken.into_iter().cloned().collect();
+    found.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, &it.services)));
+    found.extend(stack.into_iter().flat_map(|it| preflight::readable::findings(sh, &it.services)));
+    found.extend(files::denied(&sh.current_dir().join("dev/.rendered")));
+    checks.push(Check::of("files", Status::Fail, found, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {
-        let found = checkout.find(sh, settings, None).map(|it| it.display().to_string());
-        checks.push(Check::from(checkout.name, found));
+        checks.push(match checkout.find(sh, settings, None) {
+            Ok(it) => {
+                let elsewhere = checkout.elsewhere(sh, &it).into_iter().collect();
+                Check::of(checkout.name, Status::Warn, elsewhere, it.display().to_string())
+            }
+            Err(it) => Check::from(checkout.name, Err(it)),
+        });
     }
     checks
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     preflight,
     settings::Settings,
-    stack::{Stack, mode::Mode},
+    stack::{Stack, mode::Mode, project},
 };
 
 const GIB: u64 = 1 << 30;
@@ -209,7 +209,7 @@ fn free_in(printed: &str) -> Option<u64> {
 fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Container]) -> impl Iterator<Item = Check> {
     let ours = preflight::ours(settings, containers);
     let project = ours.map(|it| {
-        let foreign = stack.foreign(sh, it).into_iter().collect();
+        let foreign = project::foreign(sh, &stack.project, it).into_iter().collect();
         Check::of("project", Status::Fail, foreign, format!("{} belongs to this checkout", stack.project))
     });
     let taken = preflight::taken_ports(sh, &stack.services, ours, stack.mode.port_offset);

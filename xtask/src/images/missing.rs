@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use crate::{
     cli::flags::BuildTarget,
@@ -12,10 +12,7 @@ use crate::{
         build,
         checkouts::{COPILOT, Checkout, TEMPORAL},
     },
-    machine::{
-        confirm::confirm,
-        process::{self, Limit},
-    },
+    machine::confirm::confirm,
     settings::Settings,
     stack::service::Service,
 };
@@ -84,8 +81,7 @@ impl Missing {
         }
         confirm(&format!("this machine lacks a few things; now to: {}", steps.join("; ")), yes)?;
         for (checkout, path) in &self.checkouts {
-            let url = checkout.url;
-            process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into(), Limit::Watched)?;
+            checkout.clone_to(sh, path)?;
         }
         if self.targets.is_empty() { Ok(()) } else { build::build(sh, &self.targets, &build::Options::default()) }
     }

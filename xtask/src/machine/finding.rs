@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 /// Where something is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At {
     /// `what` says it.
     #[default]
@@ -15,7 +15,7 @@ pub enum At {
 }
 
 /// Something that keeps a command from working, and what mends it. As an error it stands for a missing prerequisite.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub at: At,
     pub what: String,

@@ -16,7 +16,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::machine::term;
+use crate::machine::{children, term};
 
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
@@ -48,6 +48,7 @@ pub fn watch() -> io::Result<()> {
             }
             if let Some(mut command) = LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()).take() {
                 term::say(&format!("\n$ {}", crate::machine::process::line(&command)));
+                children::prepare(&mut command);
                 if let Ok(mut child) = command.spawn()
                     && matches!(wait(&mut child, LAST_COMMAND_LIMIT), Ok(None))
                 {

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{self, ErrorKind, IsTerminal, Read, Write},
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -13,7 +14,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::machine::{
-    exit::{PREREQUISITE, exit},
+    children,
+    exit::{FAILED, PREREQUISITE, exit, told},
     interrupt::{self, Tracked},
     term,
 };
@@ -44,18 +46,27 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     succeeded(command, status)
 }
 
-/// As [`run`], as long as it takes, for what somebody reads who may go away (`| head`). Compose fails there; we end
-/// quietly.
+/// Echoes a command and runs it as long as it takes. What it prints and its exit code become ours, and nothing is added.
+/// A reader that goes away (`| head`) ends both quietly, which Compose would call a failure.
 ///
 /// # Errors
-/// As [`run`], where the reader is still there.
-pub(crate) fn run_for_reader(command: &mut Command) -> Result<()> {
-    let shown = run(command, Limit::Watched);
-    if shown.is_err() && !io::stdout().is_terminal() {
-        // Only a line tells whether anybody reads; without a reader this ends the process.
-        term::out("\n");
+/// The program is missing, or ends with another code than 0, which has been told.
+pub(crate) fn pass_on(command: &mut Command) -> Result<()> {
+    term::say(&format!("$ {}", line(command)));
+    if !io::stdout().is_terminal() {
+        command.stdout(Stdio::piped());
     }
-    shown
+    let (mut child, _tracked) = spawn(command)?;
+    if let Some(mut stdout) = child.stdout.take()
+        && let Err(e) = io::copy(&mut stdout, &mut io::stdout().lock())
+    {
+        interrupt::end(&mut child)?;
+        return if e.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(e.into()) };
+    }
+    let status = child.wait()?;
+    // As a shell reports a program that a signal has ended.
+    let code = status.code().or_else(|| Some(128 + status.signal()?)).and_then(|it| it.try_into().ok());
+    if status.success() { Ok(()) } else { Err(told(code.unwrap_or(FAILED))) }
 }
 
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
@@ -117,7 +128,15 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
 /// # Errors
 /// As [`run`]; the text holds what the command wrote to stderr.
 pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
-    let output = capture_within(command, limit)?;
+    read_with_input_within(command, "", limit)
+}
+
+/// As [`read_within`], with a text on the command's stdin.
+///
+/// # Errors
+/// As [`read_within`].
+pub(crate) fn read_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
+    let output = capture_with_input_within(command, input, limit)?;
     let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
     text(command, output)
 }
@@ -140,6 +159,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
         command.env("PWD", folder);
     }
+    children::prepare(command);
     interrupt::start(command).map_err(|e| cannot_start(command, e))
 }
 

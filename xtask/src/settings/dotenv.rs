@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use crate::machine::finding::{At, Finding, finding};
 
-pub(crate) use references::{Lookup, expand};
+pub use references::{Lookup, expand};
 
 /// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::{path::Path, process::Command};
 use anyhow::Result;
 
 use crate::{
+    cli::flags::Cluster,
     docker::{
         containers::{self, Container},
         engine::{self, ANSWER, Image},
@@ -13,16 +14,17 @@ use crate::{
     stack::{Stack, overrides::digests},
 };
 
-/// The hash that Compose gives each service's configuration now.
+/// The hash that Compose gives each service's configuration now; `input` is what the command reads from stdin.
 ///
 /// # Errors
 /// Compose refuses the configuration.
-pub(crate) fn config_hashes(mut compose: Command) -> Result<Vec<(String, String)>> {
-    let printed = process::read_within(compose.args(["config", "--hash", "*"]), ANSWER)?;
+pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(String, String)>> {
+    let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), input, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 
-/// Services whose container was not made from today's configuration or image, with the reason.
+/// Services whose container was not made from today's configuration or image, with the reason. `rendered` counts in the
+/// place of the files of its names.
 ///
 /// # Errors
 /// A mounted file cannot be read.
@@ -32,6 +34,7 @@ pub(crate) fn drift(
     containers: &[Container],
     hashes: &[(String, String)],
     images: &[Image],
+    rendered: &[(Cluster, String)],
 ) -> Result<Vec<(String, String)>> {
     let mut drift = Vec::new();
     for service in &stack.services {
@@ -39,7 +42,7 @@ pub(crate) fn drift(
         let hash = hashes.iter().find(|(it, _)| *it == service.name);
         let image = engine::find_image(images, &service.image);
         if hash.is_some_and(|(_, it)| *it != container.config_hash) {
-            drift.push((service.name.clone(), what_changed(container, &digests(root, service)?)));
+            drift.push((service.name.clone(), what_changed(container, &digests(root, service, rendered)?)));
         } else if image.is_some_and(|it| it.id != container.image_id) {
             drift.push((service.name.clone(), format!("the image {} was rebuilt", service.image)));
         }

@@ -8,8 +8,17 @@ use crate::{
     settings::{PROJECT, Settings, variables},
 };
 
+/// The key of the model that answers with `--local`.
+pub(super) const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
+/// Names the file with it to the compose file.
+pub(super) const KEY_FILE: &str = "COPILOT_MODEL_KEY_FILE";
+/// That file, where there is a key.
+pub(super) const MODEL_KEY_FILE: &str = "dev/.rendered/copilot-model.key";
+/// What is mounted in its place where there is none.
+pub(super) const NO_KEY: &str = "/dev/null";
+
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub(crate) const DERIVED: &[&str] = &["AWS_MOUNT_DIR", "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &["AWS_MOUNT_DIR", KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 /// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
 pub(crate) fn project_name(root: &Path) -> String {
@@ -32,7 +41,9 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
     if all[PROJECT].is_empty() {
         all.insert(PROJECT.to_owned(), project_name(root));
     }
+    let key = settings.local && !settings.get(MODEL_KEY).is_empty();
     let derived = [
+        (KEY_FILE, if key { root.join(MODEL_KEY_FILE).display().to_string() } else { NO_KEY.to_owned() }),
         ("AWS_MOUNT_DIR", aws.display().to_string()),
         // The one profile that is in there, whatever it is called on this machine.
         ("AWS_PROFILE", "default".to_owned()),

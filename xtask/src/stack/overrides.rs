@@ -2,21 +2,28 @@
 
 use std::{
     fmt::Write,
-    fs,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::{
     aws::credentials::Credentials,
     cli::flags::Cluster,
-    docker::containers::DIGESTS_LABEL,
+    docker::{containers::DIGESTS_LABEL, endpoint},
     machine::files,
     settings::{COMPOSE_ENV, template},
-    stack::{Stack, service::Service},
+    stack::{
+        Stack,
+        environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY},
+        service::Service,
+    },
 };
 
 /// What Compose reads beside the committed files, from the workspace root.
@@ -34,33 +41,53 @@ impl Stack {
             template::write(sh, *cluster, text)?;
         }
         let root = sh.current_dir();
-        let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
-            _ = writeln!(out, "{name}={}", quote(value));
-            out
-        });
+        let mut variables = String::new();
+        // The key reaches its container as a file, and no other.
+        for (name, value) in self.environment.iter().filter(|(name, _)| *name != MODEL_KEY) {
+            _ = writeln!(variables, "{name}={}", quote(value));
+        }
         files::replace(
             &root.join(COMPOSE_ENV),
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
-        files::replace(&root.join(OVERRIDE), &self.overrides(&root)?, 0o644)?;
+        files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
+        if self.environment[KEY_FILE] != NO_KEY {
+            // In place: a container goes on reading the file that it was started with.
+            let path = root.join(MODEL_KEY_FILE);
+            let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let key = &self.environment[MODEL_KEY];
+            open.and_then(|mut it| it.write_all(key.as_bytes()))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
         if self.mode.local {
             Credentials::invented().write(sh, &self.environment["AWS_REGION"])?;
         }
         Ok(())
     }
 
-    fn overrides(&self, root: &Path) -> Result<String> {
+    /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
+    pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
+        let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
-            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{}' }}", service.name, digests(root, service)?);
+            let digests = digests(root, service, rendered)?;
+            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            // Docker would take what the shell says, or whatever the image was pulled for.
+            if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
+                _ = writeln!(out, "    platform: linux/{arch}");
+            }
+            let mut added = self.added.get(&service.name).cloned().unwrap_or_default();
+            if let Some(it) = &no_proxy {
+                let environment = added.entry("environment").or_insert_with(|| json!({}));
+                environment["NO_PROXY"] = json!(it);
+                environment["no_proxy"] = json!(it);
+            }
+            added.iter().for_each(|(key, value)| _ = writeln!(out, "    {key}: {value}"));
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
                 _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
-            }
-            for more in self.added.iter().filter(|it| it.0 == service.name) {
-                _ = writeln!(out, "    {}: {}", more.1, more.2);
             }
             if self.start_interval && service.has_health_check {
                 _ = writeln!(out, "    healthcheck: {{ start_interval: 2s }}");
@@ -68,33 +95,54 @@ impl Stack {
         }
         Ok(out)
     }
+
+    /// What a service reaches without a proxy: the other services, by name and by address, and what the user
+    /// lists. Which addresses the network has is not known before.
+    fn no_proxy(&self, listed: &str) -> String {
+        let services = self.services.iter().map(|it| it.name.as_str());
+        let near = ["localhost", "127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+        let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
+        all.join(",").replace('$', "$$")
+    }
 }
 
-/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces.
+/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
+/// the files of its names.
 ///
 /// # Errors
 /// A mounted file cannot be read.
-pub(crate) fn digests(root: &Path, service: &Service) -> Result<String> {
-    let one = |mount: &PathBuf| Ok(format!("{}={:016x}", mount.display(), digest(root, mount)?));
+pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
+    let one = |mount: &PathBuf| {
+        let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);
+        let digest = text.map_or_else(
+            || digest(root, mount),
+            |it| Ok(fnv(fnv(FNV, mount.as_os_str().as_encoded_bytes()), it.as_bytes())),
+        )?;
+        Ok(format!("{}={digest:016x}", mount.display()))
+    };
     service.mounts.iter().map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
 }
 
-/// FNV-1a over the names and contents of a file or of a folder's files. Not for security: it tells an edit from none.
+/// Over the names and contents of a file or of a folder's files.
 fn digest(root: &Path, mount: &Path) -> Result<u64> {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |bytes: &[u8]| {
-        for it in bytes {
-            hash = (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
+    let mut hash = FNV;
     for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
         if entry.file_type().is_file() {
-            add(entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
-            add(&fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?);
+            hash = fnv(hash, entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
+            let text = fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
+            hash = fnv(hash, &text);
         }
     }
     Ok(hash)
+}
+
+/// How FNV-1a begins.
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Goes on with FNV-1a. Not for security: it tells an edit from none.
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A value as Compose's reader of env files takes it back unchanged.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use xshell::Shell;
 
@@ -111,6 +111,7 @@ fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value>
                     return Ok(job);
                 }
             }
+            Err(_) if began.elapsed() >= timeout => return Err(goes_on(id, timeout)),
             // The job does not care whether anybody looks.
             Err(e) if failures == POLLS || code(&e) == PREREQUISITE => {
                 return Err(exit(code(&e), format!("{e:#}\ningestion job {id} goes on: {GOES_ON}")));
@@ -118,11 +119,15 @@ fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value>
             Err(_) => failures += 1,
         }
         if began.elapsed() + pause > timeout {
-            bail!("ingestion job {id} has not ended after {} s and goes on: {GOES_ON}", timeout.as_secs());
+            return Err(goes_on(id, timeout));
         }
         thread::sleep(pause);
         pause = (pause * 3 / 2).min(Duration::from_secs(10));
     }
+}
+
+fn goes_on(id: &str, timeout: Duration) -> anyhow::Error {
+    anyhow!("ingestion job {id} has not ended after {} s and goes on: {GOES_ON}", timeout.as_secs())
 }
 
 fn progress(job: &Value) -> String {

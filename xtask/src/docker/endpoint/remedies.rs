@@ -63,6 +63,20 @@ impl Route {
         }
     }
 
+    /// What lets the engine see a folder of this machine.
+    pub(crate) fn share(&self, folder: &Path) -> String {
+        let folder = folder.display();
+        match self.kind() {
+            Kind::DockerDesktop => {
+                format!("open -a Docker  # its settings, Resources, File sharing: add {folder}")
+            }
+            Kind::Colima(profile) => format!("colima stop {profile}; colima start {profile} --mount \"{folder}:w\""),
+            Kind::Lima(instance) => format!("limactl edit {instance}  # add {folder} to its mounts"),
+            _ => "docker context ls  # choose an engine of this machine, or move the checkout to where this one looks"
+                .to_owned(),
+        }
+    }
+
     /// What gives the engine's machine more memory or processors.
     pub(crate) fn give(&self, what: &str) -> String {
         match self.kind() {

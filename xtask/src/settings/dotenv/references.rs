@@ -1,13 +1,13 @@
 //! References to variables, as `.env` files and compose files write them.
 
 /// Where a reference finds its value.
-pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Resolves `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:+b}`, `${A+b}`, `${A:?b}`, `${A?b}` and `$$`, here as in compose files.
 ///
 /// # Errors
 /// A reference that is not closed, names nothing, or asks for a variable that is not set.
-pub(crate) fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+pub fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
     expand_nested(raw, lookup, 0)
 }
 
