@@ -158,7 +158,7 @@ fn a_container_that_outgrows_its_memory_is_said_to() {
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("memory");
     let eater = "  entrypoint: [sh, -c, 'sleep 0.3; tail /dev/zero']\n  memswap_limit: 32m\n";
-    checkout.edit(LOCAL, "mem_limit: 1g", "mem_limit: 32m");
+    checkout.edit(LOCAL, "memory: 1g", "memory: 32m");
     checkout.edit(LOCAL, ENTRYPOINT, eater);
     let failed = checkout.dev_up(&["dsql-monitored", "--no-schema", "--timeout", "120"]).expect(4);
     failed.says(&["dsql-monitored: crash loop", "killed for using more memory than its limit"]);

@@ -186,3 +186,40 @@ fn env_sync_refuses_what_it_cannot_read_and_follows_a_link() {
     let target = workspace.read("elsewhere/env");
     assert!(target.starts_with("MINE=1\n") && target.contains("TEMPORAL_SQL_HOST="), "{target}");
 }
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_without_what_stands_in_it() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "dev/.env",
+        "GRAFANA_ADMIN_PASSWORD=\"a\"SECRET1\nSECRET2 and more=1\nSECRET3%=1\nA=${SECRET4\nA=${:SECRET5}\nA=${B^SECRET6}\n\
+         A=${B?SECRET7}\nGRAFANA_ADMIN_PASSWORD='SECRET8\n",
+    );
+    let checked = workspace.xtask(&["env-check"]).expect(3);
+    assert!(!checked.err.contains("SECRET"), "{}", checked.err);
+    assert_eq!(checked.err.matches("dev/.env, line ").count(), 8, "{}", checked.err);
+    workspace.write("dev/.env", "GRAFANA_ADMIN_PASSWORD=\"a\nSECRET\"\n");
+    let checked = workspace.xtask(&["env-check"]).expect(3);
+    assert!(
+        checked.err.contains("`GRAFANA_ADMIN_PASSWORD` is `…`") && !checked.err.contains("SECRET"),
+        "{}",
+        checked.err
+    );
+}
+
+#[test]
+fn a_host_that_is_not_verified_and_a_file_that_others_can_read_are_found() {
+    let workspace = Workspace::new();
+    let hosts = "TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n";
+    workspace.write("dev/.env", &format!("{hosts}TEMPORAL_SQL_HOST_VERIFICATION=false\n"));
+    workspace
+        .xtask(&["env-check"])
+        .expect(3)
+        .says(&["`TEMPORAL_SQL_HOST_VERIFICATION` is `false`", "the password is a token"]);
+    workspace.xtask(&["env-check", "--local"]).expect(0);
+    workspace.write("dev/.env", hosts);
+    fs::set_permissions(workspace.path("dev/.env"), fs::Permissions::from_mode(0o644)).unwrap();
+    workspace.xtask(&["env-check"]).expect(0).says(&["note: others can read dev/.env", "chmod 600 dev/.env"]);
+    fs::set_permissions(workspace.path("dev/.env"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(workspace.xtask(&["env-check"]).expect(0).err, "");
+}

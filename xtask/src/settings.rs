@@ -151,10 +151,16 @@ impl Settings {
             let why = "both Temporals would write one schema";
             found.push((copilot, monitored, format!("another cluster than {}: {why}", self.named(monitored))));
         }
+        if !self.local && self.get("TEMPORAL_SQL_HOST_VERIFICATION") == "false" {
+            let why = "the password is a token, good for whoever else would answer in the cluster's name";
+            let name = "TEMPORAL_SQL_HOST_VERIFICATION";
+            found.push((name, name, format!("`true` with Aurora DSQL: {why}")));
+        }
         found.extend(self.check_regions());
         for (name, other, expected) in found {
             if !self.problems.iter().any(|it| it.concerns(name)) {
-                let fix = self.unset(&[name, other]);
+                let names = [name, other];
+                let fix = self.unset(if name == other { &names[1..] } else { &names });
                 self.problems.push(Finding { fix, ..self.wrong(name, &expected) });
             }
         }
@@ -263,6 +269,7 @@ fn expected(kind: Kind) -> String {
 }
 
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
+    let value = if name.ends_with("PASSWORD") { "…" } else { value };
     finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
         .at(At::Variable(name))
 }

@@ -61,8 +61,8 @@ pub(crate) struct Stack {
     /// one was asked.
     pub arch: Option<String>,
     files: Vec<&'static str>,
-    /// What `x-where` adds to services under these settings: service, key and the key's value as JSON.
-    added: Vec<(String, String, serde_json::Value)>,
+    /// What `x-where` adds to services under these settings.
+    added: BTreeMap<String, service::Added>,
     /// Whether there is a [`PERSONAL`].
     personal: bool,
 }
@@ -131,7 +131,7 @@ impl Stack {
             return Err(it.into());
         }
         if !mode.local && !containers.is_empty() {
-            credentials::keep_fresh(sh, settings);
+            credentials::keep_fresh(sh);
         }
         Ok((stack, containers))
     }

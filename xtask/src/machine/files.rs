@@ -3,7 +3,7 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -101,6 +101,26 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
         return Err(failed(e, path, format!("cannot write {}; what was there is kept", path.display())));
     }
     Ok(true)
+}
+
+/// That a file of ours can be replaced, or made.
+///
+/// # Errors
+/// Exit code 3: its folder cannot be written to, or it is another user's, to whom it would no longer belong.
+pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
+    let folder = path.parent().context("a file needs a folder")?;
+    let temporary = temporary_name(path);
+    let me = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|it| it.metadata());
+    _ = fs::remove_file(&temporary);
+    let me = me.map_err(|e| {
+        let fix = format!("ls -ld {}  # shows whose it is", folder.display());
+        finding(format!("{} cannot be replaced: {e}", path.display()), fix)
+    })?;
+    if fs::metadata(path).is_ok_and(|it| it.uid() != me.uid()) {
+        let fix = format!("sudo chown $(id -un) {}", path.display());
+        return Err(finding(format!("{} belongs to another user", path.display()), fix).into());
+    }
+    Ok(())
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

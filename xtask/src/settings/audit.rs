@@ -1,6 +1,6 @@
 //! A second look at the variables and at `dev/.env`: everything that the settings find, and what only the file shows.
 
-use std::env;
+use std::{env, fs, os::unix::fs::PermissionsExt};
 
 use xshell::Shell;
 
@@ -28,7 +28,12 @@ pub(crate) fn look(sh: &Shell, settings: &Settings) -> (Vec<Finding>, Vec<String
     // What cannot be read stands among the settings' problems.
     let entries = dotenv::parse(ENV_FILE, &read(ENV_FILE), &environment).unwrap_or_default();
     let samples = dotenv::parse(EXAMPLE, &read(EXAMPLE), &environment).unwrap_or_default();
-    check(settings, &entries, &samples)
+    let (findings, mut notes) = check(settings, &entries, &samples);
+    let mode = fs::metadata(sh.current_dir().join(ENV_FILE)).map_or(0, |it| it.permissions().mode());
+    if mode & 0o077 != 0 {
+        notes.push(format!("others can read {ENV_FILE}, which may hold passwords: `chmod 600 {ENV_FILE}`"));
+    }
+    (findings, notes)
 }
 
 fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<Finding>, Vec<String>) {

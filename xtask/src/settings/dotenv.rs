@@ -5,10 +5,7 @@ mod references;
 
 use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
-use crate::machine::{
-    finding::{At, Finding, finding},
-    term,
-};
+use crate::machine::finding::{At, Finding, finding};
 
 use references::expand_noting;
 pub use references::{Lookup, expand};
@@ -152,7 +149,8 @@ impl<'a> Reader<'a> {
         let end = self.at + close + 2;
         let after = body[close + 1..].lines().next().unwrap_or("");
         if !after.trim().is_empty() && !after.trim_start().starts_with('#') {
-            return Err(format!("`{}` follows the closing {quote}", term::shorten(after.trim())));
+            // What it is may be the rest of a password.
+            return Err(format!("something follows the closing {quote}: only a comment may"));
         }
         let value =
             if quote == '\'' { raw.replace("\\'", "'") } else { expand_noting(&unescape(raw), lookup, &self.cut)? };
@@ -168,10 +166,8 @@ fn check_key(key: &str) -> Result<(), String> {
     }
     match key.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'))) {
         None => Ok(()),
-        Some(c) if c.is_whitespace() => {
-            Err(format!("`{}` is not `NAME=value`: a name holds no space", term::shorten(key)))
-        }
-        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", term::shorten(key))),
+        Some(c) if c.is_whitespace() => Err("this is not `NAME=value`: a name holds no space".to_owned()),
+        Some(c) => Err(format!("this is not `NAME=value`: a name does not hold {c:?}")),
     }
 }
 

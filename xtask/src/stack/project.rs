@@ -57,7 +57,7 @@ impl Project {
     pub(crate) fn find_and_renew(sh: &Shell) -> Result<Project> {
         let project = Project::find(sh)?;
         if !project.containers.is_empty() && Mode::last(sh).is_ok_and(|it| !it.local) {
-            credentials::keep_fresh(sh, &Settings::load(sh, false));
+            credentials::keep_fresh(sh);
         }
         Ok(project)
     }

@@ -2,8 +2,6 @@
 
 use std::cell::Cell;
 
-use crate::machine::term::shorten;
-
 /// Where a reference finds its value.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
@@ -44,7 +42,7 @@ fn expand_nested(raw: &str, lookup: &Lookup<'_>, plain: &Plain<'_>, depth: usize
             out.push('$');
             rest = after;
         } else if let Some(after) = rest.strip_prefix('{') {
-            let close = closing_brace(after).ok_or_else(|| format!("`${{{}` has no closing brace", shorten(after)))?;
+            let close = closing_brace(after).ok_or("a `${` has no closing brace")?;
             out.push_str(&reference(&after[..close], lookup, plain, depth)?);
             rest = &after[close + 1..];
         } else {
@@ -65,7 +63,7 @@ fn reference(inside: &str, lookup: &Lookup<'_>, plain: &Plain<'_>, depth: usize)
     let name = name_prefix(inside);
     let operator = &inside[name.len()..];
     if name.is_empty() {
-        return Err(format!("`${{{}}}` names no variable", shorten(inside)));
+        return Err("a `${…}` names no variable".to_owned());
     }
     let value = lookup(name);
     let (set, operator) = match operator.strip_prefix(':') {
@@ -80,8 +78,8 @@ fn reference(inside: &str, lookup: &Lookup<'_>, plain: &Plain<'_>, depth: usize)
         Some('+') if set => expand_nested(word, lookup, plain, depth + 1),
         Some('+') => Ok(String::new()),
         Some('?') if set => Ok(value.unwrap_or_default()),
-        Some('?') => Err(format!("`{name}` is needed here and not set: {}", shorten(word))),
-        _ => Err(format!("`${{{}}}` is not a reference that Compose knows", shorten(inside))),
+        Some('?') => Err(format!("`{name}` is needed here and not set")),
+        _ => Err(format!("`${{{name}…}}` is not a reference that Compose knows")),
     }
 }
 
