@@ -15,6 +15,7 @@ pub(crate) mod wait;
 use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result};
+use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
@@ -62,8 +63,8 @@ pub(crate) struct Stack {
     /// one was asked.
     pub arch: Option<String>,
     files: Vec<&'static str>,
-    /// What `x-where` adds to services under these settings: service, key and the key's value as JSON.
-    added: Vec<(String, String, serde_json::Value)>,
+    /// What `x-where` adds to services under these settings.
+    added: BTreeMap<String, service::Added>,
     /// Whether there is a [`PERSONAL`].
     personal: bool,
 }
@@ -132,7 +133,7 @@ impl Stack {
             return Err(it.into());
         }
         if !mode.local && !containers.is_empty() {
-            credentials::keep_fresh(sh, settings);
+            credentials::keep_fresh(sh);
         }
         Ok((stack, containers))
     }
@@ -234,9 +235,11 @@ pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
 }
 
-/// The volumes that the compose files declare.
+/// The volumes that the compose files declare, as far as those can be read.
 pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
-    [BASE, LOCAL].iter().flat_map(|it| service::volumes(&sh.current_dir(), it)).collect()
+    let read = |it| serde_yaml::from_str::<Value>(&sh.read_file(it).ok()?).ok()?.get("volumes")?.as_mapping().cloned();
+    let declared = [BASE, LOCAL].into_iter().filter_map(read).flatten();
+    declared.filter_map(|(name, _)| name.as_str().map(str::to_owned)).collect()
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.

@@ -361,7 +361,7 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
         thread::spawn(move || {
             loop {
                 thread::sleep(Duration::from_secs(60));
-                credentials::keep_fresh(&sh, &Settings::load(&sh, false));
+                credentials::keep_fresh(&sh);
             }
         });
     }
