@@ -1,6 +1,7 @@
 //! What each command runs, word for word.
 
 mod builds;
+mod faults;
 mod lifecycle;
 mod loads;
 mod schemas;

@@ -82,6 +82,15 @@ xflags::xflags! {
             /// Do not ask, on Aurora DSQL.
             optional -y, --yes
         }
+        /// Pause, kill or cut off one service for a time, and undo it. Healed at Ctrl-C and by `dev-up` as well.
+        cmd dev-fault {
+            /// What: `pause`, `kill` or `cut` (off from its network).
+            required fault: Fault
+            /// Which service.
+            required service: String
+            /// For this long (`90s`, `10m`).
+            required --for-time d: Span
+        }
         /// Restart services.
         cmd dev-restart {
             /// Only these services (default: all).
@@ -288,7 +297,7 @@ xflags::xflags! {
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
     ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema"]),
-    ("Something to watch", &["dev-load"]),
+    ("Something to watch", &["dev-load", "dev-fault"]),
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),

@@ -4,12 +4,19 @@ use std::{ffi::OsString, fmt::Write};
 
 use crate::cli::flags;
 
+/// `--for` as the parser has it, whose flags become fields, which cannot be called by a keyword of Rust.
+const FOR: [&str; 2] = ["--for", "--for-time"];
+
 /// Splits `--flag=value` into two arguments, up to a bare `--`.
 pub fn split_equals(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut passthrough = false;
     let mut out = Vec::new();
     for arg in args {
         passthrough |= arg == "--";
+        let arg = match arg.to_str().filter(|_| !passthrough).and_then(|it| it.strip_prefix(FOR[0])) {
+            Some(rest) if rest.is_empty() || rest.starts_with('=') => format!("{}{rest}", FOR[1]).into(),
+            _ => arg,
+        };
         match arg.to_str().filter(|it| !passthrough && it.starts_with("--")).and_then(|it| it.split_once('=')) {
             Some((flag, value)) => out.extend([flag.into(), value.into()]),
             None => out.push(arg),
@@ -29,7 +36,8 @@ pub fn command(name: &str) -> Option<String> {
     let block = blocks().find(|(it, _)| *it == name)?.1;
     let arguments = if block.contains("\n  ARGS:") { " [ARGS…]" } else { "" };
     let (head, rest) = block.split_once('\n')?;
-    Some(format!("cargo {head} [OPTIONS]{arguments}\n{}\n", rest.trim_end()))
+    let rest = rest.trim_end().replace(FOR[1], FOR[0]);
+    Some(format!("cargo {head} [OPTIONS]{arguments}\n{rest}\n"))
 }
 
 /// Every command with its first sentence, grouped by purpose.
@@ -48,6 +56,7 @@ pub fn overview() -> String {
 
 /// The argument parser's error, with what is allowed in place of what Rust's parser of numbers says.
 pub fn explain(error: &str) -> String {
+    let error = &error.replace(FOR[1], FOR[0]);
     if let Some(name) = error.strip_prefix("flag is required: `").and_then(|it| it.strip_suffix('`')) {
         return format!("{} is missing", name.to_uppercase());
     }
@@ -124,6 +133,7 @@ mod tests {
     fn a_flag_with_an_equals_sign_becomes_two_arguments() {
         assert_eq!(split(&["dev-up", "--timeout=5"]), ["dev-up", "--timeout", "5"]);
         assert_eq!(split(&["--since=a=b", "--x="]), ["--since", "a=b", "--x", ""]);
+        assert_eq!(split(&["--for", "1s", "--for=2s", "--fore"]), ["--for-time", "1s", "--for-time", "2s", "--fore"]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl flags::DevLoad {
         // A second Ctrl-C must not end what the first one has begun.
         stop.process_group(0);
         interrupt::on_interrupt("ending the workflows of this load");
-        interrupt::then_run(Some(stop));
+        interrupt::then_run(vec![stop]);
         let scenario = ["--scenario", self.scenario.as_str(), "--run", &run];
         let start = |name: &str, service: &str, options: &[String]| {
             let mut command = stack.compose(sh);
@@ -81,7 +81,7 @@ impl flags::DevLoad {
         let summary = followed?;
         stopped?;
         interrupt::on_interrupt("the load itself is over, and nothing of it runs");
-        interrupt::then_run(None);
+        interrupt::then_run(Vec::new());
 
         let port = stack.service(API).and_then(|it| it.ports.first()).map(|it| it.host).filter(|_| is_up(API));
         let (said, as_expected) = listen(port, began, now(), self.expect);

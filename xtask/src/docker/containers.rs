@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use xshell::{Shell, cmd};
 
 use crate::{docker::engine::ANSWER, machine::process};
@@ -44,6 +44,8 @@ pub(crate) struct Container {
     pub files: String,
     /// When it was made, as a text that sorts by time.
     pub created: String,
+    /// Whether it has been taken from all its networks.
+    pub is_cut_off: bool,
     /// The ids of the networks that it was connected to.
     pub networks: Vec<String>,
     /// Its published ports: in the container, and on the host.
@@ -131,6 +133,7 @@ fn container(node: &Value) -> Container {
         working_dir: label(node, "project.working_dir"),
         files: label(node, "project.config_files"),
         created: text(&node["Created"]),
+        is_cut_off: networks.is_some_and(Map::is_empty),
         networks: networks.into_iter().flatten().map(|(_, it)| text(&it["NetworkID"])).collect(),
         ports: bound.into_iter().flatten().filter_map(port).collect(),
     }

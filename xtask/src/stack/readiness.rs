@@ -49,6 +49,7 @@ pub(crate) fn assess(service: &Service, container: Option<&Container>, probe: &d
     let Some(it) = container else { return State::Waiting };
     let memory = if it.oom_killed { ", killed for using more memory than its limit" } else { "" };
     match (it.status.as_str(), it.health.as_str()) {
+        ("running", _) if it.is_cut_off => State::Failed("cut off from its network".to_owned()),
         ("running", "healthy") => State::Ready,
         ("running", "") if service.ready.is_some() && probe(service) => State::Ready,
         ("running", "") if service.ready.is_none() && !service.one_shot && !service.has_health_check => State::Ready,

@@ -72,6 +72,22 @@ choice! {
     Verdict { Happy = "happy", Stressed = "stressed", Critical = "critical" }
 }
 
+choice! {
+    /// What is done to a service.
+    Fault { Pause = "pause", Kill = "kill", Cut = "cut" }
+}
+
+impl Fault {
+    /// What the service then is.
+    pub fn as_participle(self) -> &'static str {
+        match self {
+            Fault::Pause => "is paused",
+            Fault::Kill => "is killed",
+            Fault::Cut => "is cut off from its network",
+        }
+    }
+}
+
 /// A time from a second to a day: `90s`, `10m`, `2h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
