@@ -69,7 +69,6 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     }
 }
 
-/// A shell in the workspace root.
 fn shell() -> anyhow::Result<Shell> {
     let sh = Shell::new()?;
     sh.change_dir(workspace_root());

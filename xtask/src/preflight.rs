@@ -18,6 +18,7 @@ use crate::{
     },
     images::{build, missing::Missing},
     machine::{
+        beside::beside,
         exit::prerequisites,
         finding::{Finding, finding},
     },
@@ -36,10 +37,7 @@ pub(crate) struct Preflight {
 }
 
 /// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
-/// `missing` lists may be missing: it is made before anything starts.
-///
-/// # Errors
-/// All findings in one error with exit code 3.
+/// `missing` lists may be missing: it is made before anything starts. All findings are one error with exit code 3.
 pub(crate) fn preflight(
     sh: &Shell,
     mode: Mode,
@@ -90,7 +88,6 @@ pub(crate) fn preflight(
     Ok(Preflight { settings, stack, containers, images, rendered })
 }
 
-/// What the engine and Compose say.
 struct Answers {
     engine: Result<Engine, Finding>,
     compose: Result<String, Finding>,
@@ -100,17 +97,12 @@ struct Answers {
 
 /// Asks everything at once: each answer takes a moment.
 fn ask(sh: &Shell, project: &str, services: &[Service]) -> Answers {
-    let names: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let [for_compose, for_images, for_containers] = [sh.clone(), sh.clone(), sh.clone()];
     thread::scope(|scope| {
-        let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let images = scope.spawn(move || engine::images(&for_images, &names));
-        let containers = scope.spawn(move || containers::list(&for_containers, project));
+        let compose = beside(scope, sh, engine::check_compose);
+        let images = beside(scope, sh, |sh| engine::images(sh, services.iter().map(|it| it.image.as_str())));
+        let containers = beside(scope, sh, |sh| containers::list(sh, project));
         let engine = engine::engine(sh);
-        let join = "a question to the engine does not panic";
-        let (compose, images) = (compose.join().expect(join), images.join().expect(join));
-        Answers { engine, compose, images, containers: containers.join().expect(join) }
+        Answers { engine, compose: compose(), images: images(), containers: containers() }
     })
 }
 

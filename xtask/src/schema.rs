@@ -34,7 +34,6 @@ pub(crate) use steps::SQL_STEPS;
 /// How long all steps may take: Aurora DSQL builds an index in a minute or two, and later where there is much data.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// What the steps need to know.
 pub(crate) struct Context<'a> {
     pub sh: &'a Shell,
     pub stack: &'a Stack,
@@ -44,7 +43,6 @@ pub(crate) struct Context<'a> {
     pub copilot: Option<PathBuf>,
     /// Drop what the step owns before it is made anew.
     pub overwrite: bool,
-    /// When to give up.
     pub deadline: Instant,
 }
 
@@ -87,9 +85,6 @@ impl fmt::Display for Report {
 }
 
 /// Brings the schemas to these services, as a part of `dev-up`. The indices are those of the one-shot.
-///
-/// # Errors
-/// A step failed, or had not ended by the deadline.
 pub(crate) fn bring_up(
     sh: &Shell,
     stack: &Stack,
@@ -106,12 +101,10 @@ pub(crate) fn bring_up(
     conclude(&apply(&context, &steps, |it| term::say(&it.to_string()))?)
 }
 
-/// What [`bring_up`] would run, for `--dry-run`.
 pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
     dry_run(&Context::new(sh, stack, settings), &steps::of(services))
 }
 
-/// What [`apply`] would run.
 pub(crate) fn dry_run(context: &Context<'_>, steps: &[Step]) -> String {
     steps.iter().map(|it| steps::dry_run(context, *it)).collect()
 }
@@ -139,7 +132,6 @@ fn attempt(
     steps.iter().map(&mut report).collect()
 }
 
-/// Ends the command as its steps ended.
 pub(crate) fn conclude(reports: &[Report]) -> Result<()> {
     let failed = reports.iter().filter(|it| it.outcome.is_err()).count();
     if failed == 0 {

@@ -37,7 +37,6 @@ pub(crate) const COMPOSE_ENV: &str = "dev/.rendered/compose.env";
 /// The variable that names the compose project.
 pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
-/// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Local,
@@ -58,10 +57,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The resolved variables of one mode.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
     pub problems: Vec<Finding>,
@@ -69,7 +66,6 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads `dev/.env` and the process environment.
     pub(crate) fn load(sh: &Shell, local: bool) -> Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
@@ -88,7 +84,6 @@ impl Settings {
         }
     }
 
-    /// The same, from values in hand.
     pub(crate) fn resolve(
         local: bool,
         file: &[dotenv::Entry],
@@ -115,7 +110,6 @@ impl Settings {
         self.values.get(name).map_or("", |(value, _)| value)
     }
 
-    /// Where the value comes from.
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
         self.values.get(name).map(|(_, origin)| *origin)
     }
@@ -129,7 +123,6 @@ impl Settings {
         }
     }
 
-    /// Rules over more than one variable.
     fn check_together(&mut self) {
         let pair = |a: &str, b: &str| (self.get(a).to_owned(), self.get(b).to_owned());
         let mut found = Vec::new();
@@ -180,10 +173,6 @@ impl Settings {
     }
 }
 
-/// The text of the example.
-///
-/// # Errors
-/// It is missing or no text.
 pub(crate) fn example(sh: &Shell) -> Result<String> {
     files::read(&sh.current_dir().join(EXAMPLE))?
         .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))

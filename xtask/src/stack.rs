@@ -38,14 +38,12 @@ const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
 const AMD64: &str = "dev/docker-compose.amd64.yml";
 
-/// Everything that the commands need to know about the stack.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub mode: Mode,
     /// The compose project, and so the prefix of every container, network and volume.
     pub project: String,
     pub services: Vec<Service>,
-    /// What the compose files may refer to.
     pub environment: BTreeMap<String, String>,
     /// Whether the files of [`Stack::write`] are there, or will be before a command runs.
     rendered: bool,
@@ -57,9 +55,6 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// Reads the compose files for a mode, as this engine can run them; without an engine, as any arm64 engine would.
-    ///
-    /// # Errors
-    /// A compose file is missing or is not what this reader understands.
     pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, engine: Option<&Engine>) -> Result<Stack> {
         let root = sh.current_dir();
         let amd64 = mode.platform.map_or(engine.is_some_and(|it| it.arch == "amd64"), |it| it == Platform::LinuxAmd64);
@@ -90,12 +85,9 @@ impl Stack {
         })
     }
 
-    /// The stack in a mode on the engine at hand, and the containers that it has. What else is wrong with the settings is
-    /// not looked at: a stack can be stopped and inspected whatever `dev/.env` says.
-    ///
-    /// # Errors
-    /// As [`Stack::load`]; exit code 3 where no engine answers, where the project has no valid name, or is another
-    /// checkout's.
+    /// The stack in a mode on the engine at hand, and the containers that it has. What else is wrong with the settings
+    /// is not looked at: a stack can be stopped and inspected whatever `dev/.env` says. Exit code 3 where no engine
+    /// answers, and where the project has no valid name or is another checkout's.
     pub(crate) fn running(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
         let engine = engine::engine(sh)?;
         if let Some(it) = settings.wrong_project() {
@@ -164,15 +156,11 @@ impl Stack {
         ))
     }
 
-    /// The service of this name.
     pub(crate) fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|it| it.name == name)
     }
 
-    /// Checks that there are services of these names.
-    ///
-    /// # Errors
-    /// Exit code 2, with every name that is not one.
+    /// Checks that there are services of these names. Exit code 2, with every name that is not one.
     pub(crate) fn check_names(&self, names: &[String]) -> Result<()> {
         let unknown: Vec<String> = names.iter().filter_map(|it| self.unknown(it)).collect();
         if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
@@ -208,18 +196,12 @@ impl Stack {
 }
 
 /// The stack in the mode of the last `dev-up`.
-///
-/// # Errors
-/// As [`Stack::running`].
 pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     let mode = Mode::last(sh)?;
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
-///
-/// # Errors
-/// The file is missing or is not what this reader understands.
 pub(crate) fn postgres_image(sh: &Shell) -> Result<String> {
     let images = read_services(&sh.current_dir(), LOCAL)?.into_iter();
     let images = images.filter_map(|(_, node)| node.get("image")?.as_str().map(str::to_owned));

@@ -44,9 +44,6 @@ pub(crate) struct Place {
 }
 
 /// Finds the parts that a command needs: each as its flag says, else as Terraform's output does.
-///
-/// # Errors
-/// Parts that neither names, all at once.
 pub(crate) fn locate(sh: &Shell, given: Given, needed: &[Part]) -> Result<Place> {
     let flag = |part: &Part| match *part {
         BUCKET => given.bucket.as_ref(),
@@ -99,9 +96,6 @@ impl Place {
 }
 
 /// The newest jobs, at most `limit`, without their failure reasons.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
     let limit = limit.to_string();
     let newest = ["--sort-by", "attribute=STARTED_AT,order=DESCENDING", "--max-items", &limit];
@@ -111,9 +105,6 @@ pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> 
 }
 
 /// One job, whole, if AWS answers in this time.
-///
-/// # Errors
-/// AWS refuses, or answers with something else.
 pub(crate) fn job(sh: &Shell, place: &Place, id: &str, limit: Duration) -> Result<Value> {
     let args = place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]);
     let mut answer = awscli::json(sh, &place.region, &args, limit)?;
@@ -135,7 +126,6 @@ pub(crate) fn count(job: &Value, name: &str) -> u64 {
     job["statistics"][field].as_u64().unwrap_or(0)
 }
 
-/// A job as our own JSON.
 pub(crate) fn json(job: &Value) -> Value {
     let statistics: Map<String, Value> =
         STATISTICS.iter().map(|(name, _)| ((*name).to_owned(), count(job, name).into())).collect();

@@ -18,21 +18,17 @@ use crate::{
     },
 };
 
-/// The outputs as a table.
 pub(crate) fn table(outputs: &Outputs) -> String {
     let body = outputs.shown().map(|(name, value)| [name.to_owned(), value.to_owned()]).collect();
     table::titled(["OUTPUT", "VALUE"], body)
 }
 
-/// The outputs as a JSON object.
 pub(crate) fn json(outputs: &Outputs) -> Map<String, Value> {
     outputs.shown().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }
 
-/// Writes the outputs into `dev/.env`, which is made from the example where it is missing, and shows what changed.
-///
-/// # Errors
-/// An output cannot be such a variable's value, or the file cannot be read or written; it is then as it was.
+/// Writes the outputs into `dev/.env`, which is made from the example where it is missing, and shows what changed. On
+/// an error the file is as it was.
 pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
     let path = sh.current_dir().join(ENV_FILE);
     // A link is followed: replacing it would cut the file that it leads to off.
@@ -53,9 +49,6 @@ pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
 }
 
 /// That `dev/.env`, where there is one, can be read.
-///
-/// # Errors
-/// Every line that cannot.
 pub(crate) fn check_readable(sh: &Shell) -> Result<()> {
     let text = files::read(&sh.current_dir().join(ENV_FILE))?;
     entries(ENV_FILE, &text.unwrap_or_default()).map(drop)
@@ -69,9 +62,6 @@ fn entries(source: &str, text: &str) -> Result<Vec<Entry>> {
 }
 
 /// The variables that these outputs fill, with their values.
-///
-/// # Errors
-/// Every output that is no valid value.
 pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
     let (mut wanted, mut problems) = (Vec::new(), Vec::new());
     for (output, names) in FILLS {

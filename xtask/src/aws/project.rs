@@ -19,7 +19,6 @@ const PATH: &str = "terraform/dev/dev.auto.tfvars.json";
 
 const DEFAULT_REGION: &str = variables::COPILOT_REGION;
 
-/// A checkout's AWS environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
     pub name: ProjectName,
@@ -28,9 +27,6 @@ pub(crate) struct Project {
 
 impl Project {
     /// The environment that exists, as Terraform's state names it, else the one that was last asked for.
-    ///
-    /// # Errors
-    /// The state or the file of what was asked for is there and cannot be read.
     pub(crate) fn known(sh: &Shell) -> Result<Option<Project>> {
         let outputs = terraform::outputs(sh)?;
         let parsed = |name: &str| outputs.get(name).map(str::to_owned);
@@ -49,10 +45,8 @@ impl Project {
         Ok(Some(Project { name, region }))
     }
 
-    /// What the flags say, else what is known, else for the region the default.
-    ///
-    /// # Errors
-    /// No name was ever given, or something exists already under another name or region.
+    /// What the flags say, else what is known, else for the region the default. Refused where something exists already
+    /// under another name or region.
     pub(crate) fn resolve(sh: &Shell, name: Option<ProjectName>, region: Option<Region>) -> Result<Project> {
         let known = Project::known(sh)?;
         let name = name.or_else(|| known.as_ref().map(|it| it.name.clone())).ok_or_else(|| unnamed(sh))?;
@@ -75,9 +69,6 @@ impl Project {
     }
 
     /// Remembers the environment; variables that the file sets besides are kept.
-    ///
-    /// # Errors
-    /// The file cannot be read or written.
     pub(crate) fn remember(&self, sh: &Shell) -> Result<()> {
         let mut variables = read(sh)?;
         variables.insert("project_name".to_owned(), json!(self.name.to_string()));
@@ -92,7 +83,6 @@ impl Project {
         variables::check_copilot_region(&self.region.to_string()).err()
     }
 
-    /// Terraform's arguments that name the environment.
     pub(crate) fn vars(&self) -> [String; 4] {
         ["-var".to_owned(), format!("project_name={}", self.name), "-var".to_owned(), format!("region={}", self.region)]
     }
@@ -122,7 +112,6 @@ fn unnamed(sh: &Shell) -> anyhow::Error {
     )
 }
 
-/// A valid name made from a folder's.
 fn suggest(folder: &str) -> String {
     let lower = folder.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|it| !it.is_empty()).collect();

@@ -60,9 +60,6 @@ impl Outputs {
 }
 
 /// The tool's name: `terraform`, else `tofu`.
-///
-/// # Errors
-/// Neither is on PATH.
 pub(crate) fn tool() -> Result<&'static str> {
     ["terraform", "tofu"].into_iter().find(|it| is_on_path(it)).ok_or_else(|| {
         exit(
@@ -78,10 +75,6 @@ fn is_on_path(program: &str) -> bool {
     env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|it| runnable(it.join(program))))
 }
 
-/// A command of the tool in our module.
-///
-/// # Errors
-/// The tool is missing.
 pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
     command
@@ -95,10 +88,7 @@ pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
 }
 
 /// Runs a command of the tool to its end, with the user's AWS profile and shown on the terminal, and returns its exit
-/// code.
-///
-/// # Errors
-/// `dev/.env` does not say which profile is meant, or the command ended with another code than `accepted`; what AWS refused is explained.
+/// code. Any other than those in `accepted` is an error, which explains what AWS refused.
 pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
     let (name, rest) = args.split_first().expect("a command has a name");
     // It colours what it prints, also where nobody sees it.
@@ -120,9 +110,6 @@ pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
 }
 
 /// The outputs of the last apply; none where nothing was ever applied.
-///
-/// # Errors
-/// The tool is missing or cannot read its state.
 pub(crate) fn outputs(sh: &Shell) -> Result<Outputs> {
     if !has_state(sh) {
         return Ok(Outputs::default());
@@ -133,9 +120,6 @@ pub(crate) fn outputs(sh: &Shell) -> Result<Outputs> {
 }
 
 /// That something was applied.
-///
-/// # Errors
-/// There is no output.
 pub(crate) fn require(outputs: &Outputs) -> Result<()> {
     if outputs.0.is_empty() {
         return Err(exit(
@@ -147,9 +131,6 @@ pub(crate) fn require(outputs: &Outputs) -> Result<()> {
 }
 
 /// The addresses of everything that exists, as the state has it.
-///
-/// # Errors
-/// As [`outputs`].
 pub(crate) fn resources(sh: &Shell) -> Result<Vec<String>> {
     if !has_state(sh) {
         return Ok(Vec::new());
@@ -195,10 +176,6 @@ fn read(sh: &Shell, args: &[&str]) -> Result<String> {
 /// Prepares the module; safe to repeat.
 pub(crate) const INIT: &[&str] = &["init", "-input=false"];
 
-/// Prints Terraform commands instead of running them.
-///
-/// # Errors
-/// The tool is missing.
 pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
     let lines: Result<Vec<Command>> = commands.iter().map(|it| command(sh, it)).collect();
     for command in lines? {

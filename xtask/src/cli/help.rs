@@ -62,7 +62,6 @@ pub fn explain(error: &str) -> String {
     }
 }
 
-/// The names of all commands.
 pub fn names() -> impl Iterator<Item = &'static str> {
     blocks().map(|(name, _)| name)
 }

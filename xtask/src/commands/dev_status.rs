@@ -1,20 +1,18 @@
 //! `cargo xtask dev-status`: what runs, and what has changed since it started.
 
-use std::fmt::Write;
-
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use xshell::Shell;
 
 use crate::{
     cli::flags::{self, Cluster},
     docker::{
         containers::{self, Container},
-        engine::{self, Image},
+        engine,
     },
     machine::{
         exit::{NOT_READY, exit},
-        term,
+        table, term,
     },
     schema,
     settings::{Settings, template},
@@ -31,73 +29,92 @@ impl flags::DevStatus {
         let mode = Mode::last(sh)?;
         let settings = Settings::load(sh, mode.local);
         let (stack, containers) = Stack::running(sh, &settings, mode)?;
-        let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
-        let images = engine::images(sh, &names)?;
-        let drift =
-            if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
+        let drift = drift(sh, &stack, &settings, &containers)?;
         let schema_is_current = schema::is_current(sh, &stack, &settings);
-        let find = |service: &Service| containers::find(&containers, &service.name);
-        let states: Vec<(&Service, State)> =
-            stack.services.iter().map(|it| (it, assess(it, find(it), &probe))).collect();
-        let drift_of =
-            |service: &Service| drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
-
+        let rows = stack.services.iter().map(|service| {
+            let container = containers::find(&containers, &service.name);
+            let drift = drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
+            Row { service, state: assess(service, container, &probe), is_made: container.is_some(), drift }
+        });
+        let rows: Vec<Row<'_>> = rows.collect();
         if self.json {
-            let services: Vec<_> = states
-                .iter()
-                .map(|(it, state)| {
-                    let ports: Vec<u16> = it.ports.iter().map(|port| port.host).collect();
-                    json!({
-                        "name": it.name,
-                        "state": word(state, find(it).is_some()),
-                        "ready": state.is_ready(),
-                        "reason": if let State::Failed(why) = state { Some(why) } else { None },
-                        "image": it.image,
-                        "ports": ports,
-                        "drift": drift_of(it),
-                    })
-                })
-                .collect();
             let document = json!({
                 "schemaVersion": 1,
                 "project": stack.project,
                 "mode": if mode.local { "local" } else { "dsql" },
                 "schemaIsCurrent": schema_is_current,
-                "services": services,
+                "services": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
             });
             term::out(&format!("{document:#}\n"));
         } else {
-            term::out(&table(&states, &|it| find(it).is_some(), &drift_of));
+            let titles = ["SERVICE", "STATE", "HOST PORTS", "NOTE"];
+            term::out(&table::titled(titles, rows.iter().map(Row::to_cells).collect()));
         }
-
-        let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();
-        if unready > 0 {
-            return Err(exit(
-                NOT_READY,
-                format!(
-                    "{unready} of {} services are not ready; `cargo xtask dev-up` starts or mends them",
-                    states.len()
-                ),
-            ));
-        }
-        if !schema_is_current {
-            term::say("a checkout holds another schema than the one that was applied");
-        }
-        if !drift.is_empty() || !schema_is_current {
-            term::say("`cargo xtask dev-up` brings what has changed up to date.");
-        }
-        Ok(())
+        conclude(&rows, schema_is_current)
     }
 }
 
+struct Row<'a> {
+    service: &'a Service,
+    state: State,
+    /// Whether it has a container.
+    is_made: bool,
+    /// What has changed since that was made.
+    drift: Option<&'a str>,
+}
+
+impl Row<'_> {
+    fn word(&self) -> &str {
+        match &self.state {
+            State::Waiting if !self.is_made => "stopped",
+            State::Failed(_) => "failed",
+            other => other.text(),
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        if let State::Failed(why) = &self.state { Some(why) } else { None }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.service.name,
+            "state": self.word(),
+            "ready": self.state.is_ready(),
+            "reason": self.reason(),
+            "image": self.service.image,
+            "ports": self.service.ports.iter().map(|it| it.host).collect::<Vec<_>>(),
+            "drift": self.drift,
+        })
+    }
+
+    fn to_cells(&self) -> [String; 4] {
+        let ports: Vec<String> = self.service.ports.iter().map(|it| it.host.to_string()).collect();
+        let note: Vec<&str> = self.reason().into_iter().chain(self.drift).collect();
+        [self.service.name.clone(), self.word().to_owned(), ports.join(" "), note.join("; ")]
+    }
+}
+
+fn conclude(rows: &[Row<'_>], schema_is_current: bool) -> Result<()> {
+    let (unready, all) = (rows.iter().filter(|it| !it.state.is_ready()).count(), rows.len());
+    if unready > 0 {
+        let what = format!("{unready} of {all} services are not ready; `cargo xtask dev-up` starts or mends them");
+        return Err(exit(NOT_READY, what));
+    }
+    if !schema_is_current {
+        term::say("a checkout holds another schema than the one that was applied");
+    }
+    if rows.iter().any(|it| it.drift.is_some()) || !schema_is_current {
+        term::say("`cargo xtask dev-up` brings what has changed up to date.");
+    }
+    Ok(())
+}
+
 /// What has changed since the containers were made. Nothing is written: another command may be at work.
-fn drift(
-    sh: &Shell,
-    stack: &Stack,
-    settings: &Settings,
-    containers: &[Container],
-    images: &[Image],
-) -> Result<Vec<(String, String)>> {
+fn drift(sh: &Shell, stack: &Stack, settings: &Settings, containers: &[Container]) -> Result<Vec<(String, String)>> {
+    if containers.is_empty() {
+        return Ok(Vec::new());
+    }
     let rendered = match template::render(sh, settings, Cluster::ALL) {
         Ok(it) if settings.problems.is_empty() => it,
         _ => {
@@ -107,33 +124,6 @@ fn drift(
     };
     let root = sh.current_dir();
     let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
-    drift::drift(&root, stack, containers, &hashes, images, &rendered)
-}
-
-fn word(state: &State, exists: bool) -> &str {
-    match state {
-        State::Waiting if !exists => "stopped",
-        State::Failed(_) => "failed",
-        other => other.text(),
-    }
-}
-
-fn table<'a>(
-    states: &[(&Service, State)],
-    exists: &dyn Fn(&Service) -> bool,
-    drift: &dyn Fn(&Service) -> Option<&'a str>,
-) -> String {
-    let mut out = format!("{:<20} {:<9} {:<14} {}\n", "SERVICE", "STATE", "HOST PORTS", "NOTE");
-    for (service, state) in states {
-        let ports: Vec<String> = service.ports.iter().map(|it| it.host.to_string()).collect();
-        let reason = if let State::Failed(why) = state { why.as_str() } else { "" };
-        let note = [reason, drift(service).unwrap_or("")]
-            .into_iter()
-            .filter(|it| !it.is_empty())
-            .collect::<Vec<_>>()
-            .join("; ");
-        let line = format!("{:<20} {:<9} {:<14} {note}", service.name, word(state, exists(service)), ports.join(" "));
-        _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
+    let images = engine::images(sh, stack.services.iter().map(|it| it.image.as_str()))?;
+    drift::drift(&root, stack, containers, &hashes, &images, &rendered)
 }

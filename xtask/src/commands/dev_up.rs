@@ -253,7 +253,6 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
     out
 }
 
-/// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
     let row = |service: &&Service| {
         let url = service.url.as_ref()?;

@@ -1,8 +1,6 @@
 //! Which engine the Docker CLI talks to, found as the CLI finds it, without starting it: `DOCKER_HOST`, else the
 //! context, else the default socket.
 
-mod remedies;
-
 use std::{
     env, fmt, fs,
     path::{Path, PathBuf},
@@ -21,37 +19,21 @@ pub(crate) struct Route {
     pub source: Source,
 }
 
-/// What chose an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `DOCKER_HOST`.
     Variable,
-    /// The context of this name.
     Context(String),
     Default,
 }
 
-/// The product behind an address.
+/// A product that brings an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    DockerDesktop,
-    /// With the profile's name.
-    Colima(String),
-    RancherDesktop,
-    OrbStack,
-    /// With the instance's name.
-    Lima(String),
-    /// Podman's service; whether it is the user's own.
-    Podman {
-        rootless: bool,
-    },
-    /// A Docker daemon of the user's own.
-    Rootless,
-    /// The system's Docker daemon.
-    Service,
-    /// Another machine.
-    Remote,
-    Unknown,
+pub(crate) struct Product {
+    pub name: &'static str,
+    start: String,
+    /// Whether its engine runs in a virtual machine, with a disk and a socket of its own.
+    pub in_virtual_machine: bool,
 }
 
 impl fmt::Display for Route {
@@ -62,23 +44,6 @@ impl fmt::Display for Route {
             Source::Context(name) => write!(f, "{host} (context {name})"),
             Source::Default => write!(f, "{host} (default socket)"),
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::DockerDesktop => "Docker Desktop",
-            Kind::Colima(_) => "Colima",
-            Kind::RancherDesktop => "Rancher Desktop",
-            Kind::OrbStack => "OrbStack",
-            Kind::Lima(_) => "Lima",
-            Kind::Podman { .. } => "Podman",
-            Kind::Rootless => "rootless Docker",
-            Kind::Service => "the Docker service",
-            Kind::Remote => "a remote engine",
-            Kind::Unknown => "an engine",
-        })
     }
 }
 
@@ -126,57 +91,113 @@ impl Route {
         self.host.as_deref()?.strip_prefix("unix://").map(Path::new)
     }
 
+    /// The socket behind it: an engine in a virtual machine often puts a link to its own at the usual place.
+    fn target(&self) -> Option<PathBuf> {
+        let socket = self.socket()?;
+        Some(fs::canonicalize(socket).or_else(|_| fs::read_link(socket)).unwrap_or_else(|_| socket.to_owned()))
+    }
+
     /// The product that listens there, as far as the address tells.
-    pub(crate) fn kind(&self) -> Kind {
-        let Some(socket) = self.socket() else {
-            return if self.host.is_some() { Kind::Remote } else { Kind::Unknown };
-        };
-        // An engine in a virtual machine often puts a link to its own socket at the usual place.
-        let target = fs::canonicalize(socket).or_else(|_| fs::read_link(socket)).unwrap_or_else(|_| socket.to_owned());
-        kind_of(&target)
+    pub(crate) fn product(&self) -> Option<Product> {
+        product(&self.target()?)
+    }
+
+    /// Whether this is the system's own Docker service.
+    fn is_service(&self) -> bool {
+        let usual = [DEFAULT_SOCKET, "/run/docker.sock"].map(Path::new);
+        cfg!(target_os = "linux") && self.target().is_some_and(|it| usual.contains(&it.as_path()))
     }
 
     /// The socket as the engine's own machine has it, to be mounted into a container.
     pub(crate) fn socket_for_containers(&self) -> String {
-        let in_virtual_machine = !cfg!(target_os = "linux")
-            || matches!(
-                self.kind(),
-                Kind::DockerDesktop | Kind::Colima(_) | Kind::RancherDesktop | Kind::OrbStack | Kind::Lima(_)
-            );
+        let is_elsewhere = !cfg!(target_os = "linux") || self.product().is_some_and(|it| it.in_virtual_machine);
         match self.socket() {
-            Some(path) if !in_virtual_machine => path.display().to_string(),
+            Some(path) if !is_elsewhere => path.display().to_string(),
             _ => DEFAULT_SOCKET.to_owned(),
+        }
+    }
+
+    /// What starts the engine, where it does not answer.
+    pub(crate) fn start(&self) -> String {
+        if let Some(it) = self.product() {
+            return it.start;
+        }
+        let back = match &self.source {
+            _ if self.is_service() => return service("start"),
+            Source::Variable => "unset DOCKER_HOST  # goes back to the context's engine",
+            Source::Context(_) if env::var_os("DOCKER_CONTEXT").is_some() => {
+                "unset DOCKER_CONTEXT  # goes back to the current context"
+            }
+            Source::Context(_) => {
+                "docker context use default  # goes back to the default socket; `docker context ls` lists others"
+            }
+            Source::Default => {
+                return "open -a Docker  # or `colima start`, `orb start`, `rdctl start`, `podman machine start`"
+                    .to_owned();
+            }
+        };
+        format!("{back}; or start the engine that has this address")
+    }
+
+    /// What mends an engine that takes connections and does not answer.
+    pub(crate) fn restart(&self) -> String {
+        if self.is_service() { service("restart") } else { format!("{}  # after stopping it", self.start()) }
+    }
+
+    /// What lets a user in whom the socket refuses.
+    pub(crate) fn admit(&self) -> String {
+        match self.socket() {
+            _ if self.is_service() => {
+                "sudo usermod -aG docker \"$USER\" && newgrp docker  # for good: log out and in again".to_owned()
+            }
+            Some(it) => {
+                format!("ls -l {}  # belongs to somebody else: run as that user, or unset DOCKER_HOST", it.display())
+            }
+            None => self.start(),
         }
     }
 }
 
-fn kind_of(socket: &Path) -> Kind {
+fn product(socket: &Path) -> Option<Product> {
     let parts: Vec<&str> = socket.iter().filter_map(|it| it.to_str()).collect();
     let has = |part: &str| parts.contains(&part);
-    let after = |part: &str| {
+    // The name of the folder in this one; where the socket is in this one itself, the name that the product gives.
+    let within = |part: &str, only: &'static str| {
         let at = parts.iter().position(|it| *it == part)?;
-        // Colima's first sockets stood in its folder itself.
-        parts.get(at + 1).filter(|_| at + 2 < parts.len()).map(|it| (*it).to_owned())
+        Some(if at + 2 < parts.len() { parts[at + 1].to_owned() } else { only.to_owned() })
     };
+    let is_mac = cfg!(target_os = "macos");
+    let found =
+        |name, start: &str, in_virtual_machine| Some(Product { name, start: start.to_owned(), in_virtual_machine });
     if has(".docker") {
-        Kind::DockerDesktop
-    } else if has(".colima") || has("colima") {
-        Kind::Colima(after(".colima").or_else(|| after("colima")).unwrap_or_else(|| "default".to_owned()))
+        found("Docker Desktop", if is_mac { "open -a Docker" } else { "systemctl --user start docker-desktop" }, true)
+    } else if let Some(profile) = within(".colima", "default").or_else(|| within("colima", "default")) {
+        found("Colima", &format!("colima start {profile} --cpu 4 --memory 8"), true)
     } else if has(".rd") {
-        Kind::RancherDesktop
+        found("Rancher Desktop", "rdctl start", true)
     } else if has(".orbstack") {
-        Kind::OrbStack
+        found("OrbStack", "orb start", true)
+    } else if has("podman") && is_mac {
+        found("Podman", "podman machine start", true)
+    } else if socket.starts_with("/run/podman") || socket.starts_with("/var/run/podman") {
+        found("Podman", "sudo systemctl start podman.socket", false)
     } else if has("podman") {
-        Kind::Podman { rootless: !socket.starts_with("/run/podman") && !socket.starts_with("/var/run/podman") }
-    } else if has(".lima") {
-        Kind::Lima(after(".lima").unwrap_or_else(|| "docker".to_owned()))
+        found("Podman", "systemctl --user start podman.socket", false)
+    } else if let Some(instance) = within(".lima", "docker") {
+        found("Lima", &format!("limactl start {instance}"), true)
     } else if socket.starts_with("/run/user") {
-        Kind::Rootless
-    } else if cfg!(target_os = "linux") && [DEFAULT_SOCKET, "/run/docker.sock"].iter().any(|it| socket == Path::new(it))
-    {
-        Kind::Service
+        found("rootless Docker", "systemctl --user start docker", false)
     } else {
-        Kind::Unknown
+        None
+    }
+}
+
+fn service(verb: &str) -> String {
+    // Without systemd, as in some WSL distributions, there is the older tool.
+    if Path::new("/run/systemd/system").exists() {
+        format!("sudo systemctl {verb} docker")
+    } else {
+        format!("sudo service docker {verb}")
     }
 }
 
@@ -206,36 +227,49 @@ mod tests {
         sh.write_file(folder.path().join(".docker/config.json"), r#"{"currentContext":"colima"}"#).unwrap();
         let by_file = route(&[("HOME", &home)]);
         assert_eq!(by_file.to_string(), "unix:///h/.colima/work/docker.sock (context colima)");
-        assert_eq!(by_file.kind(), Kind::Colima("work".to_owned()));
+        assert_eq!(by_file.product().unwrap().name, "Colima");
         assert_eq!(route(&[("HOME", &home), ("DOCKER_CONTEXT", "default")]).source, Source::Default);
         assert_eq!(route(&[("HOME", &home), ("DOCKER_CONTEXT", "gone")]).host, None);
         let by_variable = route(&[("HOME", &home), ("DOCKER_HOST", "tcp://h:1"), ("DOCKER_CONTEXT", "colima")]);
-        assert_eq!((by_variable.to_string(), by_variable.kind()), ("tcp://h:1 (DOCKER_HOST)".to_owned(), Kind::Remote));
+        assert_eq!((by_variable.to_string(), by_variable.product()), ("tcp://h:1 (DOCKER_HOST)".to_owned(), None));
         sh.write_file(folder.path().join(".docker/config.json"), "{").unwrap();
         assert_eq!(route(&[("HOME", &home)]).source, Source::Default);
         assert_eq!(route(&[]).source, Source::Default);
     }
 
     #[test]
-    fn every_product_is_known_by_its_socket() {
-        let products = [
-            ("unix:///Users/me/.docker/run/docker.sock", Kind::DockerDesktop),
-            ("unix:///home/me/.docker/desktop/docker.sock", Kind::DockerDesktop),
-            ("unix:///Users/me/.colima/default/docker.sock", Kind::Colima("default".to_owned())),
-            ("unix:///Users/me/.config/colima/work/docker.sock", Kind::Colima("work".to_owned())),
-            ("unix:///Users/me/.colima/docker.sock", Kind::Colima("default".to_owned())),
-            ("unix:///Users/me/.rd/docker.sock", Kind::RancherDesktop),
-            ("unix:///Users/me/.orbstack/run/docker.sock", Kind::OrbStack),
-            ("unix:///Users/me/.lima/box/sock/docker.sock", Kind::Lima("box".to_owned())),
-            ("unix:///run/user/1000/podman/podman.sock", Kind::Podman { rootless: true }),
-            ("unix:///run/podman/podman.sock", Kind::Podman { rootless: false }),
-            ("unix:///run/user/1000/docker.sock", Kind::Rootless),
-            ("unix:///somewhere/else.sock", Kind::Unknown),
-            ("ssh://me@box", Kind::Remote),
-        ];
-        for (host, kind) in products {
-            assert_eq!(at(host).kind(), kind, "{host}");
+    #[cfg(target_os = "linux")]
+    fn every_product_is_known_by_its_socket_and_has_a_command_that_starts_it() {
+        for (socket, name, start) in [
+            ("/Users/me/.docker/run/docker.sock", "Docker Desktop", "docker-desktop"),
+            ("/home/me/.docker/desktop/docker.sock", "Docker Desktop", "docker-desktop"),
+            ("/Users/me/.colima/default/docker.sock", "Colima", "colima start default"),
+            ("/Users/me/.config/colima/work/docker.sock", "Colima", "colima start work"),
+            ("/Users/me/.colima/docker.sock", "Colima", "colima start default"),
+            ("/Users/me/.rd/docker.sock", "Rancher Desktop", "rdctl start"),
+            ("/Users/me/.orbstack/run/docker.sock", "OrbStack", "orb start"),
+            ("/Users/me/.lima/box/sock/docker.sock", "Lima", "limactl start box"),
+            ("/run/user/1000/podman/podman.sock", "Podman", "systemctl --user start podman.socket"),
+            ("/run/podman/podman.sock", "Podman", "sudo systemctl start podman.socket"),
+            ("/run/user/1000/docker.sock", "rootless Docker", "systemctl --user start docker"),
+        ] {
+            let route = at(&format!("unix://{socket}"));
+            assert_eq!(route.product().unwrap().name, name, "{socket}");
+            for fix in [route.start(), route.restart()] {
+                assert!(fix.contains(start), "{socket}: {fix}");
+            }
         }
+    }
+
+    #[test]
+    fn an_engine_of_no_known_product_is_left_or_started_by_hand() {
+        for host in ["unix:///somewhere/else.sock", "ssh://me@box"] {
+            let route = at(host);
+            assert_eq!(route.product(), None, "{host}");
+            assert!(route.start().contains("# goes back to") && !route.admit().is_empty(), "{host}: {}", route.start());
+        }
+        let named = Route { source: Source::Variable, ..at("tcp://10.0.0.1:2375") };
+        assert!(named.start().starts_with("unset DOCKER_HOST"), "{}", named.start());
     }
 
     #[test]
@@ -259,6 +293,6 @@ mod tests {
         let folder = sh.create_temp_dir().unwrap();
         let link = folder.path().join("docker.sock");
         std::os::unix::fs::symlink("/Users/me/.orbstack/run/docker.sock", &link).unwrap();
-        assert_eq!(at(&format!("unix://{}", link.display())).kind(), Kind::OrbStack);
+        assert_eq!(at(&format!("unix://{}", link.display())).product().unwrap().name, "OrbStack");
     }
 }

@@ -1,6 +1,6 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -25,7 +25,6 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 /// How long it may take to stop or to start the stack, under load: each container is given 10 s to stop.
 pub(crate) const CHANGE: Duration = Duration::from_secs(600);
 
-/// An image that the engine has.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub id: String,
@@ -35,7 +34,6 @@ pub(crate) struct Image {
     pub names: Vec<String>,
 }
 
-/// An engine that answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Engine {
     /// Its architecture, in Docker's spelling.
@@ -46,18 +44,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Reads `ARCH API`. `start_interval` came with version 1.44 of the API, in Engine 25.
+    /// Reads `ARCH API`. `start_interval` came with version 1.44 of the API, in Engine 25; Podman's API has numbers of its own.
     fn parse(printed: &str) -> Engine {
         let (arch, api) = printed.trim().split_once(' ').unwrap_or((printed.trim(), ""));
-        let minor = api.strip_prefix("1.").and_then(|it| it.parse::<u32>().ok());
-        Engine { arch: arch.to_owned(), start_interval: minor.is_some_and(|it| it >= 44) }
+        Engine { arch: arch.to_owned(), start_interval: parse_version(api).is_some_and(|(a, b)| a == 1 && b >= 44) }
     }
 }
 
-/// Asks for the engine.
-///
-/// # Errors
-/// Docker is not installed, or no engine answers; the text says which address was tried.
 pub(crate) fn engine(sh: &Shell) -> Result<Engine, Finding> {
     let mut command = Command::from(cmd!(sh, "docker version --format '{{.Server.Arch}} {{.Server.APIVersion}}'"));
     let output = process::capture_within(&mut command, GREETING).map_err(|e| missing_docker(&e))?;
@@ -65,7 +58,7 @@ pub(crate) fn engine(sh: &Shell) -> Result<Engine, Finding> {
     let Some(output) = output else {
         let seconds = GREETING.as_secs();
         return Err(finding(
-            format!("{} at {route} takes connections and has not answered within {seconds} s", route.kind()),
+            format!("the engine at {route} takes connections and has not answered within {seconds} s"),
             route.restart(),
         ));
     };
@@ -91,7 +84,6 @@ pub(crate) fn engine(sh: &Shell) -> Result<Engine, Finding> {
     Err(finding(format!("no Docker engine answers at {route}: {reason}"), fix))
 }
 
-/// The finding for a Docker CLI that cannot be started.
 pub(crate) fn missing_docker(error: &anyhow::Error) -> Finding {
     let what = format!("{error:#}");
     finding(what.split(';').next().unwrap_or_default(), install_docker())
@@ -107,9 +99,6 @@ fn install_docker() -> &'static str {
 
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
 /// [`engine`]: without it there is no Compose to speak of, and no version.
-///
-/// # Errors
-/// What is wrong and how to mend it.
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
     let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
     let version = match printed {
@@ -166,10 +155,6 @@ pub(crate) struct Info {
     pub folder: PathBuf,
 }
 
-/// What the engine says about its machine.
-///
-/// # Errors
-/// It does not answer.
 pub(crate) fn info(sh: &Shell) -> Result<Info> {
     let printed = process::read_within(&mut cmd!(sh, "docker info --format '{{json .}}'").into(), ANSWER)?;
     let parsed: Value = serde_json::from_str(&printed).context("`docker info` printed no JSON")?;
@@ -227,34 +212,27 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Those of these images that the engine has.
-///
-/// # Errors
-/// Docker cannot be started, or the engine does not answer.
-pub(crate) fn images(sh: &Shell, names: &[&str]) -> Result<Vec<Image>> {
-    inspect(sh, &[], names)
+pub(crate) fn images<'a>(sh: &Shell, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<Image>> {
+    inspect(sh, &[], &names.into_iter().collect())
 }
 
 /// Gives `arch` to those of these images that are there for it beside another architecture: of several under one name,
 /// as the containerd image store keeps them, an engine shows its own, or none. An engine with one under each name, or
 /// too old to be asked, changes nothing here.
-///
-/// # Errors
-/// As [`images`].
 pub(crate) fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
     let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.names.first());
-    let names: Vec<&str> = foreign.map(String::as_str).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    let platform = format!("linux/{arch}");
-    let found = inspect(sh, &["--platform", &platform], &names)?;
+    let names = foreign.map(String::as_str).collect();
+    let found = inspect(sh, &["--platform", &format!("linux/{arch}")], &names)?;
     // Under a platform an image has another id.
     let is_there = |it: &Image| found.iter().any(|other| other.arch == arch && other.names.first() == it.names.first());
     images.iter_mut().filter(|it| is_there(it)).for_each(|it| arch.clone_into(&mut it.arch));
     Ok(())
 }
 
-fn inspect(sh: &Shell, options: &[&str], names: &[&str]) -> Result<Vec<Image>> {
+fn inspect(sh: &Shell, options: &[&str], names: &BTreeSet<&str>) -> Result<Vec<Image>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let format = "{{.Id}} {{.Architecture}}{{range .RepoTags}} {{.}}{{end}}{{range .RepoDigests}} {{.}}{{end}}";
     let mut command = Command::from(cmd!(sh, "docker image inspect {options...} --format {format}"));
     // It fails where one is missing, and prints the others all the same.
@@ -269,7 +247,6 @@ fn image(line: &str) -> Option<Image> {
     Some(Image { id: words.next()?, arch: words.next()?, names: words.collect() })
 }
 
-/// The image of this name, among these.
 pub(crate) fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
     let name = familiar(name);
     images.iter().find(|it| it.names.contains(&name))

@@ -18,12 +18,10 @@ pub(crate) fn is_taken(port: u16) -> bool {
         || TcpStream::connect_timeout(&address.into(), Duration::from_millis(200)).is_ok()
 }
 
-/// Who has a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     /// To be read after "taken by".
     pub name: String,
-    /// The command that ends it.
     pub stop: String,
 }
 

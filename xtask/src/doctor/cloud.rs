@@ -14,6 +14,7 @@ use crate::{
     aws::{awscli, errors, terraform},
     docker::engine::ANSWER,
     machine::{
+        beside::beside,
         finding::{Finding, finding},
         process, time,
     },
@@ -26,21 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SHORT: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn check(sh: &Shell, settings: &Settings) -> Vec<Check> {
-    let (for_identity, for_expiry) = (sh.clone(), sh.clone());
     let (version, identity, expiry) = thread::scope(|scope| {
-        let identity =
-            scope.spawn(move || call(&for_identity, settings, &["sts", "get-caller-identity", "--output", "json"]));
-        let expiry = scope.spawn(move || expiry(&for_expiry, settings));
-        let join = "a question to AWS does not panic";
-        (version(sh), identity.join().expect(join), expiry.join().expect(join))
+        let ask = ["sts", "get-caller-identity", "--output", "json"];
+        let identity = beside(scope, sh, move |sh| call(sh, settings, &ask));
+        let expiry = beside(scope, sh, |sh| expiry(sh, settings));
+        (version(sh), identity(), expiry())
     });
-    let mut checks = Vec::new();
-    if version.is_ok() {
-        checks.push(credentials(settings, identity, expiry));
-    }
-    checks.insert(0, Check::from("aws", version));
-    checks.push(provisioner());
-    checks
+    let credentials = version.is_ok().then(|| credentials(settings, identity, expiry));
+    [Check::from("aws", version)].into_iter().chain(credentials).chain([provisioner()]).collect()
 }
 
 fn version(sh: &Shell) -> Result<String, Finding> {
@@ -81,13 +75,12 @@ fn credentials(settings: &Settings, identity: anyhow::Result<Option<Output>>, ex
                 "curl -sSI https://sts.{}.amazonaws.com  # shows whether it can be reached",
                 settings.get("AWS_REGION")
             );
-            return Check::of(name, Status::Warn, vec![finding(what, fix)], "");
+            return Check::unwell(name, Status::Warn, what, fix);
         }
-        Err(e) => return Check::of(name, Status::Fail, vec![finding(format!("{e:#}"), "cargo xtask env-check")], ""),
+        Err(e) => return Check::unwell(name, Status::Fail, format!("{e:#}"), "cargo xtask env-check"),
     };
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Check::of(name, Status::Fail, vec![refused(settings, &stderr)], "");
+        return Check::from(name, Err(refused(settings, &String::from_utf8_lossy(&output.stderr))));
     }
     let parsed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let who =
@@ -95,9 +88,10 @@ fn credentials(settings: &Settings, identity: anyhow::Result<Option<Output>>, ex
     let Some(expiry) = expiry else { return Check::ok(name, who) };
     let left = expiry.duration_since(SystemTime::now()).unwrap_or_default();
     let detail = format!("{who}, for another {}", time::words(left));
-    let soon =
-        (left < SHORT).then(|| finding(&detail, format!("aws sso login --profile {}", settings.get("AWS_PROFILE"))));
-    Check::of(name, Status::Warn, soon.into_iter().collect(), &detail)
+    if left >= SHORT {
+        return Check::ok(name, detail);
+    }
+    Check::unwell(name, Status::Warn, detail, format!("aws sso login --profile {}", settings.get("AWS_PROFILE")))
 }
 
 fn refused(settings: &Settings, stderr: &str) -> Finding {
@@ -120,7 +114,7 @@ fn provisioner() -> Check {
                  sh /tmp/install-opentofu.sh --install-method standalone"
             };
             let what = "neither `terraform` nor `tofu` is on PATH: `infra-apply` and its like need one";
-            Check::of("terraform", Status::Warn, vec![finding(what, fix)], "")
+            Check::unwell("terraform", Status::Warn, what, fix)
         }
     }
 }

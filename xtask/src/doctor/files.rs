@@ -12,10 +12,9 @@ use crate::{
     stack::Stack,
 };
 
-pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, broken: Option<&Finding>) -> Vec<Check> {
+pub(super) fn check(sh: &Shell, settings: &Settings, stack: Result<&Stack, &Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
-    let mut files: Vec<Finding> = broken.into_iter().cloned().collect();
-    files.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, settings, &it.services)));
+    let files = stack.map_or_else(|it| vec![it.clone()], |it| preflight::mounts(sh, settings, &it.services));
     checks.push(Check::of("files", Status::Fail, files, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {
         let found = checkout.find(sh, settings, None).map(|it| it.display().to_string());

@@ -86,7 +86,6 @@ fn compare(target: BuildTarget, name: &str, built: SystemTime, (changed, what): 
 /// When sources changed, and the commit or file that did it.
 type Change = (SystemTime, String);
 
-/// The newest change to what an image is made from, where git knows it.
 fn newest_source(sh: &Shell, settings: &Settings, target: BuildTarget, checkout: &Checkout) -> Option<Change> {
     let mut changes = vec![newest_change(&checkout.find(sh, settings, None).ok()?, &[])];
     if target == BuildTarget::Temporal {

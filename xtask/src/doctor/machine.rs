@@ -1,6 +1,6 @@
 //! Docker, the engine and its machine.
 
-use std::{collections::BTreeSet, path::Path, thread};
+use std::{path::Path, thread};
 
 use xshell::{Shell, cmd};
 
@@ -8,10 +8,11 @@ use super::{Check, Status, images};
 use crate::{
     docker::{
         containers::{self, Container},
-        endpoint::{self, Kind},
+        endpoint,
         engine::{self, ANSWER, Image, Info, find_image},
     },
     machine::{
+        beside::beside,
         finding::{Finding, finding},
         process,
     },
@@ -34,25 +35,24 @@ const DISK_NEEDED: u64 = 2 * GIB;
 /// All images take 5 GiB, and a build of Temporal leaves 4 GiB of cache.
 const DISK_WANTED: u64 = 10 * GIB;
 
+/// Few products can be given more by a command.
+const ROOMIER: &str = "docker context ls  # an engine on a larger machine; a virtual one is given more in its settings";
+
 pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&Stack>) -> Vec<Check> {
     let client = client(sh);
     if client.is_err() {
         return vec![Check::from("docker", client)];
     }
-    let (for_compose, for_buildkit) = (sh.clone(), sh.clone());
     thread::scope(|scope| {
-        let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let buildkit = scope.spawn(move || engine::buildkit(&for_buildkit).is_some());
+        let compose = beside(scope, sh, engine::check_compose);
+        let buildkit = beside(scope, sh, |sh| engine::buildkit(sh).is_some());
         let engine = engine::engine(sh).and_then(|it| {
             let arch = preflight::wanted_arch(mode, &it.arch);
             Ok((ask(sh, settings, stack, arch)?, it.arch))
         });
-
-        let join = "a check does not panic";
         let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
-        checks.push(Check::from("compose", compose.join().expect(join)));
-        checks.push(builder(buildkit.join().expect(join)));
+        checks.extend([Check::from("compose", compose()), builder(buildkit())]);
         let Ok((answers, arch)) = engine else { return checks };
         checks.extend([memory(&answers.info), cpus(&answers.info)]);
         let complete =
@@ -71,40 +71,26 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
     })
 }
 
-/// What an engine that is there was asked.
 struct Answers {
     info: Info,
     images: Vec<Image>,
     containers: Vec<Container>,
-    /// Images that are older than their sources.
     outdated: Vec<Finding>,
 }
 
 fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>, arch: &str) -> Result<Answers, Finding> {
-    let (for_images, for_containers, for_ages) = (sh.clone(), sh.clone(), sh.clone());
     let answers = thread::scope(|scope| {
-        let images = scope.spawn(move || {
-            let names: BTreeSet<&str> =
-                stack.into_iter().flat_map(|it| &it.services).map(|it| it.image.as_str()).collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            if names.is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut images = engine::images(&for_images, &names)?;
-            engine::prefer_arch(&for_images, &mut images, arch)?;
+        let images = beside(scope, sh, move |sh| {
+            let names = stack.into_iter().flat_map(|it| &it.services).map(|it| it.image.as_str());
+            let mut images = engine::images(sh, names)?;
+            engine::prefer_arch(sh, &mut images, arch)?;
             anyhow::Ok(images)
         });
-        let containers =
-            scope.spawn(move || stack.map_or(Ok(Vec::new()), |it| containers::list(&for_containers, &it.project)));
-        let outdated = scope.spawn(move || images::outdated(&for_ages, settings));
+        let list = move |sh: &Shell| stack.map_or(Ok(Vec::new()), |it| containers::list(sh, &it.project));
+        let containers = beside(scope, sh, list);
+        let outdated = beside(scope, sh, |sh| images::outdated(sh, settings));
         let info = engine::info(sh)?;
-        let join = "a question to the engine does not panic";
-        anyhow::Ok(Answers {
-            info,
-            images: images.join().expect(join)?,
-            containers: containers.join().expect(join)?,
-            outdated: outdated.join().expect(join),
-        })
+        anyhow::Ok(Answers { info, images: images()?, containers: containers()?, outdated: outdated() })
     });
     answers.map_err(|e| finding(format!("the engine is there, but: {e:#}"), endpoint::find().restart()))
 }
@@ -125,27 +111,25 @@ fn client(sh: &Shell) -> Result<String, Finding> {
 
 fn describe(info: &Info, arch: &str) -> String {
     let route = endpoint::find();
-    let product = match route.kind() {
-        Kind::Service | Kind::Unknown | Kind::Remote if info.rootless => "rootless, ".to_owned(),
-        Kind::Service | Kind::Unknown | Kind::Remote => String::new(),
-        kind => format!("{kind}, "),
+    let product = match route.product() {
+        Some(it) => format!("{}, ", it.name),
+        None if info.rootless => "rootless, ".to_owned(),
+        None => String::new(),
     };
     format!("{product}{} on {}, {arch}, at {route}", info.version, info.system)
 }
 
 fn builder(is_there: bool) -> Check {
-    let findings = (!is_there).then(|| {
-        let fix = if cfg!(target_os = "macos") {
-            "brew install docker-buildx  # its last lines say how Docker finds it"
-        } else {
-            "sudo apt-get install docker-buildx-plugin  # or see https://github.com/docker/buildx#installing"
-        };
-        finding(
-            "`docker buildx` is missing or broken: builds work, but each change compiles Temporal from nothing",
-            fix,
-        )
-    });
-    Check::of("buildkit", Status::Warn, findings.into_iter().collect(), "builds keep their caches")
+    if is_there {
+        return Check::ok("buildkit", "builds keep their caches");
+    }
+    let what = "`docker buildx` is missing or broken: builds work, but each change compiles Temporal from nothing";
+    let fix = if cfg!(target_os = "macos") {
+        "brew install docker-buildx  # its last lines say how Docker finds it"
+    } else {
+        "sudo apt-get install docker-buildx-plugin  # or see https://github.com/docker/buildx#installing"
+    };
+    Check::unwell("buildkit", Status::Warn, what, fix)
 }
 
 fn memory(info: &Info) -> Check {
@@ -157,26 +141,24 @@ fn memory(info: &Info) -> Check {
         }
         _ => return Check::ok("memory", format!("{shown}; the stack takes about 3 GiB")),
     };
-    Check::of("memory", status, vec![finding(format!("{shown}: {consequence}"), endpoint::find().give("memory"))], "")
+    Check::unwell("memory", status, format!("{shown}: {consequence}"), ROOMIER)
 }
 
 fn cpus(info: &Info) -> Check {
     let count = info.cpus;
-    let findings = if count < CPUS_WANTED {
-        vec![finding(
-            format!("{count}: starting takes longer, and so does a build (better {CPUS_WANTED})"),
-            endpoint::find().give("processors"),
-        )]
-    } else {
-        Vec::new()
-    };
-    Check::of("cpus", Status::Warn, findings, count.to_string())
+    if count >= CPUS_WANTED {
+        return Check::ok("cpus", count.to_string());
+    }
+    let what = format!("{count}: starting takes longer, and so does a build (better {CPUS_WANTED})");
+    Check::unwell("cpus", Status::Warn, what, ROOMIER)
 }
 
 /// Room for images and data; `complete` says that no image is missing. `None` where nothing tells.
 fn disk(sh: &Shell, info: &Info, complete: bool) -> Option<Check> {
     let route = endpoint::find();
-    let is_here = cfg!(target_os = "linux") && matches!(route.kind(), Kind::Service | Kind::Rootless | Kind::Unknown);
+    let is_here = cfg!(target_os = "linux")
+        && route.socket().is_some()
+        && route.product().is_none_or(|it| !it.in_virtual_machine);
     let root = sh.current_dir();
     // An engine in a virtual machine keeps its disk in a file of this machine, which grows.
     let folders = is_here.then_some(info.folder.as_path()).into_iter().chain([root.as_path()]);
@@ -190,7 +172,7 @@ fn disk(sh: &Shell, info: &Info, complete: bool) -> Option<Check> {
         }
         _ => return Some(Check::ok("disk", shown)),
     };
-    Some(Check::of("disk", status, vec![finding(format!("{shown}: {consequence}"), prune)], ""))
+    Some(Check::unwell("disk", status, format!("{shown}: {consequence}"), prune))
 }
 
 fn free(sh: &Shell, folder: &Path) -> Option<u64> {

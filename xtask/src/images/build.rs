@@ -26,7 +26,6 @@ use crate::{
 
 const DOCKERFILE: &str = "dev/docker/Dockerfile";
 
-/// How images are built, beside the defaults.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     /// The checkouts' folders, where they are not those of the settings.
@@ -35,11 +34,9 @@ pub(crate) struct Options {
     /// The processor that the images are for (default: the engine's own).
     pub arch: Option<Arch>,
     pub no_cache: bool,
-    /// Print the commands instead of running them.
     pub dry_run: bool,
 }
 
-/// What a build needs, found before it starts.
 struct Plan {
     temporal: Option<PathBuf>,
     copilot: Option<PathBuf>,
@@ -48,10 +45,7 @@ struct Plan {
     buildkit: Option<BuildKit>,
 }
 
-/// Builds the images of these targets.
-///
-/// # Errors
-/// Exit code 3: a checkout is missing, or the engine cannot build this; exit code 1: a build fails.
+/// Builds the images of these targets. Exit code 3 before anything is built, 1 where a build fails.
 pub(crate) fn build(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<()> {
     let plan = plan(sh, targets, options)?;
     if let Some(checkout) = &plan.temporal {
@@ -117,7 +111,6 @@ pub(crate) fn target_of(service: &Service) -> Option<BuildTarget> {
     [BuildTarget::Temporal, BuildTarget::Copilot].into_iter().find(|it| image_variable(*it) == service.image_variable)
 }
 
-/// The variable that names a target's image.
 pub(crate) fn image_variable(target: BuildTarget) -> &'static str {
     if target == BuildTarget::Copilot { "COPILOT_IMAGE" } else { "TEMPORAL_IMAGE" }
 }
@@ -129,9 +122,6 @@ pub(crate) fn makes(target: BuildTarget, settings: &Settings) -> bool {
 }
 
 /// Builds the images of these services, as far as they are built here.
-///
-/// # Errors
-/// As [`build`].
 pub(crate) fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
     let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
     targets.sort();

@@ -42,9 +42,6 @@ pub(crate) const COPILOT: Checkout = Checkout {
 
 impl Checkout {
     /// The checkout's folder: the flag's, else the variable's, else the default.
-    ///
-    /// # Errors
-    /// It is not there, or something else is; the text names what would fix that.
     pub(crate) fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, Finding> {
         let path = self.path(sh, settings, flag);
         let missing: Vec<&str> = self.marks.iter().copied().filter(|it| !path.join(it).exists()).collect();

@@ -9,10 +9,8 @@ use crate::machine::{
     term,
 };
 
-/// Says what is about to happen and asks for a `y`, unless `yes` was given on the command line.
-///
-/// # Errors
-/// Exit code 5: another answer, or nobody there to ask.
+/// Says what is about to happen and asks for a `y`, unless `yes` was given on the command line. Exit code 5: another
+/// answer, or nobody there to ask.
 pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {
     if yes {
         term::say(what);
@@ -30,10 +28,8 @@ pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {
     }
 }
 
-/// Asks for a name to be typed, on a terminal or through a pipe, unless `yes` was given on the command line.
-///
-/// # Errors
-/// Exit code 5: another name, or none.
+/// Asks for a name to be typed, on a terminal or through a pipe, unless `yes` was given on the command line. Exit code
+/// 5: another name, or none.
 pub(crate) fn confirm_by_name(name: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());

@@ -32,7 +32,6 @@ impl fmt::Display for Exit {
 
 impl Error for Exit {}
 
-/// An error that ends the process with `code`.
 pub fn exit(code: u8, text: impl Into<String>) -> anyhow::Error {
     Exit { code, text: text.into(), findings: Vec::new() }.into()
 }
@@ -47,9 +46,6 @@ pub fn code(error: &anyhow::Error) -> u8 {
 }
 
 /// Several findings as one error with the code [`PREREQUISITE`], or `Ok` where there are none.
-///
-/// # Errors
-/// At least one finding.
 pub fn prerequisites(title: &str, findings: Vec<Finding>) -> anyhow::Result<()> {
     if findings.is_empty() {
         return Ok(());

@@ -10,9 +10,6 @@ use std::{
 use anyhow::{Context, Result};
 
 /// Reads a text file; `None` where there is none.
-///
-/// # Errors
-/// The file is there and cannot be read as UTF-8 text.
 pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
@@ -26,9 +23,6 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
 
 /// Replaces a file atomically, with these permission bits, making its folder where needed. Returns whether it changed;
 /// a file that holds `text` already is not touched.
-///
-/// # Errors
-/// The folder or the file cannot be written; the old content is then still there.
 pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(false);

@@ -11,9 +11,6 @@ use xshell::Shell;
 const PATH: &str = "dev/.rendered/lock";
 
 /// Takes the lock for as long as the value lives.
-///
-/// # Errors
-/// Another command holds it; the text names that command and its process.
 pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
     let path = sh.current_dir().join(PATH);
     let folder = path.parent().context("the lock has a folder")?;

@@ -26,10 +26,8 @@ pub(crate) enum Limit {
     Within(Duration),
 }
 
-/// Echoes a command and runs it with our own stdin, stdout and stderr.
-///
-/// # Errors
-/// The program is missing, ends with another code than 0 (the code is in the text), or does not end in time.
+/// Echoes a command and runs it with our own stdin, stdout and stderr. Another exit code than 0 is an error, and so is
+/// no end in time.
 pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     let (mut child, _tracked) = spawn(command)?;
@@ -46,9 +44,6 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
 
 /// As [`run`], as long as it takes, for what somebody reads who may go away (`| head`). Compose fails there; we end
 /// quietly.
-///
-/// # Errors
-/// As [`run`], where the reader is still there.
 pub(crate) fn run_for_reader(command: &mut Command) -> Result<()> {
     let shown = run(command, Limit::Watched);
     if shown.is_err() && !io::stdout().is_terminal() {
@@ -59,9 +54,6 @@ pub(crate) fn run_for_reader(command: &mut Command) -> Result<()> {
 }
 
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
-///
-/// # Errors
-/// As [`run`].
 pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
     term::say(&format!("$ {}{shown}", line(command)));
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()))?;
@@ -72,17 +64,10 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) ->
 
 /// Runs a command silently for at most this long, and returns what it printed, whatever its exit code; `None` where it
 /// had not ended by then and was ended. What it has started itself is not waited for.
-///
-/// # Errors
-/// The program is missing or cannot be started.
 pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
     capture_with_input_within(command, "", limit)
 }
 
-/// As [`capture_within`], with a text on the command's stdin.
-///
-/// # Errors
-/// As [`capture_within`].
 pub(crate) fn capture_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<Option<Output>> {
     let deadline = Instant::now() + limit;
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
@@ -112,18 +97,12 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
     receive
 }
 
-/// Runs a command silently for at most this long, and returns its stdout as text.
-///
-/// # Errors
-/// As [`run`]; the text holds what the command wrote to stderr.
+/// Runs a command silently for at most this long, and returns its stdout as text. An error holds what it wrote to
+/// stderr.
 pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
     read_with_input_within(command, "", limit)
 }
 
-/// As [`read_within`], with a text on the command's stdin.
-///
-/// # Errors
-/// As [`read_within`].
 pub(crate) fn read_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
     let output = capture_with_input_within(command, input, limit)?;
     let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
@@ -140,9 +119,6 @@ fn text(command: &Command, output: Output) -> Result<String> {
 
 /// Starts a command that ends with us: hold on to the second value for as long as it may run. Whoever calls this sees
 /// to its end.
-///
-/// # Errors
-/// The program is missing or cannot be started.
 pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     // Go programs trust PWD, and would see a symlinked checkout under the name by which the user came here.
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {

@@ -17,7 +17,6 @@ pub(crate) fn rows<const N: usize>(rows: &[[String; N]]) -> String {
     out
 }
 
-/// The same under a heading.
 pub(crate) fn titled<const N: usize>(titles: [&str; N], body: Vec<[String; N]>) -> String {
     let mut all = vec![titles.map(str::to_owned)];
     all.extend(body);

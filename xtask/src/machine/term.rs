@@ -35,7 +35,6 @@ pub fn wants_colour(stream: &dyn IsTerminal) -> bool {
     stream.is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
 }
 
-/// A colour of the basic palette.
 #[derive(Clone, Copy)]
 pub enum Colour {
     Red = 31,

@@ -33,7 +33,6 @@ pub(crate) fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool
     steps::SQL_STEPS.iter().all(|it| fingerprint(&context, *it).is_none_or(is_noted))
 }
 
-/// Notes what was applied.
 pub(super) fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> {
     let path = context.sh.current_dir().join(APPLIED);
     let before = files::read(&path)?.unwrap_or_default();
@@ -47,9 +46,6 @@ pub(super) fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> 
 }
 
 /// Forgets what was applied, before the databases that it was applied to go.
-///
-/// # Errors
-/// The note cannot be written.
 pub(crate) fn forget(sh: &Shell) -> Result<()> {
     if sh.path_exists(APPLIED) {
         files::replace(&sh.current_dir().join(APPLIED), "", 0o644)?;

@@ -52,7 +52,6 @@ CREATE TABLE IF NOT EXISTS schema_update_history(version_partition INT NOT NULL,
   new_version VARCHAR(64), old_version VARCHAR(64), PRIMARY KEY (version_partition, year, month, update_time));
 ";
 
-/// One database of the stack.
 pub(super) struct Database<'a> {
     pub context: &'a Context<'a>,
     /// The name under which the services know it.
@@ -131,7 +130,6 @@ impl Database<'_> {
         awscli::text(self.context.sh, region, &words, awscli::PATIENCE).context("cannot sign in to Aurora DSQL")
     }
 
-    /// What helps against a complaint of psql's, or of Compose's.
     fn remedy(&self, complaint: &str) -> String {
         let says = |words: &[&str]| words.iter().any(|it| complaint.contains(it));
         let (host, service) = (self.host, self.service());
@@ -199,10 +197,6 @@ impl Database<'_> {
     }
 }
 
-/// Brings a database to the whole schema.
-///
-/// # Errors
-/// The database cannot be reached, refuses a statement, or holds a newer schema.
 pub(super) fn apply(database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
     if !database.is_local() {
         database.write_certificates()?;

@@ -17,7 +17,6 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-/// Whose SQL is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Dsql,
@@ -95,7 +94,6 @@ fn pass(rest: &mut &[Token<'_>], keywords: &str) -> bool {
     is_there
 }
 
-/// The fault of a statement, called by its first words.
 fn refuse(sql: &str, tokens: &[Token<'_>]) -> Fault {
     let words: Vec<&str> = tokens.iter().take(4).map(|it| it.text).collect();
     let found = format!("`{}` cannot be repeated safely", shorten(&words.join(" ")));

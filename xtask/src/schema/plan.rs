@@ -8,16 +8,13 @@ use super::{
     source::{Manifest, Schema, number},
 };
 
-/// What a database holds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {
     /// Tables and usable indexes of the schema `public`.
     pub objects: BTreeSet<String>,
-    /// The recorded version.
     pub version: Option<String>,
 }
 
-/// What to send.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub statements: Vec<&'a Statement>,
@@ -27,10 +24,8 @@ pub(super) struct Plan<'a> {
     pub outcome: Outcome,
 }
 
-/// Plans the way from what is there to the whole schema: nothing that is there is sent again.
-///
-/// # Errors
-/// The recorded version is newer than the schema's newest.
+/// Plans the way from what is there to the whole schema: nothing that is there is sent again. An error where the
+/// recorded version is newer than the schema's newest.
 pub(super) fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
     let recorded = have.version.as_deref().unwrap_or("0.0");
     if let Some(newest) = schema.newest().filter(|it| number(recorded) > number(&it.version)) {

@@ -49,7 +49,6 @@ pub(super) fn apply(context: &Context<'_>, step: Step, index: &str) -> Result<Ou
     Ok(Outcome::Applied)
 }
 
-/// The commands that make an index.
 pub(super) fn commands(context: &Context<'_>, index: &str) -> Vec<Command> {
     all_commands(context, index).into_iter().skip(usize::from(!context.overwrite)).collect()
 }

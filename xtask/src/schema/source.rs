@@ -49,7 +49,6 @@ impl Schema {
         self.statements().map(|it| format!("{};", it.sql)).collect()
     }
 
-    /// How much there is of it.
     pub(super) fn summary(&self) -> String {
         let version = self.newest().map_or(String::new(), |it| format!(" up to version {}", it.version));
         format!("{} statements{version}", self.statements().count())
@@ -73,7 +72,6 @@ pub(super) fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     Ok(Schema { versions })
 }
 
-/// The Copilot's schema, from its checkout.
 pub(super) fn copilot(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     let statements = read(&checkout.join("packages/copilot/src/copilot/db/schema.sql"), dialect)?;
     Ok(Schema { versions: vec![Version { manifest: None, statements }] })

@@ -34,7 +34,6 @@ pub(super) fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
     }
 }
 
-/// The commands of one step.
 pub(super) fn dry_run(context: &Context<'_>, step: Step) -> String {
     let mut out = format!("# {}\n", step.as_str());
     let commands = match index(context, step) {
@@ -58,21 +57,18 @@ fn index<'a>(context: &Context<'a>, step: Step) -> Option<&'a str> {
     }
 }
 
-/// What a SQL step applies.
 pub(super) fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
     let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
     let checkout = checkout(context, step).map_err(anyhow::Error::msg)?;
     if step == Step::CopilotApp { source::copilot(&checkout, dialect) } else { source::temporal(&checkout, dialect) }
 }
 
-/// The checkout that a SQL step reads.
 pub(super) fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
     let (checkout, named) =
         if step == Step::CopilotApp { (COPILOT, &context.copilot) } else { (TEMPORAL, &context.temporal) };
     checkout.find(context.sh, context.settings, named.as_ref())
 }
 
-/// Where a SQL step applies it.
 pub(super) fn database<'a>(context: &'a Context<'a>, step: Step) -> Database<'a> {
     let host = if step == Step::TemporalMonitored { "TEMPORAL_SQL_HOST" } else { "COPILOT_DSQL_HOST" };
     Database { context, host: context.settings.get(host) }

@@ -12,10 +12,8 @@ use crate::machine::{
 
 pub(crate) use references::{Lookup, expand};
 
-/// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The variable's name.
     pub key: String,
     /// The value, with quotes, escapes and references resolved.
     pub value: String,
@@ -25,11 +23,9 @@ pub(crate) struct Entry {
     pub span: Range<usize>,
 }
 
-/// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines, as in Compose.
-/// A key without a separator takes its value from `environment` and is left out where that has none.
-///
-/// # Errors
-/// Every line that cannot be read.
+/// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines,
+/// as in Compose. A key without a separator takes its value from `environment` and is left out where that has none. An
+/// error holds every line that cannot be read.
 pub(crate) fn parse(
     file: &str,
     text: &str,

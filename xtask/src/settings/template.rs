@@ -38,18 +38,12 @@ pub(crate) fn path(cluster: Cluster) -> String {
 }
 
 /// Writes a cluster's rendering; returns whether it changed.
-///
-/// # Errors
-/// The file cannot be written; the old one is then kept.
 pub(crate) fn write(sh: &Shell, cluster: Cluster, text: &str) -> Result<bool> {
     files::replace(&sh.current_dir().join(path(cluster)), text, 0o644)
 }
 
 /// Renders the template for these clusters. Values that [`Settings::problems`] names are left out of the result's
-/// findings: they have been reported.
-///
-/// # Errors
-/// Every placeholder that stands for no variable, or that the template cannot be read.
+/// findings: they have been reported. An error holds every placeholder that stands for no variable.
 pub(crate) fn render(
     sh: &Shell,
     settings: &Settings,
@@ -130,10 +124,8 @@ pub(crate) fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Find
 }
 
 /// Replaces `$NAME` and `${NAME}` in every scalar. A scalar that is one placeholder takes the value with its type;
-/// within a longer text the value is inserted as text. Values are not scanned again.
-///
-/// # Errors
-/// The names that `lookup` does not know, each once, in the order in which they appear.
+/// within a longer text the value is inserted as text. Values are not scanned again. An error holds the names that
+/// `lookup` does not know, each once, in the order in which they appear.
 pub(crate) fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
     let mut unknown = Vec::new();
     let document = walk(template, lookup, &mut unknown);

@@ -4,7 +4,6 @@ use serde_yaml::Value;
 
 use crate::cli::flags::Region;
 
-/// What a variable may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Host,
@@ -14,7 +13,6 @@ pub(crate) enum Kind {
     /// A Go duration above zero, such as `30s` or `1h30m`.
     Duration,
     Bool,
-    /// A commercial AWS region, such as `eu-west-1`.
     Region,
     /// An Elasticsearch index that Temporal's index template matches.
     Index,
@@ -26,7 +24,6 @@ pub(crate) enum Kind {
     Text,
 }
 
-/// One variable.
 #[derive(Debug)]
 pub(crate) struct Variable {
     pub name: &'static str,
@@ -51,7 +48,6 @@ const fn required(name: &'static str, kind: Kind, local: &'static str) -> Variab
 
 /// The monitored cluster's database under `--local`. The form is DSQL's: the Copilot's connector insists on it.
 pub(crate) const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
-/// The Copilot's database under `--local`.
 pub(crate) const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
 
 /// The region that the Copilot's worker signs its database tokens for, and asks the knowledge base in.
@@ -112,7 +108,6 @@ pub(crate) const ALL: &[Variable] = &[
     var("COMPOSE_PROJECT_NAME", Kind::Project, ""),
 ];
 
-/// The variable of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
@@ -125,7 +120,6 @@ pub(crate) const FILLS: &[(&str, &[&str])] = &[
     ("region", &["AWS_REGION", "TEMPORAL_SQL_AWS_REGION"]),
 ];
 
-/// Whether an output fills this variable.
 pub(crate) fn fills(variable: &str) -> bool {
     FILLS.iter().any(|(_, names)| names.contains(&variable))
 }
@@ -137,10 +131,8 @@ pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
 }
 
-/// Checks that the Copilot can work in a region: parts of its own are fixed in its source.
-///
-/// # Errors
-/// Why it cannot.
+/// Whether the Copilot can work in a region: parts of its own are fixed in its source. The error is why not, to be read
+/// after "expected".
 pub(crate) fn check_copilot_region(region: &str) -> Result<(), String> {
     let reason = match region {
         COPILOT_REGION => return Ok(()),
@@ -151,10 +143,7 @@ pub(crate) fn check_copilot_region(region: &str) -> Result<(), String> {
 }
 
 impl Kind {
-    /// Checks a value.
-    ///
-    /// # Errors
-    /// What is allowed, to be read after "expected".
+    /// Checks a value. The error is what is allowed, to be read after "expected".
     pub(crate) fn check(self, value: &str) -> Result<(), String> {
         let (ok, expected) = match self {
             Kind::Host => (is_host(value), "a host name, without scheme or port"),

@@ -15,9 +15,6 @@ use crate::{
 };
 
 /// The hash that Compose gives each service's configuration now; `input` is what the command reads from stdin.
-///
-/// # Errors
-/// Compose refuses the configuration.
 pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(String, String)>> {
     let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), input, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
@@ -25,9 +22,6 @@ pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(St
 
 /// Services whose container was not made from today's configuration or image, with the reason. `rendered` counts in the
 /// place of the files of its names.
-///
-/// # Errors
-/// A mounted file cannot be read.
 pub(crate) fn drift(
     root: &Path,
     stack: &Stack,

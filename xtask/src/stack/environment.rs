@@ -22,7 +22,6 @@ pub(crate) fn project_name(root: &Path) -> String {
     if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
 }
 
-/// Every variable that the compose files may refer to.
 pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();

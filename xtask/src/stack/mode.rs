@@ -22,17 +22,11 @@ pub(crate) struct Mode {
 
 impl Mode {
     /// The mode of the last `dev-up`; before the first, Aurora DSQL on the ports of the compose file.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
     pub(crate) fn last(sh: &Shell) -> Result<Mode> {
         Ok(Mode::saved(sh)?.unwrap_or_default())
     }
 
     /// The mode of the last `dev-up`; `None` before the first.
-    ///
-    /// # Errors
-    /// As [`Mode::last`].
     pub(crate) fn saved(sh: &Shell) -> Result<Option<Mode>> {
         let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(None) };
         let parsed = serde_json::from_str(&text).ok().and_then(|it| Mode::from_json(&it));
@@ -46,10 +40,6 @@ impl Mode {
         Mode { local: local.unwrap_or(self.local), ..self }
     }
 
-    /// Remembers the mode.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub(crate) fn save(self, sh: &Shell) -> Result<()> {
         let platform = self.platform.map(Platform::as_str);
         let text = json!({ "local": self.local, "portOffset": self.port_offset, "platform": platform });

@@ -25,9 +25,6 @@ impl Stack {
     /// Writes everything that containers are made from and that is not committed: the renderings, the variables, each
     /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the throw-away AWS
     /// directory.
-    ///
-    /// # Errors
-    /// A file cannot be written; the old one is then kept.
     pub(crate) fn write(&self, sh: &Shell, rendered: &[(Cluster, String)]) -> Result<()> {
         for (cluster, text) in rendered {
             template::write(sh, *cluster, text)?;
@@ -72,9 +69,6 @@ impl Stack {
 
 /// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
 /// the files of its names.
-///
-/// # Errors
-/// A mounted file cannot be read.
 pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
     let one = |mount: &PathBuf| {
         let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);

@@ -11,14 +11,10 @@ use crate::{docker::containers::Container, stack::service::Service};
 /// After so many restarts by policy a service is in a crash loop. A cluster's first start takes one or two.
 const CRASH_LOOP: u64 = 5;
 
-/// Where a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not started yet.
     Waiting,
-    /// Started, and not ready yet.
     Starting,
-    /// Answers its health check.
     Ready,
     /// A one-shot that has exited with 0.
     Done,

@@ -10,7 +10,6 @@ use serde_yaml::Value;
 
 use crate::{cli::flags::Step, machine::files, settings::dotenv};
 
-/// One service of the compose files.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub name: String,
@@ -31,7 +30,6 @@ pub(crate) struct Service {
     pub aliases: Vec<String>,
     /// The step of `cargo xtask schema` without which it does not become ready.
     pub schema: Option<Step>,
-    /// Where people open it.
     pub url: Option<Url>,
     /// The namespace that is registered in it once it serves.
     pub namespace: Option<String>,
@@ -75,9 +73,6 @@ pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Valu
 }
 
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
-///
-/// # Errors
-/// A `<<` that names no mapping.
 pub(crate) fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();

@@ -28,11 +28,8 @@ use crate::{
 const POLL: Duration = Duration::from_millis(500);
 const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
-/// Runs `up` and returns once all of `services` are ready.
-///
-/// # Errors
-/// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
-/// shown. Exit code 1: `up` failed for another reason.
+/// Runs `up` and returns once all of `services` are ready. Exit code 4: the deadline passed, or nothing is left that
+/// could still become ready; the failing services have been shown. Exit code 1: `up` failed for another reason.
 pub(crate) fn up_and_wait(
     sh: &Shell,
     stack: &Stack,
@@ -92,7 +89,6 @@ fn give_up(
     exit(NOT_READY, format!("{unready} of {} services are not ready: {reason}", states.len()))
 }
 
-/// A running `docker compose up`.
 struct Compose {
     child: Child,
     complaints: thread::JoinHandle<String>,
@@ -135,7 +131,6 @@ fn pending((service, state): (&Service, State)) -> (&Service, State) {
     }
 }
 
-/// What has been shown so far.
 struct View {
     live: bool,
     started: Instant,

@@ -20,10 +20,6 @@ pub(crate) struct Documents {
     count: usize,
 }
 
-/// Looks for documents in a folder.
-///
-/// # Errors
-/// There is no such folder, or no `*.md` in it.
 pub(crate) fn find(folder: &Path) -> Result<Documents> {
     let shown = folder.display();
     let remedy = "name the folder with `--source`, or the Copilot checkout as TEMPORAL_SRE_COPILOT_PATH";
@@ -51,9 +47,6 @@ pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<St
 }
 
 /// Uploads what is new or changed, and returns how many documents that, or a removal, concerned.
-///
-/// # Errors
-/// A document was not uploaded, or AWS refuses.
 pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
     let args = args(documents, place, delete);
     let args: Vec<&str> = args.iter().map(|it| &**it).collect();
@@ -81,7 +74,6 @@ pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: boo
     Ok(uploaded + deleted)
 }
 
-/// Prints a command instead of running it.
 pub(crate) fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
     let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
     term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, &args)?)));

@@ -27,10 +27,7 @@ pub(crate) enum Start {
     Joined,
 }
 
-/// Starts a job, or joins the running one, and waits until it has ended well.
-///
-/// # Errors
-/// The job failed, was stopped, could not read a document, or did not end in `timeout` seconds.
+/// Starts a job, or joins the running one, and waits at most `timeout` seconds until it has ended well.
 pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<Start> {
     let (id, start) = start(sh, place)?;
     let how = if start == Start::Ours { "started" } else { "runs already: waiting for it" };
@@ -44,7 +41,6 @@ pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<
     Ok(start)
 }
 
-/// Prints the commands instead of running them.
 pub(crate) fn print(sh: &Shell, place: &Place) -> Result<()> {
     documents::print(sh, place, &place.bedrock("start-ingestion-job", &[]))?;
     documents::print(sh, place, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", "JOB"]))
@@ -73,7 +69,6 @@ fn is_running(status: &str) -> bool {
     matches!(status, "STARTING" | "IN_PROGRESS" | "STOPPING")
 }
 
-/// Looks at a job until it has ended, and says what changed.
 fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value> {
     let began = Instant::now();
     let (mut shown, mut pause) = (String::new(), Duration::from_secs(1));
@@ -118,7 +113,6 @@ fn progress(job: &Value) -> String {
     format!("{}{separator}{}", kb::text(job, "status"), counts.join(", "))
 }
 
-/// A job's statistics as a table.
 pub(crate) fn statistics(job: &Value) -> String {
     let row = |(name, _): &(&str, &str)| [(*name).to_owned(), kb::count(job, name).to_string()];
     table::titled(["DOCUMENTS", "COUNT"], kb::STATISTICS.iter().map(row).collect())

@@ -60,7 +60,6 @@ choice! {
 }
 
 impl Platform {
-    /// Its processor architecture, in Docker's spelling.
     pub fn arch(self) -> &'static str {
         match self {
             Platform::LinuxArm64 => Arch::Arm64.as_str(),

@@ -10,7 +10,6 @@ const WRITTEN_BY: &str = "was initialized by PostgreSQL version ";
 /// Lower case: how programs say that they may not use a file.
 const REFUSALS: [&str; 3] = ["permission denied", "accessdenied", "not writable"];
 
-/// What a log tells of a volume.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     pub(super) what: String,
