@@ -167,15 +167,9 @@ pub(crate) fn conclude(checks: &[Check]) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
-    Err(exit(
-        PREREQUISITE,
-        format!(
-            "{} of {} checks failed ({}): mend them, then `cargo xtask doctor` again",
-            failed.len(),
-            checks.len(),
-            failed.join(", ")
-        ),
-    ))
+    let (count, all, names) = (failed.len(), checks.len(), failed.join(", "));
+    let what = format!("{count} of {all} checks failed ({names}): mend them, then `cargo xtask doctor` again");
+    Err(exit(PREREQUISITE, what))
 }
 
 #[cfg(test)]

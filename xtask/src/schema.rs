@@ -62,8 +62,7 @@ pub(crate) enum Outcome {
     Completed,
 }
 
-/// One step with its outcome, or with the cause of its failure and a line with the remedy. Displays as a line of the
-/// table.
+/// A line of the table: a step with its outcome, or with the cause of its failure and a line with the remedy.
 pub(crate) struct Report {
     pub step: Step,
     pub outcome: Result<Outcome, String>,
@@ -122,22 +121,21 @@ fn attempt(
     mut apply: impl FnMut(Step) -> Result<Outcome>,
     mut each: impl FnMut(&Report),
 ) -> Vec<Report> {
-    let mut report = |&step: &Step| {
+    let report = |&step: &Step| {
         let started = Instant::now();
         let outcome = apply(step).map_err(|e| format!("{e:#}"));
         let report = Report { step, outcome, took: started.elapsed() };
         each(&report);
         report
     };
-    steps.iter().map(&mut report).collect()
+    steps.iter().map(report).collect()
 }
 
 pub(crate) fn conclude(reports: &[Report]) -> Result<()> {
-    let failed = reports.iter().filter(|it| it.outcome.is_err()).count();
+    let (failed, steps) = (reports.iter().filter(|it| it.outcome.is_err()).count(), reports.len());
     if failed == 0 {
         return Ok(());
     }
-    let steps = reports.len();
     Err(exit(FAILED, format!("{failed} of {steps} schema steps failed; `cargo xtask schema` tries them again")))
 }
 

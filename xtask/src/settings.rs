@@ -13,7 +13,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
 use xshell::Shell;
 
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
         finding::{At, Finding, finding},
         term,
     },
-    settings::variables::{Kind, Variable},
+    settings::variables::Variable,
 };
 
 /// The user's file of variables, from the workspace root.
@@ -57,7 +56,6 @@ impl fmt::Display for Origin {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Settings {
     pub local: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
@@ -138,10 +136,8 @@ impl Settings {
         }
         let (monitored, copilot) = pair("TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST");
         if monitored == copilot && !monitored.is_empty() {
-            found.push((
-                "COPILOT_DSQL_HOST",
-                "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema".to_owned(),
-            ));
+            let expected = "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema";
+            found.push(("COPILOT_DSQL_HOST", expected.to_owned()));
         }
         found.extend(self.check_regions());
         for (name, expected) in found {
@@ -173,11 +169,6 @@ impl Settings {
     }
 }
 
-pub(crate) fn example(sh: &Shell) -> Result<String> {
-    files::read(&sh.current_dir().join(EXAMPLE))?
-        .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))
-}
-
 /// The project of the last `dev-up`: under that name the stack runs, whatever has become of [`ENV_FILE`] since.
 fn last_project(sh: &Shell) -> Vec<dotenv::Entry> {
     let text = files::read(&sh.current_dir().join(COMPOSE_ENV)).ok().flatten().unwrap_or_default();
@@ -202,23 +193,17 @@ fn find(
 
 fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Finding> {
     let name = variable.name;
-    let about = |what: String| Some(finding(what, "").at(At::Variable(name)));
-    match found {
-        None => about(format!(
-            "`{name}` is not set in the process environment or {ENV_FILE}: expected {}",
-            expected(variable.kind)
-        )),
-        Some((value, _)) if value.is_empty() && variable.default == Some("") => None,
+    let expected = || variable.kind.check("").err().unwrap_or_else(|| "a value".to_owned());
+    let what = match found {
+        None => format!("`{name}` is not set in the process environment or {ENV_FILE}: expected {}", expected()),
+        Some((value, _)) if value.is_empty() && variable.default == Some("") => return None,
         Some((value, origin)) if value.is_empty() => {
             let remedy = variable.default.map_or(String::new(), |it| format!("; without the line it is `{it}`"));
-            about(format!("`{name}` is empty ({origin}): expected {}{remedy}", expected(variable.kind)))
+            format!("`{name}` is empty ({origin}): expected {}{remedy}", expected())
         }
-        Some((value, origin)) => variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it)),
-    }
-}
-
-fn expected(kind: Kind) -> String {
-    kind.check("").err().unwrap_or_else(|| "a value".to_owned())
+        Some((value, origin)) => return variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it)),
+    };
+    Some(finding(what, "").at(At::Variable(name)))
 }
 
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {

@@ -112,7 +112,7 @@ pub(crate) fn job(sh: &Shell, place: &Place, id: &str, limit: Duration) -> Resul
 }
 
 /// The statistics that AWS keeps of a job, in the order in which they are shown.
-pub(crate) const STATISTICS: &[(&str, &str)] = &[
+pub(crate) const STATISTICS: [(&str, &str); 5] = [
     ("scanned", "numberOfDocumentsScanned"),
     ("new", "numberOfNewDocumentsIndexed"),
     ("modified", "numberOfModifiedDocumentsIndexed"),
@@ -127,8 +127,7 @@ pub(crate) fn count(job: &Value, name: &str) -> u64 {
 }
 
 pub(crate) fn json(job: &Value) -> Value {
-    let statistics: Map<String, Value> =
-        STATISTICS.iter().map(|(name, _)| ((*name).to_owned(), count(job, name).into())).collect();
+    let statistics = Map::from_iter(STATISTICS.map(|(name, _)| (name.to_owned(), count(job, name).into())));
     json!({
         "id": job["ingestionJobId"],
         "status": job["status"],

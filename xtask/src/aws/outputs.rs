@@ -12,15 +12,14 @@ use crate::{
     settings::{
         ENV_FILE, EXAMPLE,
         dotenv::{self, Entry},
-        example,
         merge::{self, Change},
         variables::{self, FILLS},
     },
 };
 
 pub(crate) fn table(outputs: &Outputs) -> String {
-    let body = outputs.shown().map(|(name, value)| [name.to_owned(), value.to_owned()]).collect();
-    table::titled(["OUTPUT", "VALUE"], body)
+    let body: Vec<_> = outputs.shown().map(|(name, value)| [name.to_owned(), value.to_owned()]).collect();
+    table::titled(["OUTPUT", "VALUE"], &body)
 }
 
 pub(crate) fn json(outputs: &Outputs) -> Map<String, Value> {
@@ -35,7 +34,7 @@ pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
     let path = fs::canonicalize(&path).unwrap_or(path);
     let (source, text) = match files::read(&path)? {
         Some(text) => (ENV_FILE, text),
-        None => (EXAMPLE, example(sh)?),
+        None => (EXAMPLE, files::committed(&sh.current_dir(), EXAMPLE)?),
     };
     let entries = entries(source, &text)?;
     let wanted = wanted(outputs)?;

@@ -29,10 +29,11 @@ impl Project {
     /// The environment that exists, as Terraform's state names it, else the one that was last asked for.
     pub(crate) fn known(sh: &Shell) -> Result<Option<Project>> {
         let outputs = terraform::outputs(sh)?;
-        let parsed = |name: &str| outputs.get(name).map(str::to_owned);
-        match (parsed("project_name").and_then(|it| it.parse().ok()), parsed("region").and_then(|it| it.parse().ok())) {
-            (Some(name), Some(region)) => Ok(Some(Project { name, region })),
-            _ => Project::remembered(sh),
+        let name = outputs.get("project_name").and_then(|it| it.parse().ok());
+        let region = outputs.get("region").and_then(|it| it.parse().ok());
+        match name.zip(region) {
+            Some((name, region)) => Ok(Some(Project { name, region })),
+            None => Project::remembered(sh),
         }
     }
 
@@ -45,14 +46,12 @@ impl Project {
         Ok(Some(Project { name, region }))
     }
 
-    /// What the flags say, else what is known, else for the region the default. Refused where something exists already
-    /// under another name or region.
+    /// What the flags say, else what is known. Refused where something exists under another name or region.
     pub(crate) fn resolve(sh: &Shell, name: Option<ProjectName>, region: Option<Region>) -> Result<Project> {
         let known = Project::known(sh)?;
-        let name = name.or_else(|| known.as_ref().map(|it| it.name.clone())).ok_or_else(|| unnamed(sh))?;
-        let region = region
-            .or_else(|| known.as_ref().map(|it| it.region.clone()))
-            .unwrap_or_else(|| DEFAULT_REGION.parse().expect("a region"));
+        let (known_name, known_region) = known.clone().map(|it| (it.name, it.region)).unzip();
+        let name = name.or(known_name).ok_or_else(|| unnamed(sh))?;
+        let region = region.or(known_region).unwrap_or_else(|| DEFAULT_REGION.parse().expect("a region"));
         let project = Project { name, region };
         match known {
             Some(old) if old != project && !terraform::resources(sh)?.is_empty() => {
@@ -103,13 +102,11 @@ fn damaged(why: &str) -> anyhow::Error {
 fn unnamed(sh: &Shell) -> anyhow::Error {
     let folder = sh.current_dir();
     let suggestion = suggest(&folder.file_name().unwrap_or_default().to_string_lossy());
-    exit(
-        USAGE,
-        format!(
-            "the environment needs a name, once: give `--project-name {suggestion}`, or another one that nobody else \
-             in your AWS account uses. It starts the name of everything made there, and is remembered"
-        ),
-    )
+    let what = format!(
+        "the environment needs a name, once: give `--project-name {suggestion}`, or another one that nobody else in \
+         your AWS account uses. It starts the name of everything made there, and is remembered"
+    );
+    exit(USAGE, what)
 }
 
 fn suggest(folder: &str) -> String {

@@ -48,7 +48,7 @@ impl flags::DevStatus {
             term::out(&format!("{document:#}\n"));
         } else {
             let titles = ["SERVICE", "STATE", "HOST PORTS", "NOTE"];
-            term::out(&table::titled(titles, rows.iter().map(Row::to_cells).collect()));
+            term::out(&table::titled(titles, &rows.iter().map(Row::to_cells).collect::<Vec<_>>()));
         }
         conclude(&rows, schema_is_current)
     }

@@ -4,10 +4,7 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::{
-    aws::kb::{
-        self, Given,
-        documents::{self, args, print, sync},
-    },
+    aws::kb::{self, Given, documents},
     cli::flags,
     images::checkouts,
 };
@@ -18,8 +15,8 @@ impl flags::KbSync {
         let given = Given { bucket: self.bucket, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::BUCKET])?;
         if self.dry_run {
-            return print(sh, &place, &args(&documents, &place, self.delete));
+            return documents::print_sync(sh, &documents, &place, self.delete);
         }
-        sync(sh, &documents, &place, self.delete).map(drop)
+        documents::sync(sh, &documents, &place, self.delete).map(drop)
     }
 }

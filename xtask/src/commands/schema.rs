@@ -21,7 +21,8 @@ impl flags::Schema {
         let stack = Stack::running(sh, &settings, mode)?.0;
         let is_wanted = |it: &Step| self.only.is_empty() || self.only.contains(it);
         let steps: Vec<Step> = Step::ALL.iter().copied().filter(is_wanted).collect();
-        check_variables(sh, &settings, &steps)?;
+        let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
+        prerequisites("cannot apply the schemas", needs::findings(sh, &settings, "schema", with_databases))?;
         let (temporal, copilot, overwrite) = (self.temporal_dsql, self.copilot, self.overwrite);
         let context = Context { temporal, copilot, overwrite, ..Context::new(sh, &stack, &settings) };
         if self.dry_run {
@@ -34,12 +35,6 @@ impl flags::Schema {
         }
         run_steps(&context, &steps, self.json)
     }
-}
-
-fn check_variables(sh: &Shell, settings: &Settings, steps: &[Step]) -> Result<()> {
-    let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
-    let findings = needs::findings(sh, settings, "schema", with_databases);
-    prerequisites("cannot apply the schemas", findings)
 }
 
 fn run_steps(context: &Context<'_>, steps: &[Step], as_json: bool) -> Result<()> {

@@ -20,9 +20,7 @@ impl flags::Test {
             .map_err(|it| exit(PREREQUISITE, format!("{it}\n`cargo test` runs the tests that need no engine")))?;
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let arguments = self.arg;
-        process::run(
-            &mut cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}").into(),
-            Limit::Watched,
-        )
+        let test = cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}");
+        process::run(&mut test.into(), Limit::Watched)
     }
 }

@@ -1,6 +1,6 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::{collections::BTreeSet, path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -25,7 +25,6 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 /// How long it may take to stop or to start the stack, under load: each container is given 10 s to stop.
 pub(crate) const CHANGE: Duration = Duration::from_secs(600);
 
-#[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub id: String,
     /// In Docker's spelling; empty where the engine has no part of it for itself (see [`prefer_arch`]).
@@ -38,8 +37,7 @@ pub(crate) struct Image {
 pub(crate) struct Engine {
     /// Its architecture, in Docker's spelling.
     pub arch: String,
-    /// Whether it can ask a starting container for its health more often than a running one. On an engine that cannot,
-    /// Compose refuses the key.
+    /// Whether it can look at starting containers more often: where it cannot, Compose refuses the key.
     pub start_interval: bool,
 }
 
@@ -57,10 +55,8 @@ pub(crate) fn engine(sh: &Shell) -> Result<Engine, Finding> {
     let route = endpoint::find();
     let Some(output) = output else {
         let seconds = GREETING.as_secs();
-        return Err(finding(
-            format!("the engine at {route} takes connections and has not answered within {seconds} s"),
-            route.restart(),
-        ));
+        let what = format!("the engine at {route} takes connections and has not answered within {seconds} s");
+        return Err(finding(what, route.restart()));
     };
     if output.status.success() {
         return Ok(Engine::parse(&String::from_utf8_lossy(&output.stdout)));
@@ -68,10 +64,8 @@ pub(crate) fn engine(sh: &Shell) -> Result<Engine, Finding> {
     let reason = String::from_utf8_lossy(&output.stderr);
     let reason = reason.trim().lines().last().unwrap_or("no reason given");
     if reason.contains("client version") && reason.contains("too old") {
-        return Err(finding(
-            format!("the Docker CLI is too old for the engine at {route}: {reason}"),
-            install_docker(),
-        ));
+        let what = format!("the Docker CLI is too old for the engine at {route}: {reason}");
+        return Err(finding(what, install_docker()));
     }
     let is_down = ["Cannot connect", "daemon running", "connection refused", "no such host", "context", "dial "];
     let fix = if reason.contains("permission denied") {
@@ -101,80 +95,56 @@ fn install_docker() -> &'static str {
 /// [`engine`]: without it there is no Compose to speak of, and no version.
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
     let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
-    let version = match printed {
-        Ok(version) => version,
-        Err(e) if exit::code(&e) == PREREQUISITE => return Ok(String::new()),
-        Err(_) => return Err(missing_compose(sh)),
-    };
-    let version = version.trim();
-    match parse_version(version) {
-        Some(it) if it >= COMPOSE_FLOOR => Ok(version.to_owned()),
-        _ => Err(finding(
-            format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
-            install_compose(),
-        )),
+    match printed.as_deref().map(str::trim) {
+        Ok(version) if is_new_enough(version) => Ok(version.to_owned()),
+        Ok(version) => {
+            let (major, minor) = COMPOSE_FLOOR;
+            let what = format!("Compose {version} is too old: {major}.{minor} or newer is needed");
+            Err(finding(what, install_compose()))
+        }
+        Err(e) if exit::code(e) == PREREQUISITE => Ok(String::new()),
+        Err(_) => Err(missing_compose(sh)),
     }
 }
 
+fn is_new_enough(compose: &str) -> bool {
+    parse_version(compose).is_some_and(|it| it >= COMPOSE_FLOOR)
+}
+
+const PLUGINS: &str = "~/.docker/cli-plugins";
+
 fn missing_compose(sh: &Shell) -> Finding {
     let standalone = process::read_within(&mut cmd!(sh, "docker-compose version --short").into(), ANSWER);
-    match standalone.as_deref().map(str::trim) {
-        Ok(version) if parse_version(version).is_some_and(|it| it >= COMPOSE_FLOOR) => finding(
-            format!("`docker compose` is missing, though `docker-compose` is there, {version}: Docker has to find it"),
-            "mkdir -p ~/.docker/cli-plugins && ln -sf \"$(command -v docker-compose)\" ~/.docker/cli-plugins/docker-compose",
-        ),
-        Ok(version) => finding(
-            format!("`docker compose` is missing; the `docker-compose` that is there, {version}, is too old"),
-            install_compose(),
-        ),
-        Err(_) => finding("Docker has no Compose: `docker compose version` fails", install_compose()),
+    let Ok(version) = standalone.as_deref().map(str::trim) else {
+        return finding("Docker has no Compose: `docker compose version` fails", install_compose());
+    };
+    if !is_new_enough(version) {
+        let what = format!("`docker compose` is missing; the `docker-compose` that is there, {version}, is too old");
+        return finding(what, install_compose());
     }
+    let what =
+        format!("`docker compose` is missing, though `docker-compose` is there, {version}: Docker has to find it");
+    finding(what, format!("mkdir -p {PLUGINS} && ln -sf \"$(command -v docker-compose)\" {PLUGINS}/docker-compose"))
 }
 
 /// Its makers' way by hand, which is the same everywhere.
 fn install_compose() -> String {
     let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
     let file = format!("docker-compose-{system}-{}", std::env::consts::ARCH);
-    format!(
-        "mkdir -p ~/.docker/cli-plugins && curl -fsSL -o ~/.docker/cli-plugins/docker-compose \
-         https://github.com/docker/compose/releases/latest/download/{file} && chmod +x ~/.docker/cli-plugins/docker-compose"
-    )
+    let url = format!("https://github.com/docker/compose/releases/latest/download/{file}");
+    let plugin = format!("{PLUGINS}/docker-compose");
+    format!("mkdir -p {PLUGINS} && curl -fsSL -o {plugin} {url} && chmod +x {plugin}")
 }
 
-/// The machine that an engine runs on.
-#[derive(Clone, Debug)]
-pub(crate) struct Info {
-    pub version: String,
-    /// The operating system, as it names itself; Docker Desktop and OrbStack give their own name.
-    pub system: String,
-    pub rootless: bool,
-    pub cpus: u64,
-    /// Memory in bytes.
-    pub memory: u64,
-    /// Where it keeps images and volumes, on its own machine.
-    pub folder: PathBuf,
-}
-
-pub(crate) fn info(sh: &Shell) -> Result<Info> {
+/// What the engine says about itself and its machine, as `docker info` prints it.
+pub(crate) fn info(sh: &Shell) -> Result<Value> {
     let printed = process::read_within(&mut cmd!(sh, "docker info --format '{{json .}}'").into(), ANSWER)?;
-    let parsed: Value = serde_json::from_str(&printed).context("`docker info` printed no JSON")?;
-    let text = |name: &str| parsed[name].as_str().unwrap_or_default().to_owned();
-    let options = parsed["SecurityOptions"].as_array();
-    Ok(Info {
-        version: text("ServerVersion"),
-        system: text("OperatingSystem"),
-        rootless: options.into_iter().flatten().any(|it| it.as_str().is_some_and(|it| it.contains("rootless"))),
-        cpus: parsed["NCPU"].as_u64().unwrap_or(0),
-        memory: parsed["MemTotal"].as_u64().unwrap_or(0),
-        folder: text("DockerRootDir").into(),
-    })
+    serde_json::from_str(&printed).context("`docker info` printed no JSON")
 }
 
 /// The engine's own BuildKit.
-#[derive(Clone, Debug)]
 pub(crate) struct BuildKit {
-    /// What `buildx` calls it. A builder that the user has selected may run elsewhere: what it builds would not arrive in
-    /// the engine, and what the engine has it would not find.
+    /// What `buildx` calls it: another builder that the user has selected may run elsewhere, without our images.
     pub builder: String,
     platforms: Vec<String>,
 }
@@ -217,8 +187,7 @@ pub(crate) fn images<'a>(sh: &Shell, names: impl IntoIterator<Item = &'a str>) -
 }
 
 /// Gives `arch` to those of these images that are there for it beside another architecture: of several under one name,
-/// as the containerd image store keeps them, an engine shows its own, or none. An engine with one under each name, or
-/// too old to be asked, changes nothing here.
+/// as the containerd image store keeps them, an engine shows its own, or none. An old engine changes nothing here.
 pub(crate) fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
     let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.names.first());
     let names = foreign.map(String::as_str).collect();

@@ -49,16 +49,14 @@ fn version(sh: &Shell) -> Result<String, Finding> {
         };
         finding(what.split(';').next().unwrap_or_default(), fix)
     })?;
-    let version = printed.split([' ', '/']).nth(1).unwrap_or_default();
-    Ok(version.trim().to_owned())
+    Ok(printed.split([' ', '/']).nth(1).unwrap_or_default().trim().to_owned())
 }
 
 fn call(sh: &Shell, settings: &Settings, arguments: &[&str]) -> anyhow::Result<Option<Output>> {
     process::capture_within(&mut awscli::command(sh, settings.get("AWS_REGION"), arguments)?, PATIENCE)
 }
 
-/// When the credentials end; `None` where they do not, or where nothing tells. The answer holds secrets: only the time
-/// is taken from it.
+/// When the credentials end, where something tells. The answer holds secrets: only the time is taken from it.
 fn expiry(sh: &Shell, settings: &Settings) -> Option<SystemTime> {
     let output = call(sh, settings, &["configure", "export-credentials", "--format", "process"]).ok()??;
     let parsed: Value = serde_json::from_slice(&output.stdout).ok()?;
@@ -71,10 +69,8 @@ fn credentials(settings: &Settings, identity: anyhow::Result<Option<Output>>, ex
         Ok(Some(it)) => it,
         Ok(None) => {
             let what = format!("AWS has not answered within {} s, so they are unknown", PATIENCE.as_secs());
-            let fix = format!(
-                "curl -sSI https://sts.{}.amazonaws.com  # shows whether it can be reached",
-                settings.get("AWS_REGION")
-            );
+            let region = settings.get("AWS_REGION");
+            let fix = format!("curl -sSI https://sts.{region}.amazonaws.com  # shows whether it can be reached");
             return Check::unwell(name, Status::Warn, what, fix);
         }
         Err(e) => return Check::unwell(name, Status::Fail, format!("{e:#}"), "cargo xtask env-check"),
@@ -104,19 +100,17 @@ fn refused(settings: &Settings, stderr: &str) -> Finding {
 }
 
 fn provisioner() -> Check {
-    match terraform::tool() {
-        Ok(it) => Check::ok("terraform", format!("`{it}` is on PATH")),
-        Err(_) => {
-            let fix = if cfg!(target_os = "macos") {
-                "brew install opentofu"
-            } else {
-                "curl -fsSL https://get.opentofu.org/install-opentofu.sh -o /tmp/install-opentofu.sh && \
-                 sh /tmp/install-opentofu.sh --install-method standalone"
-            };
-            let what = "neither `terraform` nor `tofu` is on PATH: `infra-apply` and its like need one";
-            Check::unwell("terraform", Status::Warn, what, fix)
-        }
+    if let Ok(it) = terraform::tool() {
+        return Check::ok("terraform", format!("`{it}` is on PATH"));
     }
+    let what = "neither `terraform` nor `tofu` is on PATH: `infra-apply` and its like need one";
+    let fix = if cfg!(target_os = "macos") {
+        "brew install opentofu"
+    } else {
+        "curl -fsSL https://get.opentofu.org/install-opentofu.sh -o /tmp/install-opentofu.sh && \
+         sh /tmp/install-opentofu.sh --install-method standalone"
+    };
+    Check::unwell("terraform", Status::Warn, what, fix)
 }
 
 #[cfg(test)]

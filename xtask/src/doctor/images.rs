@@ -66,8 +66,7 @@ pub(super) fn outdated(sh: &Shell, settings: &Settings) -> Vec<Finding> {
     own.filter_map(age).collect()
 }
 
-/// When an image was built, by what `docker image inspect` prints. A build that finds everything in its cache counts as
-/// well: it makes no image, but tags the old one again.
+/// When an image was last built: a build that finds everything in its cache only tags the old one again.
 fn built_at(json: &str) -> Option<SystemTime> {
     let image = &serde_json::from_str::<Value>(json).ok()?[0];
     let times = [&image["Metadata"]["LastTagTime"], &image["Created"]];
@@ -77,10 +76,8 @@ fn built_at(json: &str) -> Option<SystemTime> {
 fn compare(target: BuildTarget, name: &str, built: SystemTime, (changed, what): Change) -> Option<Finding> {
     // What is dated after today was made by a clock that went wrong, and no build would be new enough for it.
     let late = changed.duration_since(built).ok().filter(|it| it.as_secs() > 0 && changed <= SystemTime::now())?;
-    Some(finding(
-        format!("{name} was built {} before {what} changed its sources", time::words(late)),
-        format!("cargo xtask dev-build {}", target.as_str()),
-    ))
+    let what = format!("{name} was built {} before {what} changed its sources", time::words(late));
+    Some(finding(what, format!("cargo xtask dev-build {}", target.as_str())))
 }
 
 /// When sources changed, and the commit or file that did it.

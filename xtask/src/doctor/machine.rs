@@ -2,6 +2,7 @@
 
 use std::{path::Path, thread};
 
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status, images};
@@ -9,7 +10,7 @@ use crate::{
     docker::{
         containers::{self, Container},
         endpoint,
-        engine::{self, ANSWER, Image, Info, find_image},
+        engine::{self, ANSWER, Image, find_image},
     },
     machine::{
         beside::beside,
@@ -54,25 +55,24 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
         checks.extend([Check::from("compose", compose()), builder(buildkit())]);
         let Ok((answers, arch)) = engine else { return checks };
-        checks.extend([memory(&answers.info), cpus(&answers.info)]);
-        let complete =
-            stack.is_none_or(|it| it.services.iter().all(|it| find_image(&answers.images, &it.image).is_some()));
-        checks.extend(disk(sh, &answers.info, complete));
+        let Answers { info, images, containers, outdated } = answers;
+        let number = |name: &str| info[name].as_u64().unwrap_or(0);
+        checks.extend([memory(number("MemTotal")), cpus(number("NCPU"))]);
+        let is_there = |name: &str| find_image(&images, name).is_some();
+        let complete = stack.is_none_or(|it| it.services.iter().all(|it| is_there(&it.image)));
+        // Where it keeps images and volumes, on its own machine.
+        let folder = info["DockerRootDir"].as_str().unwrap_or_default();
+        checks.extend(disk(sh, Path::new(folder), complete));
         let Some(stack) = stack else { return checks };
-        checks.extend(images::check(
-            settings,
-            &stack.services,
-            &answers.images,
-            preflight::wanted_arch(mode, &arch),
-            answers.outdated,
-        ));
-        checks.extend(occupied(sh, settings, stack, &answers.containers));
+        let arch = preflight::wanted_arch(mode, &arch);
+        checks.extend(images::check(settings, &stack.services, &images, arch, outdated));
+        checks.extend(occupied(sh, settings, stack, &containers));
         checks
     })
 }
 
 struct Answers {
-    info: Info,
+    info: Value,
     images: Vec<Image>,
     containers: Vec<Container>,
     outdated: Vec<Finding>,
@@ -99,24 +99,22 @@ fn client(sh: &Shell) -> Result<String, Finding> {
     let printed = process::read_within(&mut cmd!(sh, "docker --version").into(), ANSWER)
         .map_err(|e| engine::missing_docker(&e))?;
     if printed.contains("podman") {
-        return Err(finding(
-            "`docker` is Podman under another name, which speaks another dialect",
-            "export DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock  # and install Docker's own CLI",
-        ));
+        let fix = "export DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock  # and install Docker's own CLI";
+        return Err(finding("`docker` is Podman under another name, which speaks another dialect", fix));
     }
     // Docker version 28.2.2, build e6534b4
-    let version = printed.split([' ', ',']).nth(2).unwrap_or_default();
-    Ok(version.to_owned())
+    Ok(printed.split([' ', ',']).nth(2).unwrap_or_default().to_owned())
 }
 
-fn describe(info: &Info, arch: &str) -> String {
+fn describe(info: &Value, arch: &str) -> String {
     let route = endpoint::find();
     let product = match route.product() {
         Some(it) => format!("{}, ", it.name),
-        None if info.rootless => "rootless, ".to_owned(),
+        None if info["SecurityOptions"].to_string().contains("rootless") => "rootless, ".to_owned(),
         None => String::new(),
     };
-    format!("{product}{} on {}, {arch}, at {route}", info.version, info.system)
+    let text = |name: &str| info[name].as_str().unwrap_or_default();
+    format!("{product}{} on {}, {arch}, at {route}", text("ServerVersion"), text("OperatingSystem"))
 }
 
 fn builder(is_there: bool) -> Check {
@@ -132,9 +130,9 @@ fn builder(is_there: bool) -> Check {
     Check::unwell("buildkit", Status::Warn, what, fix)
 }
 
-fn memory(info: &Info) -> Check {
-    let shown = format!("{:.1} GiB", info.memory as f64 / GIB as f64);
-    let (status, consequence) = match info.memory {
+fn memory(bytes: u64) -> Check {
+    let shown = format!("{:.1} GiB", bytes as f64 / GIB as f64);
+    let (status, consequence) = match bytes {
         it if it < MEMORY_NEEDED => (Status::Fail, "the stack alone takes about 3 GiB, so services would be killed"),
         it if it < MEMORY_WANTED => {
             (Status::Warn, "enough for the stack, which takes about 3 GiB, but not for a build beside it")
@@ -144,8 +142,7 @@ fn memory(info: &Info) -> Check {
     Check::unwell("memory", status, format!("{shown}: {consequence}"), ROOMIER)
 }
 
-fn cpus(info: &Info) -> Check {
-    let count = info.cpus;
+fn cpus(count: u64) -> Check {
     if count >= CPUS_WANTED {
         return Check::ok("cpus", count.to_string());
     }
@@ -154,14 +151,14 @@ fn cpus(info: &Info) -> Check {
 }
 
 /// Room for images and data; `complete` says that no image is missing. `None` where nothing tells.
-fn disk(sh: &Shell, info: &Info, complete: bool) -> Option<Check> {
+fn disk(sh: &Shell, engine: &Path, complete: bool) -> Option<Check> {
     let route = endpoint::find();
     let is_here = cfg!(target_os = "linux")
         && route.socket().is_some()
         && route.product().is_none_or(|it| !it.in_virtual_machine);
     let root = sh.current_dir();
     // An engine in a virtual machine keeps its disk in a file of this machine, which grows.
-    let folders = is_here.then_some(info.folder.as_path()).into_iter().chain([root.as_path()]);
+    let folders = is_here.then_some(engine).into_iter().chain([root.as_path()]);
     let (folder, free) = folders.filter(|it| it.exists()).find_map(|it| Some((it, free(sh, it)?)))?;
     let shown = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, folder.display());
     let prune = "docker builder prune && docker image prune  # each names what it removes, and asks";
@@ -208,16 +205,11 @@ fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Contai
 mod tests {
     use super::*;
 
-    fn info(cpus: u64, memory: u64) -> Info {
-        let folder = Path::new("/nowhere").to_owned();
-        Info { version: "28.0".to_owned(), system: "Debian".to_owned(), rootless: false, cpus, memory, folder }
-    }
-
     #[test]
     fn memory_as_a_virtual_machine_reports_it_is_judged_by_what_it_was_given() {
         // A little of the 2, 4, 6 and 8 GiB goes to the kernel.
         for (reported, status) in [(1.9, Status::Fail), (3.8, Status::Warn), (5.8, Status::Ok), (7.7, Status::Ok)] {
-            let check = memory(&info(4, (reported * GIB as f64) as u64));
+            let check = memory((reported * GIB as f64) as u64);
             assert_eq!(check.status, status, "{}", check.detail);
             assert!(check.detail.starts_with(&format!("{reported} GiB")), "{}", check.detail);
         }
@@ -225,7 +217,7 @@ mod tests {
 
     #[test]
     fn few_processors_are_a_warning_only() {
-        assert_eq!((cpus(&info(2, 0)).status, cpus(&info(4, 0)).status), (Status::Warn, Status::Ok));
+        assert_eq!((cpus(2).status, cpus(4).status), (Status::Warn, Status::Ok));
     }
 
     #[test]

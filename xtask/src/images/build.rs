@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 use crate::{
     cli::flags::{Arch, BuildTarget},
     docker::engine::{self, BuildKit},
-    images::checkouts::{COPILOT, TEMPORAL},
+    images::checkouts::{COPILOT, Checkout, TEMPORAL},
     machine::{
         exit::prerequisites,
         files,
@@ -63,12 +63,12 @@ fn plan(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<Plan> 
     let settings = Settings::load(sh, Mode::last(sh)?.local);
     let is_wanted = |target| targets.contains(&target) || targets.contains(&BuildTarget::All);
     let mut problems = Vec::new();
-    let mut keep = |found: Result<PathBuf, Finding>| found.map_err(|it| problems.push(it)).ok();
-    let temporal =
-        is_wanted(BuildTarget::Temporal).then(|| TEMPORAL.find(sh, &settings, options.temporal_dsql.as_ref()));
-    let temporal = temporal.and_then(&mut keep);
-    let copilot = is_wanted(BuildTarget::Copilot).then(|| COPILOT.find(sh, &settings, options.copilot.as_ref()));
-    let copilot = copilot.and_then(&mut keep);
+    let mut find = |target, checkout: Checkout, named: &Option<PathBuf>| {
+        let found = is_wanted(target).then(|| checkout.find(sh, &settings, named.as_ref()))?;
+        found.map_err(|it| problems.push(it)).ok()
+    };
+    let temporal = find(BuildTarget::Temporal, TEMPORAL, &options.temporal_dsql);
+    let copilot = find(BuildTarget::Copilot, COPILOT, &options.copilot);
     let engine = engine::engine(sh).map(|it| it.arch).unwrap_or_else(|problem| {
         problems.extend((!options.dry_run).then_some(problem));
         "ENGINE_ARCH".to_owned()
@@ -176,12 +176,10 @@ fn runs_foreign(buildkit: Option<&BuildKit>, arch: &str) -> bool {
 }
 
 fn no_emulation(arch: &str) -> Finding {
+    let also = "on Debian and Ubuntu also: sudo apt-get install qemu-user-static";
     finding(
         format!("the engine cannot run {arch} programs, and the images' last stage installs packages with some"),
-        format!(
-            "docker run --privileged --rm tonistiigi/binfmt --install {arch}  # on Debian and Ubuntu also: \
-             sudo apt-get install qemu-user-static"
-        ),
+        format!("docker run --privileged --rm tonistiigi/binfmt --install {arch}  # {also}"),
     )
 }
 

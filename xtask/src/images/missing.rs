@@ -70,8 +70,7 @@ impl Missing {
         build::target_of(service).as_ref().is_some_and(is_built)
     }
 
-    /// Clones and builds it, after asking; `yes` has answered already. What `--build` builds is left alone. Exit code
-    /// 5: the user does not agree.
+    /// Clones and builds it, but for what `--build` builds. Exit code 5: asked, the user does not agree.
     pub(crate) fn provide(&self, sh: &Shell, yes: bool) -> Result<()> {
         let clones = self.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display()));
         let builds = self.targets.iter();

@@ -12,17 +12,20 @@ use anyhow::{Context, Result};
 /// Reads a text file; `None` where there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => anyhow::bail!("{} is not UTF-8 text", path.display()),
-        },
+        Ok(bytes) => {
+            String::from_utf8(bytes).map(Some).ok().with_context(|| format!("{} is not UTF-8 text", path.display()))
+        }
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
-/// Replaces a file atomically, with these permission bits, making its folder where needed. Returns whether it changed;
-/// a file that holds `text` already is not touched.
+/// Reads a file of the repository, by its path from the root.
+pub(crate) fn committed(root: &Path, path: &str) -> Result<String> {
+    read(&root.join(path))?.with_context(|| format!("{path} is missing: `git checkout -- {path}` brings it back"))
+}
+
+/// Replaces a file atomically, and makes its folder. Returns whether it changed: one that holds `text` is not touched.
 pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(false);

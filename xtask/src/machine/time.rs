@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Reads RFC 3339, such as `2026-01-31T12:00:00.5Z` or `2026-01-31T12:00:00+02:00`, to the second; `None` for what has
-/// another form, and for years before 1970.
+/// Reads RFC 3339, such as `2026-01-31T12:00:00.5Z` or `2026-01-31T12:00:00+02:00`, to the second, from 1970 on.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);

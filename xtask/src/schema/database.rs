@@ -90,8 +90,7 @@ impl Database<'_> {
         Ok(command)
     }
 
-    /// Sends a script that can be repeated, again and again while Aurora DSQL answers that another transaction was
-    /// faster, and returns what it printed.
+    /// Sends a script that can be repeated, and does so while Aurora DSQL answers that another transaction was faster.
     fn send(&self, script: &str) -> Result<String> {
         // Each time is a container and a token: not for nothing.
         if script.is_empty() {
@@ -105,11 +104,8 @@ impl Database<'_> {
             let rest = self.context.deadline.saturating_duration_since(Instant::now());
             let output = process::capture_with_input_within(&mut self.psql(token.as_deref())?, &script, rest)?;
             let Some(output) = output else {
-                bail!(
-                    "{} has not answered in time\n{}",
-                    if self.is_local() { self.service() } else { self.host },
-                    self.remedy("")
-                );
+                let who = if self.is_local() { self.service() } else { self.host };
+                bail!("{who} has not answered in time\n{}", self.remedy(""));
             };
             if output.status.success() {
                 return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

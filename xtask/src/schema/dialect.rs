@@ -32,8 +32,7 @@ pub(super) struct Statement {
     pub creates: Option<String>,
 }
 
-/// All statements, in order, made repeatable; or, if any cannot be, all that cannot. Translating its own output, joined
-/// with `;`, changes nothing more.
+/// All statements, in order, made repeatable; or, if any cannot be, all that cannot. A second time changes nothing.
 pub(super) fn translate(dialect: Dialect, sql: &str) -> Result<Vec<Statement>, Vec<Fault>> {
     let (mut statements, mut faults) = (Vec::new(), Vec::new());
     for tokens in sql::split(sql).map_err(|it| vec![it])? {

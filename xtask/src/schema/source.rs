@@ -108,10 +108,8 @@ fn version(manifest: &Path, dialect: Dialect) -> Result<Version> {
 fn read(path: &Path, dialect: Dialect) -> Result<Vec<Statement>> {
     translate(dialect, &read_text(path)?).map_err(|all| {
         let line = |it: &Fault| format!("{}:{}: {}: {}", path.display(), it.line, it.found, it.remedy);
-        anyhow!(
-            "nothing was sent, because this cannot be repeated:\n{}",
-            all.iter().map(line).collect::<Vec<_>>().join("\n")
-        )
+        let lines: Vec<String> = all.iter().map(line).collect();
+        anyhow!("nothing was sent, because this cannot be repeated:\n{}", lines.join("\n"))
     })
 }
 

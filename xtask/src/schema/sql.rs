@@ -51,8 +51,7 @@ impl Fault {
     }
 }
 
-/// Cuts `sql` into its statements, in order: of each its tokens (at least one), without the `;`. Like `psql`, it ends
-/// none within parentheses.
+/// Cuts `sql` into its statements: of each its tokens, without the `;`. Like `psql`, it ends none within parentheses.
 pub(super) fn split(sql: &str) -> Result<Vec<Vec<Token<'_>>>, Fault> {
     let mut statements = vec![Vec::new()];
     let mut open = Vec::new();

@@ -23,9 +23,8 @@ pub(crate) struct Entry {
     pub span: Range<usize>,
 }
 
-/// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines,
-/// as in Compose. A key without a separator takes its value from `environment` and is left out where that has none. An
-/// error holds every line that cannot be read.
+/// Reads a file's text; an error holds every line that cannot be read. As in Compose, references look at `environment`
+/// first and then at earlier lines, and a key without a separator takes its value from there, where it has one.
 pub(crate) fn parse(
     file: &str,
     text: &str,

@@ -18,13 +18,10 @@ pub(crate) fn findings(sh: &Shell, settings: &Settings, command: &str, hosts: bo
         problems.retain(|it| !HOSTS.iter().any(|host| it.concerns(host)));
     }
     if unknown && hosts {
-        findings.push(finding(
-            format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
-            format!(
-                "cargo xtask {command} --local  # needs no AWS\n\
-                 cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters"
-            ),
-        ));
+        let local = format!("cargo xtask {command} --local  # needs no AWS");
+        let init = format!("cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters");
+        let what = format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known");
+        findings.push(finding(what, format!("{local}\n{init}")));
     }
     findings.extend(problems.into_iter().cloned());
     findings

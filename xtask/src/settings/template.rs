@@ -49,7 +49,7 @@ pub(crate) fn render(
     settings: &Settings,
     clusters: &[Cluster],
 ) -> Result<Vec<(Cluster, String)>, Vec<Finding>> {
-    let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![finding(format!("{e:#}"), "")])?;
+    let template = read_template(&sh.current_dir()).map_err(|e| vec![finding(format!("{e:#}"), "")])?;
     let mut problems = Vec::new();
     let mut rendered = Vec::new();
     for &cluster in clusters {
@@ -61,10 +61,8 @@ pub(crate) fn render(
                     move_ports(&mut document);
                 }
                 let body = serde_yaml::to_string(&document).expect("a parsed document can be written");
-                rendered.push((
-                    cluster,
-                    format!("# Written by `cargo xtask render` from {TEMPLATE}; edits are lost.\n{body}"),
-                ));
+                let text = format!("# Written by `cargo xtask render` from {TEMPLATE}; edits are lost.\n{body}");
+                rendered.push((cluster, text));
             }
             Err(unknown) => problems.extend(unknown.iter().map(|it| unknown_placeholder(it))),
         }
@@ -91,9 +89,8 @@ fn move_ports(document: &mut Value) {
     }
 }
 
-fn read_template(path: &Path) -> Result<Value> {
-    let text = files::read(path)?
-        .with_context(|| format!("{TEMPLATE} is missing: `git checkout -- {TEMPLATE}` brings it back"))?;
+fn read_template(root: &Path) -> Result<Value> {
+    let text = files::committed(root, TEMPLATE)?;
     serde_yaml::from_str(&text).with_context(|| format!("{TEMPLATE} is not YAML"))
 }
 

@@ -24,7 +24,6 @@ pub(crate) enum Kind {
     Text,
 }
 
-#[derive(Debug)]
 pub(crate) struct Variable {
     pub name: &'static str,
     pub kind: Kind,
@@ -131,8 +130,7 @@ pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
 }
 
-/// Whether the Copilot can work in a region: parts of its own are fixed in its source. The error is why not, to be read
-/// after "expected".
+/// Whether the Copilot can work in a region; why not, to be read after "expected".
 pub(crate) fn check_copilot_region(region: &str) -> Result<(), String> {
     let reason = match region {
         COPILOT_REGION => return Ok(()),
@@ -148,9 +146,7 @@ impl Kind {
         let (ok, expected) = match self {
             Kind::Host => (is_host(value), "a host name, without scheme or port"),
             Kind::Port => (digits(value).is_some_and(|it| (1..=65535).contains(&it)), "a port, 1 to 65535"),
-            Kind::Count => {
-                (digits(value).is_some_and(|it| (1..=i32::MAX as u64).contains(&it)), "a whole number above 0")
-            }
+            Kind::Count => (digits(value).is_some_and(|it| (1..1 << 31).contains(&it)), "a whole number above 0"),
             Kind::Duration => {
                 (seconds(value).is_some_and(|it| it > 0.0), "a duration above 0, such as `30s` or `1h30m`")
             }
@@ -217,17 +213,17 @@ fn is_host(value: &str) -> bool {
 }
 
 fn is_project(value: &str) -> bool {
-    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
-    value.bytes().next().is_some_and(plain) && value.bytes().all(|it| plain(it) || it == b'_' || it == b'-')
+    value.bytes().all(is_in_name) && !value.is_empty() && !value.starts_with(['_', '-'])
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
 }
 
 fn is_index(value: &str) -> bool {
     // Elasticsearch allows at most 255 bytes in a name.
     let tail = value.strip_prefix("temporal_visibility_v1");
-    value.len() <= 255
-        && tail.is_some_and(|it| {
-            it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
-        })
+    value.len() <= 255 && tail.is_some_and(|it| it.bytes().all(is_in_name))
 }
 
 #[cfg(test)]

@@ -20,8 +20,7 @@ pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(St
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 
-/// Services whose container was not made from today's configuration or image, with the reason. `rendered` counts in the
-/// place of the files of its names.
+/// Services whose container is not of today, with the reason. `rendered` counts in the place of the files of its names.
 pub(crate) fn drift(
     root: &Path,
     stack: &Stack,

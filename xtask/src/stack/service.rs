@@ -63,8 +63,7 @@ impl Service {
 }
 
 pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
-    let text = files::read(&root.join(file))?
-        .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
+    let text = files::committed(root, file)?;
     let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
     let document = merged(document).with_context(|| format!("{file} has a `<<` that does not name a mapping"))?;
     let services =

@@ -36,20 +36,21 @@ pub(crate) fn find(folder: &Path) -> Result<Documents> {
 }
 
 /// The arguments of the upload. The order of the filters counts: the later one wins.
-pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
-    let bucket = format!("s3://{}", place.bucket);
+fn args<'a>(documents: &'a Documents, bucket: &'a str, delete: bool) -> Vec<&'a str> {
     let mut args =
-        vec!["s3", "sync", &documents.folder, &bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
-    if delete {
-        args.push("--delete");
-    }
-    args.into_iter().map(str::to_owned).collect()
+        vec!["s3", "sync", &documents.folder, bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
+    args.extend(delete.then_some("--delete"));
+    args
+}
+
+pub(crate) fn print_sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<()> {
+    print(sh, place, &args(documents, &format!("s3://{}", place.bucket), delete))
 }
 
 /// Uploads what is new or changed, and returns how many documents that, or a removal, concerned.
 pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
-    let args = args(documents, place, delete);
-    let args: Vec<&str> = args.iter().map(|it| &**it).collect();
+    let bucket = format!("s3://{}", place.bucket);
+    let args = args(documents, &bucket, delete);
     let mut command = awscli::command(sh, &place.region, &args)?;
     term::say(&format!("$ {}", awscli::line(&command)));
     let (mut uploaded, mut deleted) = (0, 0);
@@ -65,17 +66,15 @@ pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: boo
         return Err(awscli::failure(sh, &args, &stderr)?);
     }
     let Documents { folder, count } = documents;
-    let bucket = &place.bucket;
     if uploaded + deleted == 0 {
-        term::say(&format!("nothing to upload: the {count} documents of {folder} are in s3://{bucket}"));
+        term::say(&format!("nothing to upload: the {count} documents of {folder} are in {bucket}"));
     } else {
-        term::say(&format!("{uploaded} of {count} documents uploaded to s3://{bucket}, {deleted} deleted there"));
+        term::say(&format!("{uploaded} of {count} documents uploaded to {bucket}, {deleted} deleted there"));
     }
     Ok(uploaded + deleted)
 }
 
-pub(crate) fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
-    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
-    term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, &args)?)));
+pub(crate) fn print(sh: &Shell, place: &Place, args: &[&str]) -> Result<()> {
+    term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, args)?)));
     Ok(())
 }

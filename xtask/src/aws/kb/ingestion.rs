@@ -103,19 +103,16 @@ fn goes_on(id: &str, timeout: Duration) -> anyhow::Error {
 }
 
 fn progress(job: &Value) -> String {
-    let counts: Vec<String> = kb::STATISTICS
-        .iter()
-        .map(|(name, _)| (name, kb::count(job, name)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
+    let counts = kb::STATISTICS.map(|(name, _)| (name, kb::count(job, name))).into_iter();
+    let counts: Vec<String> =
+        counts.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     let separator = if counts.is_empty() { "" } else { ": " };
     format!("{}{separator}{}", kb::text(job, "status"), counts.join(", "))
 }
 
 pub(crate) fn statistics(job: &Value) -> String {
-    let row = |(name, _): &(&str, &str)| [(*name).to_owned(), kb::count(job, name).to_string()];
-    table::titled(["DOCUMENTS", "COUNT"], kb::STATISTICS.iter().map(row).collect())
+    let rows = kb::STATISTICS.map(|(name, _)| [name.to_owned(), kb::count(job, name).to_string()]);
+    table::titled(["DOCUMENTS", "COUNT"], &rows)
 }
 
 /// Whether a job that has ended has ended well.
@@ -125,12 +122,8 @@ fn verdict(job: &Value) -> Result<()> {
     match (kb::text(job, "status"), kb::count(job, "failed")) {
         ("COMPLETE", 0) => {
             let changed: u64 = ["new", "modified", "deleted"].iter().map(|it| kb::count(job, it)).sum();
-            let what = if changed == 0 {
-                "nothing changed: the knowledge base was up to date"
-            } else {
-                "the knowledge base is up to date"
-            };
-            term::say(what);
+            let nothing = "nothing changed: the knowledge base was up to date";
+            term::say(if changed == 0 { nothing } else { "the knowledge base is up to date" });
             Ok(())
         }
         ("COMPLETE", failed) => bail!("ingestion job {id} could not read {failed} documents{}", after_colon(&reasons)),

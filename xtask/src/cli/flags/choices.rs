@@ -99,11 +99,8 @@ impl FromStr for ProjectName {
     fn from_str(name: &str) -> Result<Self, String> {
         let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if name.len() > 32 || !name.split('-').all(word) {
-            return Err(format!(
-                "expected 1 to 32 lower-case letters, digits and single hyphens between them, such as \
-                 `sre-copilot-dev`, got `{}`",
-                name.escape_debug()
-            ));
+            let form = "1 to 32 lower-case letters, digits and single hyphens between them, such as `sre-copilot-dev`";
+            return Err(format!("expected {form}, got `{}`", name.escape_debug()));
         }
         let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
         match reserved {

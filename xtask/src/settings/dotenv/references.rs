@@ -54,11 +54,10 @@ fn reference(inside: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String, 
     let word = operator.get(1..).unwrap_or("");
     match operator.chars().next() {
         None if inside.len() == name.len() => Ok(value.unwrap_or_default()),
-        Some('-') if set => Ok(value.unwrap_or_default()),
+        Some('-' | '?') if set => Ok(value.unwrap_or_default()),
         Some('-') => expand_nested(word, lookup, depth + 1),
         Some('+') if set => expand_nested(word, lookup, depth + 1),
         Some('+') => Ok(String::new()),
-        Some('?') if set => Ok(value.unwrap_or_default()),
         Some('?') => Err(format!("`{name}` is needed here and not set: {}", shorten(word))),
         _ => Err(format!("`${{{}}}` is not a reference that Compose knows", shorten(inside))),
     }
