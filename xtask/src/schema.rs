@@ -41,7 +41,6 @@ pub(crate) struct Context<'a> {
     /// The checkouts that the command line names.
     pub temporal: Option<PathBuf>,
     pub copilot: Option<PathBuf>,
-    /// Drop what the step owns before it is made anew.
     pub overwrite: bool,
     pub deadline: Instant,
 }

@@ -27,7 +27,6 @@ use crate::{
 /// The user's file of variables, from the workspace root.
 pub(crate) const ENV_FILE: &str = "dev/.env";
 
-/// What a new [`ENV_FILE`] is made from.
 pub(crate) const EXAMPLE: &str = "dev/.env.example";
 
 /// The variables that the compose files may refer to, as the last `dev-up` wrote them for Compose.
@@ -122,20 +121,17 @@ impl Settings {
     }
 
     fn check_together(&mut self) {
-        let pair = |a: &str, b: &str| (self.get(a).to_owned(), self.get(b).to_owned());
         let mut found = Vec::new();
-        let (most, idle) = pair("TEMPORAL_SQL_MAX_CONNS", "TEMPORAL_SQL_MAX_IDLE_CONNS");
-        if most != idle {
-            let name = "TEMPORAL_SQL_MAX_IDLE_CONNS";
+        let (most, name) = (self.get("TEMPORAL_SQL_MAX_CONNS"), "TEMPORAL_SQL_MAX_IDLE_CONNS");
+        if most != self.get(name) {
             let why = "a pool that closes idle connections runs into DSQL's limit on new ones";
             found.push((name, format!("it must equal TEMPORAL_SQL_MAX_CONNS, `{most}`: {why}")));
         }
-        let (monitored, copilot) = pair("TEMPORAL_ELASTICSEARCH_INDEX", "COPILOT_ELASTICSEARCH_INDEX");
-        if monitored == copilot {
+        if self.get("TEMPORAL_ELASTICSEARCH_INDEX") == self.get("COPILOT_ELASTICSEARCH_INDEX") {
             found.push(("COPILOT_ELASTICSEARCH_INDEX", "another index than TEMPORAL_ELASTICSEARCH_INDEX".to_owned()));
         }
-        let (monitored, copilot) = pair("TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST");
-        if monitored == copilot && !monitored.is_empty() {
+        let monitored = self.get("TEMPORAL_SQL_HOST");
+        if monitored == self.get("COPILOT_DSQL_HOST") && !monitored.is_empty() {
             let expected = "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema";
             found.push(("COPILOT_DSQL_HOST", expected.to_owned()));
         }

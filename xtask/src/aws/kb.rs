@@ -138,7 +138,6 @@ pub(crate) fn json(job: &Value) -> Value {
     })
 }
 
-/// A job's text field; empty where it has none.
 pub(crate) fn text<'a>(job: &'a Value, field: &str) -> &'a str {
     job[field].as_str().unwrap_or("")
 }

@@ -97,7 +97,6 @@ impl Route {
         Some(fs::canonicalize(socket).or_else(|_| fs::read_link(socket)).unwrap_or_else(|_| socket.to_owned()))
     }
 
-    /// The product that listens there, as far as the address tells.
     pub(crate) fn product(&self) -> Option<Product> {
         product(&self.target()?)
     }

@@ -51,11 +51,10 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
             let arch = preflight::wanted_arch(mode, &it.arch);
             Ok((ask(sh, settings, stack, arch)?, it.arch))
         });
-        let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
+        let described = engine.as_ref().map(|((info, ..), arch)| describe(info, arch)).map_err(Finding::clone);
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
         checks.extend([Check::from("compose", compose()), builder(buildkit())]);
-        let Ok((answers, arch)) = engine else { return checks };
-        let Answers { info, images, containers, outdated } = answers;
+        let Ok(((info, images, containers, outdated), arch)) = engine else { return checks };
         let number = |name: &str| info[name].as_u64().unwrap_or(0);
         checks.extend([memory(number("MemTotal")), cpus(number("NCPU"))]);
         let is_there = |name: &str| find_image(&images, name).is_some();
@@ -71,12 +70,8 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
     })
 }
 
-struct Answers {
-    info: Value,
-    images: Vec<Image>,
-    containers: Vec<Container>,
-    outdated: Vec<Finding>,
-}
+/// What `docker info` says, the images, the containers, and which images are older than their sources.
+type Answers = (Value, Vec<Image>, Vec<Container>, Vec<Finding>);
 
 fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>, arch: &str) -> Result<Answers, Finding> {
     let answers = thread::scope(|scope| {
@@ -90,7 +85,7 @@ fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>, arch: &str) -> Re
         let containers = beside(scope, sh, list);
         let outdated = beside(scope, sh, |sh| images::outdated(sh, settings));
         let info = engine::info(sh)?;
-        anyhow::Ok(Answers { info, images: images()?, containers: containers()?, outdated: outdated() })
+        anyhow::Ok((info, images()?, containers()?, outdated()))
     });
     answers.map_err(|e| finding(format!("the engine is there, but: {e:#}"), endpoint::find().restart()))
 }

@@ -23,7 +23,6 @@ impl Token<'_> {
         self.text.eq_ignore_ascii_case(keyword)
     }
 
-    /// Whether this may name something.
     pub(super) fn is_name(&self) -> bool {
         self.text.bytes().next().is_some_and(|it| it == b'"' || starts_word(it))
     }

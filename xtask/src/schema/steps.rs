@@ -18,7 +18,6 @@ use crate::{
     stack::service::Service,
 };
 
-/// The steps that send SQL.
 pub(crate) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
 
 /// The SQL steps that these services wait for.

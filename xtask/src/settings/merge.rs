@@ -2,7 +2,6 @@
 
 use crate::settings::dotenv::Entry;
 
-/// One variable that a merge sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub name: String,

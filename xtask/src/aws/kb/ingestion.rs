@@ -119,6 +119,7 @@ pub(crate) fn statistics(job: &Value) -> String {
 fn verdict(job: &Value) -> Result<()> {
     let id = kb::text(job, "ingestionJobId");
     let reasons: String = kb::reasons(job).iter().map(|it| format!("\n  - {it}")).collect();
+    let why = if reasons.is_empty() { "; AWS gives no reason".to_owned() } else { format!(":{reasons}") };
     match (kb::text(job, "status"), kb::count(job, "failed")) {
         ("COMPLETE", 0) => {
             let changed: u64 = ["new", "modified", "deleted"].iter().map(|it| kb::count(job, it)).sum();
@@ -126,15 +127,11 @@ fn verdict(job: &Value) -> Result<()> {
             term::say(if changed == 0 { nothing } else { "the knowledge base is up to date" });
             Ok(())
         }
-        ("COMPLETE", failed) => bail!("ingestion job {id} could not read {failed} documents{}", after_colon(&reasons)),
+        ("COMPLETE", failed) => bail!("ingestion job {id} could not read {failed} documents{why}"),
         ("STOPPED", _) => bail!("ingestion job {id} was stopped by somebody; `cargo xtask kb-ingest` starts another"),
-        ("FAILED", _) => bail!("ingestion job {id} failed{}", after_colon(&reasons)),
-        (other, _) => bail!("ingestion job {id} ended as `{other}`, which is not known here{}", after_colon(&reasons)),
+        ("FAILED", _) => bail!("ingestion job {id} failed{why}"),
+        (other, _) => bail!("ingestion job {id} ended as `{other}`, which is not known here{why}"),
     }
-}
-
-fn after_colon(reasons: &str) -> String {
-    if reasons.is_empty() { "; AWS gives no reason".to_owned() } else { format!(":{reasons}") }
 }
 
 #[cfg(test)]

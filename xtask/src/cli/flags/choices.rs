@@ -33,7 +33,6 @@ macro_rules! choice {
 }
 
 choice! {
-    /// One of the two Temporal clusters.
     Cluster { Monitored = "monitored", Copilot = "copilot" }
 }
 choice! {
@@ -47,7 +46,6 @@ choice! {
     }
 }
 choice! {
-    /// What `dev-build` builds.
     BuildTarget { Temporal = "temporal", Copilot = "copilot", All = "all" }
 }
 choice! {
@@ -61,14 +59,10 @@ choice! {
 
 impl Platform {
     pub fn arch(self) -> &'static str {
-        match self {
-            Platform::LinuxArm64 => Arch::Arm64.as_str(),
-            Platform::LinuxAmd64 => Arch::Amd64.as_str(),
-        }
+        &self.as_str()["linux/".len()..]
     }
 }
 
-/// What is added to every host port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortOffset(pub u16);
 
