@@ -13,20 +13,14 @@ use anyhow::Result;
 use serde_json::json;
 use xshell::Shell;
 
-use crate::{
-    machine::{
-        beside::beside,
-        exit::{PREREQUISITE, exit},
-        finding::{Finding, finding},
-        table,
-        term::{self, Colour},
-    },
-    settings::{ENV_FILE, Settings},
-    stack::{
-        Stack,
-        mode::{self, Mode},
-    },
-};
+use crate::machine::beside::beside;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::table;
+use crate::machine::term::{self, Colour};
+use crate::settings::{ENV_FILE, Settings};
+use crate::stack::Stack;
+use crate::stack::mode::{self, Mode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {

@@ -9,24 +9,19 @@ mod source;
 mod sql;
 mod steps;
 
-use std::{
-    fmt,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::Step,
-    machine::{
-        exit::{FAILED, exit},
-        term,
-    },
-    settings::Settings,
-    stack::{Stack, service::Service},
-};
+use crate::cli::flags::Step;
+use crate::machine::exit::{FAILED, exit};
+use crate::machine::term;
+use crate::settings::Settings;
+use crate::stack::Stack;
+use crate::stack::service::Service;
 
 pub(crate) use applied::{forget, is_current, missing_checkouts};
 pub(crate) use steps::SQL_STEPS;

@@ -7,22 +7,15 @@ pub(crate) mod needs;
 pub(crate) mod template;
 pub(crate) mod variables;
 
-use std::{
-    collections::BTreeMap,
-    env, fmt,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fmt};
 
 use xshell::Shell;
 
-use crate::{
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-        term,
-    },
-    settings::variables::Variable,
-};
+use crate::machine::finding::{At, Finding, finding};
+use crate::machine::{files, term};
+use crate::settings::variables::Variable;
 
 /// The user's file of variables, from the workspace root.
 pub(crate) const ENV_FILE: &str = "dev/.env";

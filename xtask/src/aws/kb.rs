@@ -8,15 +8,12 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        awscli,
-        terraform::{self, Outputs},
-    },
-    cli::flags::Region,
-    machine::{exit::prerequisites, finding::finding},
-    settings::Settings,
-};
+use crate::aws::awscli;
+use crate::aws::terraform::{self, Outputs};
+use crate::cli::flags::Region;
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::finding;
+use crate::settings::Settings;
 
 /// What the flags say.
 #[derive(Debug, Default)]

@@ -6,16 +6,14 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::terraform::Outputs,
-    machine::{exit::prerequisites, files, finding::finding, table, term},
-    settings::{
-        ENV_FILE, EXAMPLE,
-        dotenv::{self, Entry},
-        merge::{self, Change},
-        variables::{self, FILLS},
-    },
-};
+use crate::aws::terraform::Outputs;
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::finding;
+use crate::machine::{files, table, term};
+use crate::settings::dotenv::{self, Entry};
+use crate::settings::merge::{self, Change};
+use crate::settings::variables::{self, FILLS};
+use crate::settings::{ENV_FILE, EXAMPLE};
 
 pub(crate) fn table(outputs: &Outputs) -> String {
     let body: Vec<_> = outputs.shown().map(|(name, value)| [name.to_owned(), value.to_owned()]).collect();

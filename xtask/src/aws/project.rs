@@ -4,15 +4,11 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::terraform,
-    cli::flags::{ProjectName, Region},
-    machine::{
-        exit::{REFUSED, USAGE, exit},
-        files,
-    },
-    settings::variables,
-};
+use crate::aws::terraform;
+use crate::cli::flags::{ProjectName, Region};
+use crate::machine::exit::{REFUSED, USAGE, exit};
+use crate::machine::files;
+use crate::settings::variables;
 
 /// Terraform reads this file by itself, so that it can also be run by hand. Git-ignored.
 const PATH: &str = "terraform/dev/dev.auto.tfvars.json";

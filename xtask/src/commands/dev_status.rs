@@ -4,25 +4,17 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    cli::flags::{self, Cluster},
-    docker::{
-        containers::{self, Container},
-        engine,
-    },
-    machine::{
-        exit::{NOT_READY, exit},
-        table, term,
-    },
-    schema,
-    settings::{Settings, template},
-    stack::{
-        Stack, drift,
-        mode::Mode,
-        readiness::{State, assess, probe},
-        service::Service,
-    },
-};
+use crate::cli::flags::{self, Cluster};
+use crate::docker::containers::{self, Container};
+use crate::docker::engine;
+use crate::machine::exit::{NOT_READY, exit};
+use crate::machine::{table, term};
+use crate::schema;
+use crate::settings::{Settings, template};
+use crate::stack::mode::Mode;
+use crate::stack::readiness::{State, assess, probe};
+use crate::stack::service::Service;
+use crate::stack::{Stack, drift};
 
 impl flags::DevStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -3,11 +3,9 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    machine::{files, term},
-    settings::{ENV_FILE, EXAMPLE},
-};
+use crate::cli::flags;
+use crate::machine::{files, term};
+use crate::settings::{ENV_FILE, EXAMPLE};
 
 impl flags::EnvInit {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -4,11 +4,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{self, Given, text},
-    cli::flags,
-    machine::{table, term},
-};
+use crate::aws::kb::{self, Given, text};
+use crate::cli::flags;
+use crate::machine::{table, term};
 
 impl flags::KbJobs {
     pub fn run(self, sh: &Shell) -> Result<()> {

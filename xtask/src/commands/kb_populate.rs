@@ -3,15 +3,11 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{
-        self, Given, documents,
-        ingestion::{self, Start},
-    },
-    cli::flags,
-    images::checkouts,
-    machine::term,
-};
+use crate::aws::kb::ingestion::{self, Start};
+use crate::aws::kb::{self, Given, documents};
+use crate::cli::flags;
+use crate::images::checkouts;
+use crate::machine::term;
 
 impl flags::KbPopulate {
     pub fn run(self, sh: &Shell) -> Result<()> {

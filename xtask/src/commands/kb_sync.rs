@@ -3,11 +3,9 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{self, Given, documents},
-    cli::flags,
-    images::checkouts,
-};
+use crate::aws::kb::{self, Given, documents};
+use crate::cli::flags;
+use crate::images::checkouts;
 
 impl flags::KbSync {
     pub fn run(self, sh: &Shell) -> Result<()> {

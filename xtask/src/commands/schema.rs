@@ -4,13 +4,14 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    cli::flags::{self, Step},
-    machine::{confirm::confirm, exit::prerequisites, interrupt, lock, term},
-    schema::{Context, Outcome, Report, SQL_STEPS, apply, conclude, dry_run},
-    settings::{Settings, needs},
-    stack::{Stack, mode::Mode},
-};
+use crate::cli::flags::{self, Step};
+use crate::machine::confirm::confirm;
+use crate::machine::exit::prerequisites;
+use crate::machine::{interrupt, lock, term};
+use crate::schema::{Context, Outcome, Report, SQL_STEPS, apply, conclude, dry_run};
+use crate::settings::{Settings, needs};
+use crate::stack::Stack;
+use crate::stack::mode::Mode;
 
 impl flags::Schema {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -5,14 +5,10 @@ use std::env;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags,
-    docker::engine,
-    machine::{
-        exit::{PREREQUISITE, exit},
-        process::{self, Limit},
-    },
-};
+use crate::cli::flags;
+use crate::docker::engine;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::process::{self, Limit};
 
 impl flags::Test {
     pub fn run(self, sh: &Shell) -> Result<()> {

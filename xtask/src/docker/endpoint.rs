@@ -1,10 +1,8 @@
 //! Which engine the Docker CLI talks to, found as the CLI finds it, without starting it: `DOCKER_HOST`, else the
 //! context, else the default socket.
 
-use std::{
-    env, fmt, fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
 
 use serde_json::Value;
 

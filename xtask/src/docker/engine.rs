@@ -6,14 +6,10 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{
-    docker::endpoint::{self, Source},
-    machine::{
-        exit::{self, PREREQUISITE, exit},
-        finding::{Finding, finding},
-        process,
-    },
-};
+use crate::docker::endpoint::{self, Source};
+use crate::machine::exit::{self, PREREQUISITE, exit};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
 
 /// The oldest Compose that replaces a list with `!override`, as the generated file does for shifted ports.
 pub(crate) const COMPOSE_FLOOR: (u32, u32) = (2, 24);

@@ -1,10 +1,8 @@
 //! Host ports: who has them already.
 
-use std::{
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    process::Command,
-    time::Duration,
-};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
 
 use xshell::{Shell, cmd};
 

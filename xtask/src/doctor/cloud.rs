@@ -1,25 +1,19 @@
 //! AWS: its CLI, the credentials and how long they last, Terraform. Only Aurora DSQL needs them.
 
-use std::{
-    process::Output,
-    thread,
-    time::{Duration, SystemTime},
-};
+use std::process::Output;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status};
-use crate::{
-    aws::{awscli, errors, terraform},
-    docker::engine::ANSWER,
-    machine::{
-        beside::beside,
-        finding::{Finding, finding},
-        process, time,
-    },
-    settings::Settings,
-};
+use crate::aws::{awscli, errors, terraform};
+use crate::docker::engine::ANSWER;
+use crate::machine::beside::beside;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::{process, time};
+use crate::settings::Settings;
 
 /// AWS answers in well under a second; a network that swallows packets would let the CLI wait for minutes.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,14 +3,12 @@
 use xshell::Shell;
 
 use super::{Check, Status};
-use crate::{
-    cli::flags::Cluster,
-    images::checkouts::{COPILOT, TEMPORAL},
-    machine::finding::{At, Finding},
-    preflight,
-    settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables},
-    stack::Stack,
-};
+use crate::cli::flags::Cluster;
+use crate::images::checkouts::{COPILOT, TEMPORAL};
+use crate::machine::finding::{At, Finding};
+use crate::preflight;
+use crate::settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables};
+use crate::stack::Stack;
 
 pub(super) fn check(sh: &Shell, settings: &Settings, stack: Result<&Stack, &Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];

@@ -1,32 +1,24 @@
 //! The images: there, for the right processor, and no older than their sources.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    process::Command,
-    time::{Duration, SystemTime},
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status};
-use crate::{
-    cli::flags::BuildTarget,
-    docker::engine::{ANSWER, Image, find_image},
-    images::{
-        build,
-        checkouts::{COPILOT, Checkout, TEMPORAL},
-    },
-    machine::{
-        finding::{Finding, finding},
-        process, time,
-    },
-    preflight,
-    settings::Settings,
-    stack::service::Service,
-};
+use crate::cli::flags::BuildTarget;
+use crate::docker::engine::{ANSWER, Image, find_image};
+use crate::images::build;
+use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::{process, time};
+use crate::preflight;
+use crate::settings::Settings;
+use crate::stack::service::Service;
 
 /// What of this repository is built into Temporal's image.
 const TEMPORAL_PARTS: [&str; 2] = ["dev/docker/Dockerfile", "dev/docker/runtime.Dockerfile"];

@@ -6,21 +6,16 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status, images};
-use crate::{
-    docker::{
-        containers::{self, Container},
-        endpoint,
-        engine::{self, ANSWER, Image, find_image},
-    },
-    machine::{
-        beside::beside,
-        finding::{Finding, finding},
-        process,
-    },
-    preflight,
-    settings::Settings,
-    stack::{Stack, mode::Mode},
-};
+use crate::docker::containers::{self, Container};
+use crate::docker::endpoint;
+use crate::docker::engine::{self, ANSWER, Image, find_image};
+use crate::machine::beside::beside;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
+use crate::preflight;
+use crate::settings::Settings;
+use crate::stack::Stack;
+use crate::stack::mode::Mode;
 
 const GIB: u64 = 1 << 30;
 

@@ -1,28 +1,22 @@
 //! Builds the images, from the two checkouts.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags::{Arch, BuildTarget},
-    docker::engine::{self, BuildKit},
-    images::checkouts::{COPILOT, Checkout, TEMPORAL},
-    machine::{
-        exit::prerequisites,
-        files,
-        finding::{Finding, finding},
-        process::{self, Limit},
-        term,
-    },
-    settings::{Settings, variables},
-    stack::{mode::Mode, service::Service},
-};
+use crate::cli::flags::{Arch, BuildTarget};
+use crate::docker::engine::{self, BuildKit};
+use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process::{self, Limit};
+use crate::machine::{files, term};
+use crate::settings::{Settings, variables};
+use crate::stack::mode::Mode;
+use crate::stack::service::Service;
 
 const DOCKERFILE: &str = "dev/docker/Dockerfile";
 

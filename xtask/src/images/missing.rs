@@ -5,20 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags::BuildTarget,
-    docker::engine,
-    images::{
-        build,
-        checkouts::{COPILOT, Checkout, TEMPORAL},
-    },
-    machine::{
-        confirm::confirm,
-        process::{self, Limit},
-    },
-    settings::Settings,
-    stack::service::Service,
-};
+use crate::cli::flags::BuildTarget;
+use crate::docker::engine;
+use crate::images::build;
+use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::machine::confirm::confirm;
+use crate::machine::process::{self, Limit};
+use crate::settings::Settings;
+use crate::stack::service::Service;
 
 /// What a run clones and builds before it starts anything.
 #[derive(Debug, Default)]

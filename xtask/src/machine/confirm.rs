@@ -4,10 +4,8 @@ use std::io::{self, IsTerminal};
 
 use anyhow::Result;
 
-use crate::machine::{
-    exit::{REFUSED, exit},
-    term,
-};
+use crate::machine::exit::{REFUSED, exit};
+use crate::machine::term;
 
 /// Says what is about to happen and asks for a `y`, unless there was a `--yes`. Exit code 5: another answer, or none.
 pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {

@@ -1,9 +1,7 @@
 //! One changing command at a time. The lock belongs to the process: when that ends, however it ends, the lock is gone.
 
-use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{Read, Write},
-};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
 use xshell::Shell;

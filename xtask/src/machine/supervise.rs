@@ -1,11 +1,9 @@
 //! Runs programs that are watched while they run, as long as they take: what they do is shown as they do it.
 
-use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    os::unix::process::CommandExt,
-    process::{Command, ExitStatus, Stdio},
-    thread,
-};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 
 use anyhow::Result;
 

@@ -4,12 +4,12 @@ use anyhow::Result;
 use xshell::Shell;
 
 use super::{Context, Report, steps};
-use crate::{
-    cli::flags::Step,
-    machine::{files, finding::Finding},
-    settings::Settings,
-    stack::{Stack, service::Service},
-};
+use crate::cli::flags::Step;
+use crate::machine::files;
+use crate::machine::finding::Finding;
+use crate::settings::Settings;
+use crate::stack::Stack;
+use crate::stack::service::Service;
 
 /// A step, its database and the digest of its schema in each line; from the workspace root.
 const APPLIED: &str = "dev/.rendered/schema-applied";

@@ -1,26 +1,20 @@
 //! A database that `psql` reaches: inside the stand-in's container, or on Aurora DSQL from a throw-away container.
 
-use std::{
-    fmt::Write,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::fmt::Write;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use super::{
-    Context, Outcome,
-    plan::{Catalogue, plan},
-    source::{Manifest, Schema},
-};
-use crate::{
-    aws::awscli,
-    docker::engine::ANSWER,
-    machine::{files, process, term},
-    stack::postgres_image,
-};
+use super::plan::{Catalogue, plan};
+use super::source::{Manifest, Schema};
+use super::{Context, Outcome};
+use crate::aws::awscli;
+use crate::docker::engine::ANSWER;
+use crate::machine::{files, process, term};
+use crate::stack::postgres_image;
 
 /// Reads a script from stdin.
 const PSQL: &str = "--username admin --dbname postgres --no-psqlrc --quiet --no-align --tuples-only \

@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeSet, mem};
 
-use super::{
-    Outcome,
-    dialect::Statement,
-    source::{Manifest, Schema, number},
-};
+use super::Outcome;
+use super::dialect::Statement;
+use super::source::{Manifest, Schema, number};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {

@@ -5,10 +5,8 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use super::{
-    dialect::{Dialect, Statement, translate},
-    sql::Fault,
-};
+use super::dialect::{Dialect, Statement, translate};
+use super::sql::Fault;
 use crate::machine::files;
 
 /// A schema, oldest version first. The Copilot's has one version without a number.

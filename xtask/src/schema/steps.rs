@@ -4,19 +4,15 @@ use std::{fmt::Write, path::PathBuf};
 
 use anyhow::Result;
 
-use super::{
-    Context, Outcome,
-    database::{self, Database},
-    dialect::Dialect,
-    search,
-    source::{self, Schema},
-};
-use crate::{
-    cli::flags::Step,
-    images::checkouts::{COPILOT, TEMPORAL},
-    machine::{finding::Finding, process},
-    stack::service::Service,
-};
+use super::database::{self, Database};
+use super::dialect::Dialect;
+use super::source::{self, Schema};
+use super::{Context, Outcome, search};
+use crate::cli::flags::Step;
+use crate::images::checkouts::{COPILOT, TEMPORAL};
+use crate::machine::finding::Finding;
+use crate::machine::process;
+use crate::stack::service::Service;
 
 pub(crate) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
 

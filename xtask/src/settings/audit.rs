@@ -4,19 +4,12 @@ use std::env;
 
 use xshell::Shell;
 
-use crate::{
-    cli::help,
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-        term,
-    },
-    settings::{
-        ENV_FILE, EXAMPLE, Origin, Settings,
-        dotenv::{self, Entry},
-        variables::{self, Variable},
-    },
-};
+use crate::cli::help;
+use crate::machine::finding::{At, Finding, finding};
+use crate::machine::{files, term};
+use crate::settings::dotenv::{self, Entry};
+use crate::settings::variables::{self, Variable};
+use crate::settings::{ENV_FILE, EXAMPLE, Origin, Settings};
 
 /// Names that start like this are meant for us: one that we do not know is a slip.
 const FAMILIES: [&str; 5] = ["TEMPORAL_", "COPILOT_", "DSQL_", "AWS_", "GRAFANA_"];

@@ -5,10 +5,8 @@ mod references;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use crate::machine::{
-    finding::{At, Finding, finding},
-    term,
-};
+use crate::machine::finding::{At, Finding, finding};
+use crate::machine::term;
 
 pub(crate) use references::{Lookup, expand};
 

@@ -2,10 +2,8 @@
 
 use xshell::Shell;
 
-use crate::{
-    machine::finding::{Finding, finding},
-    settings::{ENV_FILE, Settings},
-};
+use crate::machine::finding::{Finding, finding};
+use crate::settings::{ENV_FILE, Settings};
 
 const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 

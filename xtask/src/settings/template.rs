@@ -7,14 +7,11 @@ use anyhow::{Context, Result};
 use serde_yaml::Value;
 use xshell::Shell;
 
-use crate::{
-    cli::{flags::Cluster, help},
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-    },
-    settings::{Settings, variables},
-};
+use crate::cli::flags::Cluster;
+use crate::cli::help;
+use crate::machine::files;
+use crate::machine::finding::{At, Finding, finding};
+use crate::settings::{Settings, variables};
 
 /// The template, from the workspace root.
 pub(crate) const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";

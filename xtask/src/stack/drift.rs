@@ -4,15 +4,12 @@ use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
-use crate::{
-    cli::flags::Cluster,
-    docker::{
-        containers::{self, Container},
-        engine::{self, ANSWER, Image},
-    },
-    machine::process,
-    stack::{Stack, overrides::digests},
-};
+use crate::cli::flags::Cluster;
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, ANSWER, Image};
+use crate::machine::process;
+use crate::stack::Stack;
+use crate::stack::overrides::digests;
 
 /// The hash that Compose gives each service's configuration now; `input` is what the command reads from stdin.
 pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(String, String)>> {

@@ -5,13 +5,10 @@ use std::{process::Command, thread, time::Duration, time::Instant};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    machine::{
-        exit::{NOT_READY, exit},
-        process, term,
-    },
-    stack::{Stack, service::Service},
-};
+use crate::machine::exit::{NOT_READY, exit};
+use crate::machine::{process, term};
+use crate::stack::Stack;
+use crate::stack::service::Service;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,10 +1,8 @@
 //! When a service is ready, and when it never will be.
 
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpStream},
-    time::Duration,
-};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 use crate::{docker::containers::Container, stack::service::Service};
 

@@ -6,13 +6,10 @@ use anyhow::Result;
 use walkdir::WalkDir;
 use xshell::Shell;
 
-use crate::{
-    aws::{awscli, kb::Place},
-    machine::{
-        exit::{PREREQUISITE, exit},
-        supervise, term,
-    },
-};
+use crate::aws::awscli;
+use crate::aws::kb::Place;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::{supervise, term};
 
 /// A folder with at least one document.
 pub(crate) struct Documents {

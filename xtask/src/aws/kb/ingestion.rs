@@ -1,21 +1,15 @@
 //! Has the knowledge base read its bucket, and waits until it has.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        awscli,
-        kb::{self, Place, documents},
-    },
-    machine::{interrupt, table, term},
-};
+use crate::aws::awscli;
+use crate::aws::kb::{self, Place, documents};
+use crate::machine::{interrupt, table, term};
 
 const DEFAULT_TIMEOUT: u64 = 900;
 
