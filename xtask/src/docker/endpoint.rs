@@ -25,6 +25,23 @@ pub(crate) enum Source {
     Default,
 }
 
+const IS_MAC: bool = cfg!(target_os = "macos");
+const DESKTOP: &str = if IS_MAC { "open -a Docker" } else { "systemctl --user start docker-desktop" };
+const PODMAN: &str = if IS_MAC { "podman machine start" } else { "systemctl --user start podman.socket" };
+
+/// A part of a socket's path, whose it is, what starts that (`{}` is the next folder), and whether it is a virtual machine.
+const PRODUCTS: [(&str, &str, &str, bool); 9] = [
+    ("/.docker/", "Docker Desktop", DESKTOP, true),
+    ("/.colima/", "Colima", "colima start {} --cpu 4 --memory 8", true),
+    ("/colima/", "Colima", "colima start {} --cpu 4 --memory 8", true),
+    ("/.rd/", "Rancher Desktop", "rdctl start", true),
+    ("/.orbstack/", "OrbStack", "orb start", true),
+    ("/.lima/", "Lima", "limactl start {}", true),
+    ("/run/podman/", "Podman", "sudo systemctl start podman.socket", false),
+    ("/podman/", "Podman", PODMAN, IS_MAC),
+    ("/run/user/", "rootless Docker", "systemctl --user start docker", false),
+];
+
 /// A product that brings an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
@@ -96,7 +113,12 @@ impl Route {
     }
 
     pub(crate) fn product(&self) -> Option<Product> {
-        product(&self.target()?)
+        let socket = self.target()?.to_string_lossy().into_owned();
+        PRODUCTS.into_iter().find_map(|(part, name, start, in_virtual_machine)| {
+            let (_, rest) = socket.split_once(part)?;
+            let folder = rest.split_once('/').map_or("default", |(it, _)| it);
+            Some(Product { name, start: start.replace("{}", folder), in_virtual_machine })
+        })
     }
 
     /// Whether this is the system's own Docker service.
@@ -152,40 +174,6 @@ impl Route {
             }
             None => self.start(),
         }
-    }
-}
-
-fn product(socket: &Path) -> Option<Product> {
-    let parts: Vec<&str> = socket.iter().filter_map(|it| it.to_str()).collect();
-    let has = |part: &str| parts.contains(&part);
-    // The name of the folder in this one; where the socket is in this one itself, the name that the product gives.
-    let within = |part: &str, only: &'static str| {
-        let at = parts.iter().position(|it| *it == part)?;
-        Some(if at + 2 < parts.len() { parts[at + 1].to_owned() } else { only.to_owned() })
-    };
-    let is_mac = cfg!(target_os = "macos");
-    let found =
-        |name, start: &str, in_virtual_machine| Some(Product { name, start: start.to_owned(), in_virtual_machine });
-    if has(".docker") {
-        found("Docker Desktop", if is_mac { "open -a Docker" } else { "systemctl --user start docker-desktop" }, true)
-    } else if let Some(profile) = within(".colima", "default").or_else(|| within("colima", "default")) {
-        found("Colima", &format!("colima start {profile} --cpu 4 --memory 8"), true)
-    } else if has(".rd") {
-        found("Rancher Desktop", "rdctl start", true)
-    } else if has(".orbstack") {
-        found("OrbStack", "orb start", true)
-    } else if has("podman") && is_mac {
-        found("Podman", "podman machine start", true)
-    } else if socket.starts_with("/run/podman") || socket.starts_with("/var/run/podman") {
-        found("Podman", "sudo systemctl start podman.socket", false)
-    } else if has("podman") {
-        found("Podman", "systemctl --user start podman.socket", false)
-    } else if let Some(instance) = within(".lima", "docker") {
-        found("Lima", &format!("limactl start {instance}"), true)
-    } else if socket.starts_with("/run/user") {
-        found("rootless Docker", "systemctl --user start docker", false)
-    } else {
-        None
     }
 }
 
