@@ -6,7 +6,11 @@ temporal-elasticsearch-tool setup-schema
 for index in "$@"; do
     temporal-elasticsearch-tool create-index --index "$index"
     # An index that is older than the template has no mappings, and Temporal's searches would find nothing in it.
-    fields=$(curl -sf "$ES_SERVER/$index/_mapping" | grep -o '"type":' | wc -l)
+    if ! mapping=$(curl -sSf "$ES_SERVER/$index/_mapping"); then
+        echo "index $index: $ES_SERVER does not say what it maps. Nothing is known to be wrong with the index." >&2
+        exit 1
+    fi
+    fields=$(printf %s "$mapping" | grep -o '"type":' | wc -l)
     if [ "$fields" -lt 40 ]; then
         echo "index $index has $fields mapped fields, Temporal needs more than 40: it was made without the template." >&2
         echo "Mend it with: cargo xtask schema --only es-monitored --only es-copilot --overwrite" >&2

@@ -5,6 +5,7 @@ mod builds;
 mod clock;
 mod failures;
 mod faults;
+mod healing;
 mod interruptions;
 mod neighbours;
 mod signals;

@@ -5,6 +5,7 @@ mod mutations;
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -148,4 +149,32 @@ fn fix_writes_the_table_of_panels_and_nothing_else() {
     assert_eq!(fixed.err, "dev/README.md written\n");
     assert_eq!(fs::read_to_string(&guide).unwrap(), before.replace("Servers scraped", "Servers seen"));
     assert_eq!(checkout.xtask(&["check", "--fix"]).expect(0).err, "");
+}
+
+#[test]
+fn fix_corrects_what_a_table_is_made_from_and_keeps_what_people_wrote_in_it() {
+    let checkout = Checkout::without_engine("check");
+    let guide = checkout.root.join("dev/README.md");
+    let before = fs::read_to_string(&guide).unwrap();
+    checkout.edit("dev/README.md", "| grafana | 3000 |", "| grafana | 3001 |");
+    checkout.edit("dev/README.md", "`TEMPORAL_SQL_PORT` † | 5432", "`TEMPORAL_SQL_PORT` | 5433");
+    assert_eq!(checkout.xtask(&["check", "--fix"]).expect(0).err, "dev/README.md written\n");
+    assert_eq!(fs::read_to_string(&guide).unwrap(), before);
+    let line = before.lines().find(|it| it.starts_with("| loki |")).unwrap();
+    checkout.edit("dev/README.md", &format!("{line}\n"), "");
+    let all = findings(&checkout.xtask(&["check", "--fix"]).expect(1));
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(all[0].text, "nothing is said in the last cell of `| loki | 3100 | … |`");
+}
+
+#[test]
+fn a_program_that_cargo_cannot_build_is_a_missing_prerequisite() {
+    let checkout = Checkout::without_engine("check");
+    let cargo = checkout.home().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\necho \"$*\" >&2\nexit 101\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let outcome = run(checkout.command().env("CARGO", &cargo).args(["check", "--fix"])).expect(3);
+    let root = checkout.root.display();
+    let expected = format!("-- {root} {root}/tests/fixtures/temporal-dsql --fix\nerror: `check` was not built");
+    outcome.says(&["run --quiet --manifest-path ", &expected]);
 }

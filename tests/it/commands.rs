@@ -8,6 +8,8 @@ use tests::{checkout::Outcome, fakes::Fakes};
 
 /// How `docker compose` begins before anything has been written.
 const BARE: &str = "docker compose --project-name PROJECT --file dev/docker-compose.yml";
+/// How `docker compose` begins for what is there already.
+const PROJECT: &str = "docker compose --project-name PROJECT";
 /// How it begins against Aurora DSQL.
 const DSQL: &str = "docker compose --project-name PROJECT --env-file dev/.rendered/compose.env \
                     --file dev/docker-compose.yml --file dev/.rendered/docker-compose.override.yml";

@@ -67,6 +67,8 @@ fn every_service_has_the_arm64_platform_and_the_amd64_file_replaces_each() {
         assert_eq!(service.as_mapping().unwrap().len(), 1, "{name} changes more than its platform");
         assert_eq!(service["platform"], "linux/amd64", "{name}");
     }
+    // The images of the stand-ins are there for both: with a platform they would be emulated on the other one.
+    assert!(services(LOCAL).iter().all(|(_, service)| service.get("platform").is_none()));
 }
 
 /// Feature: standalone-dev, Property 2: whoever signs in to AWS gets the AWS directory, and cannot write to it.
@@ -154,6 +156,13 @@ fn every_image_is_pinned_to_an_exact_tag() {
 }
 
 #[test]
+fn each_stand_in_answers_to_a_host_of_its_own() {
+    let stand_ins = services(LOCAL).into_iter().map(|(_, it)| list(&it["networks"]["temporal-network"], "aliases"));
+    let aliases: BTreeSet<String> = stand_ins.flatten().map(|it| it.as_str().unwrap().to_owned()).collect();
+    assert_eq!(aliases.len(), 2, "{aliases:?}");
+}
+
+#[test]
 fn services_drop_what_they_do_not_need_and_are_bounded() {
     for (name, service) in services(BASE) {
         assert_eq!(list(&service, "cap_drop"), ["ALL"], "{name}");
@@ -181,8 +190,28 @@ fn what_services_share_is_written_once() {
 }
 
 #[test]
+fn the_model_of_local_is_as_closed_as_the_services_beside_it() {
+    let all = services(LOCAL);
+    let (_, model) = all.iter().find(|(name, _)| name == "copilot-model").unwrap();
+    assert_eq!(list(model, "cap_drop"), ["ALL"]);
+    assert_eq!(list(model, "security_opt"), ["no-new-privileges:true"]);
+    assert_eq!(list(model, "networks"), ["temporal-network"]);
+    assert_eq!(model["read_only"], true);
+    assert_eq!(model["logging"]["options"]["max-size"], "10m");
+    assert!(model.get("ports").is_none() && model.get("mem_limit").is_some());
+    for mount in list(model, "volumes") {
+        assert_eq!(mount["read_only"], true, "{mount:?}");
+        assert_eq!(mount["bind"]["create_host_path"], false, "{mount:?}");
+    }
+    assert!(scalars(model).iter().all(|it| !it.contains("COPILOT_MODEL_KEY}") && !it.contains("COPILOT_MODEL_KEY:")));
+    let (_, worker) = all.iter().find(|(name, _)| name == "copilot-worker").unwrap();
+    assert_eq!(worker["environment"]["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"], "http://copilot-model:8090");
+    assert!(!text(BASE).contains("AWS_ENDPOINT_URL"), "with Aurora DSQL the Copilot asks Bedrock itself");
+}
+
+#[test]
 fn every_dependency_waits_for_what_its_target_can_say() {
-    let all = services(BASE);
+    let all: Vec<_> = services(BASE).into_iter().chain(services(LOCAL)).collect();
     let find = |name: &str| &all.iter().find(|(it, _)| it == name).unwrap_or_else(|| panic!("no service {name}")).1;
     for (name, service) in &all {
         for (on, how) in service.get("depends_on").and_then(Value::as_mapping).into_iter().flatten() {
@@ -198,7 +227,7 @@ fn every_dependency_waits_for_what_its_target_can_say() {
             assert!(answers, "{name} waits for {on} to be {condition}, which it never says");
         }
         let one_shot = service["restart"] == "no";
-        let checked = service.get("healthcheck").is_some() || service.get("x-ready").is_some();
+        let checked = find(name).get("healthcheck").is_some() || find(name).get("x-ready").is_some();
         assert!(one_shot || checked, "nobody can tell whether {name} is ready");
     }
     for (name, seconds) in [
@@ -227,7 +256,7 @@ fn compose_itself_reads_the_files_without_any_variable() {
     let printed = config(&[BASE], &["--services"]);
     assert_eq!(printed.out.lines().count(), 15, "{}", printed.out);
     assert_eq!(printed.err, "");
-    assert_eq!(config(&[BASE, LOCAL], &["--services"]).out.lines().count(), 17);
+    assert_eq!(config(&[BASE, LOCAL], &["--services"]).out.lines().count(), 18);
     for (files, platform) in [(&[BASE][..], "linux/arm64"), (&[BASE, AMD64], "linux/amd64")] {
         let printed = config(files, &["--format", "json"]).out;
         let resolved: serde_json::Value = serde_json::from_str(&printed).unwrap();

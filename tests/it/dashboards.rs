@@ -1,20 +1,31 @@
 //! The dashboards and what feeds them: every query is known to have an answer, every panel says what it means.
 
+mod alerts;
 mod api;
 mod collection;
+mod copilot;
+mod crowded;
+mod keys;
 mod known;
+mod looks;
+mod memory;
 mod page;
 mod prometheus;
 mod queries;
 mod shape;
 mod storage;
+mod values;
 
 use serde_json::Value;
 use std::path::PathBuf;
 
 /// The dashboard files, relative to the workspace root.
-const FILES: [&str; 3] =
-    ["grafana/server/server.json", "grafana/dsql/persistence.json", "grafana/copilot/copilot.json"];
+const FILES: [&str; 4] = [
+    "grafana/server/server.json",
+    "grafana/dsql/persistence.json",
+    "grafana/copilot/copilot.json",
+    "grafana/home/home.json",
+];
 
 /// The absolute path of `relative`, a path from the workspace root.
 fn at(relative: &str) -> PathBuf {
@@ -30,7 +41,7 @@ fn dashboard(relative: &str) -> Value {
     serde_json::from_str(&text(relative)).unwrap_or_else(|e| panic!("{relative}: {e}"))
 }
 
-/// All three dashboards, with their paths.
+/// All dashboards, with their paths.
 fn dashboards() -> Vec<(&'static str, Value)> {
     FILES.iter().map(|f| (*f, dashboard(f))).collect()
 }
@@ -54,7 +65,7 @@ fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-/// Prints what the three dashboards hold; run with `--nocapture` to read it.
+/// Prints what the dashboards hold; run with `--nocapture` to read it.
 #[test]
 fn the_inventory_counts_panels_queries_and_metrics_and_knows_them_all() {
     let known = known::metrics();

@@ -151,7 +151,14 @@ fn an_image_that_is_older_than_its_sources_is_a_warning() {
                   git -c user.name=me -c user.email=me@example.com commit --quiet --message x";
     let sources = fakes.checkout.root.join("tests/fixtures/temporal-dsql");
     let mut commit = Command::new("sh");
-    assert_eq!(run(commit.args(["-c", script]).current_dir(sources)).expect(0).out, "");
+    assert_eq!(run(commit.args(["-c", script]).current_dir(&sources)).expect(0).out, "");
+    // The checkout stands at a commit of its own now, which is a warning of its own.
+    expect(&fakes, "temporal-dsql", "warn", "stands at ", "checkout --detach ");
+    let mut head = Command::new("git");
+    let head = run(head.args(["rev-parse", "HEAD"]).current_dir(&sources)).expect(0).out;
+    let lock = fs::read_to_string(fakes.checkout.root.join("dev/sources.lock")).unwrap();
+    let pinned = lock.lines().find_map(|it| it.strip_prefix("temporal-dsql ")).unwrap();
+    fakes.checkout.edit("dev/sources.lock", pinned, head.trim());
     assert_eq!(with(&checks(&fakes, 0), "warn"), [""; 0]);
     fakes.tell("built", "2020-01-01T00:00:00Z\n");
     expect(&fakes, "image-age", "warn", "temporal-dsql-runtime:test was built ", "cargo xtask dev-build temporal");

@@ -124,6 +124,7 @@ fn a_read_only_checkout_is_said_at_once_and_can_still_be_looked_at() {
     assert_eq!(fakes.calls(), [""; 0]);
     dev_up(&fakes, &["loki", "--dry-run"]).expect(0);
     fakes.xtask(&["dev-ps"]).expect(0);
+    fakes.xtask(&["dev-down"]).expect(0);
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn a_very_long_path_works_like_any_other() {
     fakes.checkout.root = root;
     dev_up(&fakes, &["loki"]).expect(0);
     fakes.xtask(&["dev-down"]).expect(0);
-    assert_eq!(fakes.folders(), [fakes.checkout.root.display().to_string()]);
+    assert_eq!(fakes.folders(), ["/".to_owned(), fakes.checkout.root.display().to_string()]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use tests::checkout::{Outcome, run};
 
 use crate::support::{TERRAFORM, are_there, workspace::Workspace};
 
+/// The stand-in module's own variables, which xtask knows nothing of.
+const SWITCHES: &str = "terraform/dev/test.auto.tfvars";
 const APPLY: &[&str] = &["infra-apply", "--project-name", "demo", "--yes"];
 
 fn destroy(workspace: &Workspace, typed: &str) -> Outcome {
@@ -170,7 +172,12 @@ fn an_apply_that_fails_half_way_is_completed_or_removed() {
         return;
     }
     let workspace = Workspace::new();
-    let failing = || run(workspace.command().args(APPLY).env("TF_VAR_fail", "true"));
+    let failing = || {
+        workspace.write(SWITCHES, "fail = true\n");
+        let failed = workspace.xtask(APPLY);
+        fs::remove_file(workspace.path(SWITCHES)).unwrap();
+        failed
+    };
     failing().expect(1).says(&[
         "role cannot be assumed",
         "`cargo xtask infra-apply` goes on from there",
@@ -196,7 +203,8 @@ fn an_interrupted_apply_saves_what_it_made_before_the_prompt_returns() {
     for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
         let workspace = Workspace::new();
         let mut command = workspace.command();
-        command.args(APPLY).env("TF_VAR_slow", "60").stdout(Stdio::piped()).stderr(Stdio::piped());
+        workspace.write(SWITCHES, "slow = 60\n");
+        command.args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -210,6 +218,7 @@ fn an_interrupted_apply_saves_what_it_made_before_the_prompt_returns() {
         assert!(said.iter().any(|it| it.starts_with("interrupted: what was made until then is recorded")), "{said:#?}");
         assert!(!workspace.path("terraform/dev/.terraform.tfstate.lock.info").exists(), "no lock is left");
         assert!(resources(&workspace) >= 4);
+        fs::remove_file(workspace.path(SWITCHES)).unwrap();
         workspace.xtask(&["infra-apply", "--yes"]).expect(0);
         assert_eq!(resources(&workspace), 6);
     }

@@ -1,15 +1,20 @@
 //! The repository held against itself, and its parts run for real. One binary, one module per subject.
 
 mod check;
+mod children;
 mod commands;
 mod compose;
 mod dashboards;
 mod doctor;
 mod env;
 mod faults;
+mod healing;
 mod infra;
 mod kb;
 mod layers;
+mod load;
+mod model;
+mod mounts;
 mod output;
 mod paths;
 mod preflight;

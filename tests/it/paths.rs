@@ -54,7 +54,7 @@ fn every_command_works_on_the_same_checkout_from_its_root_a_subfolder_outside_an
         let up = xtask(&fakes, folder, checkout, &["dev-up", "loki", "--local", "--port-offset", &offset]).expect(0);
         assert!(up.err.contains(&format!("--project-name {} ", fakes.checkout.project)), "{}", up.err);
         xtask(&fakes, folder, checkout, &["dev-down"]).expect(0);
-        assert_eq!(fakes.folders(), [root.display().to_string()], "{}", folder.display());
+        assert_eq!(fakes.folders(), ["/".to_owned(), root.display().to_string()], "{}", folder.display());
     }
 }
 

@@ -71,12 +71,12 @@ fn each_finding_alone_names_its_remedy() {
         (
             "no compose",
             |it| it.tell("no-compose", ""),
-            &["Docker has no Compose: `docker compose version` fails\n    mkdir -p ~/.docker/cli-plugins && "],
+            &["Docker has no Compose: `docker compose version` fails\n    mkdir -p /"],
         ),
         (
             "an old compose",
             |it| it.tell("compose-version", "2.23.3\n"),
-            &["Compose 2.23.3 is too old: 2.24 or newer is needed\n    mkdir -p ~/.docker/cli-plugins && "],
+            &["Compose 2.23.3 is too old: 2.24 or newer is needed\n    mkdir -p /"],
         ),
         (
             "the old Compose alone",
@@ -84,7 +84,7 @@ fn each_finding_alone_names_its_remedy() {
                 it.tell("no-compose", "");
                 it.add("docker-compose", "echo 1.29.2");
             },
-            &["the `docker-compose` that is there, 1.29.2, is too old\n    mkdir -p ~/.docker/cli-plugins && "],
+            &["the `docker-compose` that is there, 1.29.2, is too old\n    mkdir -p /"],
         ),
         (
             "no Temporal image",
@@ -170,7 +170,8 @@ fn each_finding_alone_names_its_remedy() {
 fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_schema_is_wanted() {
     let fakes = Fakes::new();
     let beside = fakes.checkout.root.with_file_name("temporal-dsql");
-    let clone = format!("git clone https://github.com/iw/temporal {}  # or name one", beside.display());
+    let clone =
+        format!("git clone https://github.com/iw/temporal {0} && git -C {0} checkout --detach ", beside.display());
     let refused = dev_up(&fakes, &["--local"]);
     assert!(refused.err.contains("TEMPORAL_DSQL_PATH in dev/.env") && refused.err.contains("--temporal-dsql PATH"));
     expect(&fakes, refused, &[&clone, "git clone https://github.com/iw/temporal-sre-copilot "]);

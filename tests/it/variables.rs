@@ -1,6 +1,10 @@
 //! What `dev/.env` says reaches Compose unchanged, through the file that xtask writes for it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 use tests::{checkout::run, fakes::Fakes};
 
@@ -58,8 +62,40 @@ fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
 }
 
 #[test]
+fn the_key_of_a_model_becomes_a_file_of_its_own_and_is_in_no_other() {
+    let fakes = Fakes::new();
+    let root = fakes.checkout.root.clone();
+    let offset = fakes.checkout.offset.to_string();
+    let up = || fakes.xtask(&["dev-up", "copilot-model", "--local", "--port-offset", &offset]).expect(0);
+    let rendered = |name: &str| root.join("dev/.rendered").join(name);
+    let variable = || std::fs::read_to_string(rendered("compose.env")).unwrap();
+    up();
+    assert!(variable().contains("COPILOT_MODEL_KEY_FILE=\"/dev/null\"\n"), "{}", variable());
+
+    fakes.add_to_env("COPILOT_MODEL_KEY=sk-hidden\n");
+    let printed = up();
+    let file = rendered("copilot-model.key");
+    let line = format!("COPILOT_MODEL_KEY_FILE=\"{}\"\n", file.display());
+    assert!(variable().contains(&line), "{}", variable());
+    let about = std::fs::metadata(&file).unwrap();
+    assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    let told = [variable(), printed.out, printed.err, fakes.told("log")].concat();
+    for entry in std::fs::read_dir(rendered("")).unwrap().flatten().filter(|it| it.path().is_file()) {
+        let holds = std::fs::read_to_string(entry.path()).unwrap().contains("sk-hidden");
+        assert_eq!(holds, entry.path() == file, "{}", entry.path().display());
+    }
+    assert!(!told.contains("sk-hidden"), "{told}");
+
+    // A running container has this very file, whatever is put in its place.
+    fakes.add_to_env("COPILOT_MODEL_KEY=sk-other\n");
+    up();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "sk-other");
+    assert_eq!(std::fs::metadata(&file).unwrap().ino(), about.ino());
+}
+
+#[test]
 fn services_are_asked_for_their_health_more_often_while_they_start_where_the_engine_can_do_that() {
-    for (api, expected) in [("1.43", 0), ("1.44", 13), ("1.52", 13)] {
+    for (api, expected) in [("1.43", 0), ("1.44", 14), ("1.52", 14)] {
         let fakes = Fakes::with_checkouts();
         fakes.tell("api", &format!("{api}\n"));
         let offset = fakes.checkout.offset.to_string();
@@ -82,4 +118,26 @@ fn services_are_asked_for_their_health_more_often_while_they_start_where_the_eng
             assert_eq!(loki.get("start_interval").is_some(), expected > 0, "{loki}");
         }
     }
+}
+
+#[test]
+fn every_variable_of_the_example_is_read_by_the_template_or_a_compose_file_or_by_xtask_alone() {
+    let text = |file: &str| std::fs::read_to_string(tests::repo_root().join(file)).unwrap();
+    let readers =
+        ["docker-compose.yml", "docker-compose.local.yml", "docker/persistence-dsql-elasticsearch.template.yaml"];
+    let read: String = readers.iter().map(|it| text(&format!("dev/{it}"))).collect();
+    let reference = regex::Regex::new(r"\$\{?([A-Z0-9_]+)").unwrap();
+    let read: BTreeSet<&str> = reference.captures_iter(&read).map(|it| it.get(1).unwrap().as_str()).collect();
+    // The template has one name for both clusters; a choice of one word is there to refuse all others.
+    let unread = |it: &&str| match *it {
+        "COPILOT_DSQL_DATABASE" => !read.contains("TEMPORAL_SQL_DATABASE"),
+        "COPILOT_HISTORY_SHARDS" => !read.contains("TEMPORAL_HISTORY_SHARDS"),
+        it => !read.contains(it),
+    };
+    let example = text("dev/.env.example");
+    let names = example.lines().filter_map(|it| Some(it.trim_start_matches('#').split_once('=')?.0));
+    let unread: Vec<&str> = names.filter(|it| !it.contains(' ')).filter(unread).collect();
+    let checkouts = ["TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"];
+    let by_xtask = ["TEMPORAL_SQL_PLUGIN", "TEMPORAL_SQL_CONNECTION_TIMEOUT", "COPILOT_MODEL_KEY"];
+    assert_eq!(unread, [&by_xtask[..], &checkouts].concat());
 }

@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 17] = [
+const QUESTIONS: [&str; 20] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
@@ -34,8 +34,11 @@ const QUESTIONS: [&str; 17] = [
     "docker container inspect ",
     "docker ps ",
     "docker volume ls ",
+    "docker network ls ",
+    "docker create --mount ",
+    "docker cp probe:",
+    "docker rm --force probe",
     " config --hash ",
-    " config --volumes",
     "/_mapping",
 ];
 
@@ -74,7 +77,8 @@ impl Fakes {
         fakes
     }
 
-    fn bin(&self) -> PathBuf {
+    /// The one folder on PATH.
+    pub fn bin(&self) -> PathBuf {
         self.folder.join("bin")
     }
 

@@ -4,7 +4,11 @@ use std::io::Read;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{env, health, http, ports, worker};
+use crate::{
+    env, flag, health,
+    http::{self, Response},
+    ports, serve_for_ever, worker,
+};
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -14,6 +18,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
             Ok(())
         }
         ["-m", "copilot.worker"] => worker::run(),
+        ["/model/server.py", ..] => model(&words),
         ["-m", module, ..] => bail!("the stand-in has no module `{module}`"),
         ["-c", script, ..] => check(script),
         ["-", ..] | [] => {
@@ -23,6 +28,22 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         }
         [file, ..] => check(&std::fs::read_to_string(file).with_context(|| format!("can't open file '{file}'"))?),
     }
+}
+
+/// The model: its file has to be there and to be the server; nobody asks it anything but whether it is well.
+fn model(words: &[&str]) -> anyhow::Result<()> {
+    let script = std::fs::read_to_string(words[0]).with_context(|| format!("can't open file '{}'", words[0]))?;
+    ensure!(script.contains("/health"), "{} serves no /health", words[0]);
+    // Read at each question of the real one.
+    let key = env("COPILOT_MODEL_KEY_FILE").context("COPILOT_MODEL_KEY_FILE is not set")?;
+    std::fs::read_to_string(&key).with_context(|| format!("cannot read {key}"))?;
+    let arguments: Vec<String> = words[1..].iter().map(|it| (*it).to_owned()).collect();
+    let of = |name| flag(&arguments, name).with_context(|| format!("--{name} is missing"));
+    http::serve(&format!("{}:{}", of("host")?, of("port")?), |request| match request.path.as_str() {
+        "/health" => Response::text(200, "{\"status\": \"ok (stand-in)\"}\n"),
+        _ => Response::not_found(),
+    })?;
+    serve_for_ever();
 }
 
 fn check(script: &str) -> anyhow::Result<()> {

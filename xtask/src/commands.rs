@@ -1,5 +1,6 @@
 //! One file per command: its `run`, and what only it says.
 
+pub(crate) mod check;
 pub(crate) mod dev_build;
 pub(crate) mod dev_down;
 pub(crate) mod dev_exec;

@@ -4,3 +4,4 @@ pub(crate) mod containers;
 pub(crate) mod endpoint;
 pub(crate) mod engine;
 pub(crate) mod ports;
+pub(crate) mod sight;

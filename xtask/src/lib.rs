@@ -13,7 +13,6 @@ compile_error!(
 );
 
 mod aws;
-mod check;
 pub mod cli;
 mod commands;
 mod docker;
@@ -22,5 +21,10 @@ pub mod images;
 pub mod machine;
 mod preflight;
 mod schema;
-mod settings;
-mod stack;
+pub mod settings;
+pub mod stack;
+
+/// Every variable that the compose files may refer to, beside what the machine itself decides.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    settings::variables::ALL.iter().map(|it| it.name).chain(stack::environment::DERIVED.iter().copied())
+}

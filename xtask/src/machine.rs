@@ -1,6 +1,7 @@
 //! The machine that we run on: processes, files, time, the terminal.
 
 pub(crate) mod beside;
+pub mod children;
 pub(crate) mod confirm;
 pub mod exit;
 pub mod files;

@@ -4,14 +4,10 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use xshell::Shell;
 
-use xtask::{
-    cli::{
-        flags::{Xtask, XtaskCmd},
-        help,
-    },
-    images::missing,
-    machine::{exit, interrupt, term},
-};
+use xtask::cli::flags::{Xtask, XtaskCmd};
+use xtask::cli::help;
+use xtask::images::missing;
+use xtask::machine::{children, exit, interrupt, term};
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));
@@ -31,13 +27,17 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            term::say(&format!("error: {e:#}"));
+            let text = format!("{e:#}");
+            if !text.is_empty() {
+                term::say(&format!("error: {text}"));
+            }
             ExitCode::from(exit::code(&e))
         }
     }
 }
 
 fn run(command: XtaskCmd) -> anyhow::Result<()> {
+    children::are_ours(xtask::variables());
     interrupt::watch()?;
     let sh = shell()?;
     match command {

@@ -1,31 +1,28 @@
 //! Everything that can be found wrong before a container starts is found here, all of it at once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    thread,
-};
+pub(crate) mod readable;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
 
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::{BuildTarget, Cluster},
-    docker::{
-        containers::{self, Container},
-        engine::{self, Engine, Image},
-        ports,
-    },
-    images::{build, missing::Missing},
-    machine::{
-        beside::beside,
-        exit::prerequisites,
-        finding::{Finding, finding},
-    },
-    schema,
-    settings::{Settings, needs, template},
-    stack::{Stack, mode::Mode, service::Service},
-};
+use crate::cli::flags::{BuildTarget, Cluster};
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, Engine, Image};
+use crate::docker::ports;
+use crate::images::build;
+use crate::images::missing::Missing;
+use crate::machine::beside::beside;
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::{Finding, finding};
+use crate::schema;
+use crate::settings::{Settings, needs, template};
+use crate::stack::mode::Mode;
+use crate::stack::service::Service;
+use crate::stack::{Stack, project};
 
 /// What preflight found, all of it in order.
 pub(crate) struct Preflight {
@@ -68,6 +65,7 @@ pub(crate) fn preflight(
     findings.extend(answers.engine.as_ref().err().cloned());
     findings.extend(answers.compose.err());
     findings.extend(mounts(sh, &settings, &wanted));
+    findings.extend(readable::findings(sh, &wanted));
     let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
         prerequisites("cannot start", findings)?;
@@ -82,7 +80,7 @@ pub(crate) fn preflight(
     let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
     findings.extend(missing_images(&images, &judged, &settings));
     findings.extend(foreign_images(&images, &judged, arch));
-    findings.extend(stack.foreign(sh, &containers));
+    findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
     Ok(Preflight { settings, stack, containers, images, rendered })

@@ -77,21 +77,25 @@ impl fmt::Display for Report {
     }
 }
 
-/// Brings the schemas to these services, as a part of `dev-up`. The indices are those of the one-shot.
+/// Brings the schemas to these services, as a part of `dev-up`. The indices are those of the one-shot. Returns the
+/// databases that had nothing yet, by their services.
 pub(crate) fn bring_up(
     sh: &Shell,
     stack: &Stack,
     settings: &Settings,
     services: &[&Service],
     deadline: Instant,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let steps = steps::of(services);
     if steps.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     term::say("schema:");
     let context = Context { deadline, ..Context::new(sh, stack, settings) };
-    conclude(&apply(&context, &steps, |it| term::say(&it.to_string()))?)
+    let reports = apply(&context, &steps, |it| term::say(&it.to_string()))?;
+    conclude(&reports)?;
+    let anew = reports.iter().filter(|it| it.outcome == Ok(Outcome::Applied));
+    Ok(anew.map(|it| steps::database(&context, it.step).service().to_owned()).collect())
 }
 
 pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {

@@ -1,11 +1,11 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
 pub(crate) mod audit;
-pub(crate) mod dotenv;
+pub mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod needs;
-pub(crate) mod template;
-pub(crate) mod variables;
+pub mod template;
+pub mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use xshell::Shell;
 
 use crate::machine::finding::{At, Finding, finding};
 use crate::machine::{files, term};
-use crate::settings::variables::Variable;
+use crate::settings::variables::{Kind, Variable};
 
 /// The user's file of variables, from the workspace root.
 pub(crate) const ENV_FILE: &str = "dev/.env";
@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub local: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
     pub problems: Vec<Finding>,
+    /// False where [`ENV_FILE`] is there and cannot be read.
+    pub is_read: bool,
     values: BTreeMap<&'static str, (String, Origin)>,
 }
 
@@ -68,6 +70,7 @@ impl Settings {
                 settings.problems.retain(|it| {
                     variables::ALL.iter().any(|v| it.concerns(v.name) && settings.values.contains_key(v.name))
                 });
+                settings.is_read = false;
                 settings.problems.splice(0..0, unread);
                 settings
             }
@@ -79,7 +82,7 @@ impl Settings {
         file: &[dotenv::Entry],
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Settings {
-        let mut settings = Settings { local, problems: Vec::new(), values: BTreeMap::new() };
+        let mut settings = Settings { local, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
             settings.problems.extend(problem(variable, found.as_ref()));
@@ -190,7 +193,10 @@ fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Find
             let remedy = variable.default.map_or(String::new(), |it| format!("; without the line it is `{it}`"));
             format!("`{name}` is empty ({origin}): expected {}{remedy}", expected())
         }
-        Some((value, origin)) => return variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it)),
+        Some((value, origin)) => {
+            let shown = if variable.kind == Kind::Secret { "…" } else { value };
+            return variable.kind.check(value).err().map(|it| wrong(name, shown, *origin, &it));
+        }
     };
     Some(finding(what, "").at(At::Variable(name)))
 }
@@ -256,6 +262,13 @@ mod tests {
         let names = ["TEMPORAL_SQL_MAX_IDLE_CONNS", "COPILOT_ELASTICSEARCH_INDEX", "COPILOT_DSQL_HOST"];
         assert!(settings.problems.iter().zip(names).all(|(it, name)| it.concerns(name)), "{:?}", settings.problems);
         assert_eq!(settings.problems.len(), 3);
+    }
+
+    #[test]
+    fn a_secret_that_is_wrong_is_not_shown() {
+        let settings = resolve(true, "COPILOT_MODEL_KEY=\"sk-one\nsk-two\"\n", &[]);
+        let text = &settings.problems[0].what;
+        assert!(text.starts_with("`COPILOT_MODEL_KEY` is `…` (dev/.env, line 1): expected text"), "{text}");
     }
 
     #[test]

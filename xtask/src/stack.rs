@@ -2,37 +2,30 @@
 
 pub(crate) mod diagnosis;
 pub(crate) mod drift;
-pub(crate) mod environment;
+pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
+pub(crate) mod project;
 pub(crate) mod readiness;
-pub(crate) mod service;
+pub mod service;
 pub(crate) mod wait;
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::{flags::Platform, help},
-    docker::{
-        containers::{self, Container},
-        engine::{self, Engine},
-    },
-    machine::{
-        exit::{USAGE, exit},
-        finding::{Finding, finding},
-    },
-    settings::{COMPOSE_ENV, ENV_FILE, PROJECT, Settings, variables},
-    stack::{
-        environment::environment,
-        mode::Mode,
-        overrides::OVERRIDE,
-        service::{Service, depends_on, read_services},
-    },
-};
+use crate::cli::flags::{Arch, Cluster};
+use crate::cli::help;
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, Engine};
+use crate::machine::exit::{USAGE, exit, prerequisites};
+use crate::settings::{COMPOSE_ENV, PROJECT, Settings, template};
+use crate::stack::environment::environment;
+use crate::stack::mode::Mode;
+use crate::stack::overrides::OVERRIDE;
+use crate::stack::service::{Service, depends_on, read_services};
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
@@ -50,6 +43,9 @@ pub(crate) struct Stack {
     /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
     /// one was asked.
     pub start_interval: bool,
+    /// The architecture that everything is for, in Docker's spelling: the user's choice, else the engine's; `None` until
+    /// one was asked.
+    pub arch: Option<String>,
     files: Vec<&'static str>,
 }
 
@@ -57,7 +53,8 @@ impl Stack {
     /// Reads the compose files for a mode, as this engine can run them; without an engine, as any arm64 engine would.
     pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, engine: Option<&Engine>) -> Result<Stack> {
         let root = sh.current_dir();
-        let amd64 = mode.platform.map_or(engine.is_some_and(|it| it.arch == "amd64"), |it| it == Platform::LinuxAmd64);
+        let arch = mode.platform.map(|it| it.arch().to_owned()).or_else(|| Some(engine?.arch.clone()));
+        let amd64 = arch.as_deref() == Some(Arch::Amd64.as_str());
         let mut files = vec![BASE];
         files.extend(mode.local.then_some(LOCAL));
         files.extend(amd64.then_some(AMD64));
@@ -81,6 +78,7 @@ impl Stack {
             environment,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
+            arch,
             files,
         })
     }
@@ -95,7 +93,7 @@ impl Stack {
         }
         let stack = Stack::load(sh, settings, mode, Some(&engine))?;
         let containers = containers::list(sh, &stack.project)?;
-        match stack.foreign(sh, &containers) {
+        match project::foreign(sh, &stack.project, &containers) {
             Some(it) => Err(it.into()),
             None => Ok((stack, containers)),
         }
@@ -107,17 +105,29 @@ impl Stack {
         Stack { rendered: true, ..self }
     }
 
-    /// `docker compose` with this project, these files and these variables. Nothing else of the caller's environment
-    /// takes part: what the files refer to comes from the file that [`Stack::write`] makes.
+    /// The same stack, with what is generated written again where it is gone: a container does not start without. Exit
+    /// code 3 where it cannot be rendered.
+    pub(crate) fn restored(self, sh: &Shell) -> Result<Stack> {
+        let generated =
+            |it: &Service| it.mounts.iter().all(|it| !it.starts_with("dev/.rendered") || sh.path_exists(it));
+        if self.rendered && self.services.iter().all(generated) {
+            return Ok(self);
+        }
+        let settings = Settings::load(sh, self.mode.local);
+        let rendered = template::render(sh, &settings, Cluster::ALL);
+        let rendered = rendered.or_else(|it| prerequisites("cannot render", it).map(|()| Vec::new()))?;
+        let stack = self.about_to_be_written();
+        stack.write(sh, &rendered)?;
+        Ok(stack)
+    }
+
+    /// `docker compose` with this project, these files and these variables: what the files refer to comes from the file
+    /// that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
         let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
         let project = &self.project;
-        let mut command = Command::from(cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}"));
-        for variable in variables::ALL {
-            command.env_remove(variable.name);
-        }
-        command
+        cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}").into()
     }
 
     /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
@@ -132,51 +142,13 @@ impl Stack {
         command
     }
 
-    /// [`Stack::compose`] for ending things: it includes every file, so that nothing of the project is left behind
-    /// whatever mode it was started in.
-    pub(crate) fn compose_all(&self, sh: &Shell) -> Command {
-        let project = &self.project;
-        let mut command =
-            Command::from(cmd!(sh, "docker compose --project-name {project} --file {BASE} --file {LOCAL}"));
-        for variable in variables::ALL {
-            command.env_remove(variable.name);
-        }
-        command
-    }
-
-    /// A container of our project's name that belongs to another checkout. One that is gone may have been moved here.
-    pub(crate) fn foreign(&self, sh: &Shell, containers: &[Container]) -> Option<Finding> {
-        let ours = fs::canonicalize(sh.current_dir().join("dev")).ok();
-        let is_foreign = |it: &&Container| fs::canonicalize(&it.working_dir).is_ok_and(|it| Some(it) != ours);
-        let foreign = containers.iter().find(is_foreign)?;
-        let project = &self.project;
-        Some(finding(
-            format!("the project {project} is that of another checkout, {}", foreign.working_dir),
-            format!("echo {PROJECT}={project}-2 >> {ENV_FILE}  # or stop that one first"),
-        ))
-    }
-
     pub(crate) fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|it| it.name == name)
     }
 
     /// Checks that there are services of these names. Exit code 2, with every name that is not one.
     pub(crate) fn check_names(&self, names: &[String]) -> Result<()> {
-        let unknown: Vec<String> = names.iter().filter_map(|it| self.unknown(it)).collect();
-        if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
-    }
-
-    /// What to say of a service that does not exist; `None` where it does.
-    fn unknown(&self, name: &str) -> Option<String> {
-        let known = || self.services.iter().map(|it| it.name.as_str());
-        if known().any(|it| it == name) {
-            return None;
-        }
-        let hint = help::suggest(name, known()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
-        Some(format!(
-            "there is no service `{name}`.{hint}\nThe services are: {}",
-            known().collect::<Vec<_>>().join(", ")
-        ))
+        check_names(&self.services.iter().map(|it| &*it.name).collect::<Vec<_>>(), names)
     }
 
     /// These services and all that they depend on; all services where `names` is empty.
@@ -195,10 +167,27 @@ impl Stack {
     }
 }
 
+/// Checks that these names are known ones.
+fn check_names(known: &[impl AsRef<str>], names: &[String]) -> Result<()> {
+    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let describe = |name: &String| {
+        let hint =
+            help::suggest(name, known.iter().copied()).map_or(String::new(), |it| format!(" Did you mean `{it}`?"));
+        format!("there is no service `{name}`.{hint}\nThe services are: {}", known.join(", "))
+    };
+    let unknown: Vec<String> = names.iter().filter(|it| !known.contains(&it.as_str())).map(describe).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(exit(USAGE, unknown.join("\n"))) }
+}
+
 /// The stack in the mode of the last `dev-up`.
 pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     let mode = Mode::last(sh)?;
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
+}
+
+/// The volumes that the compose files declare.
+pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
+    [BASE, LOCAL].iter().flat_map(|it| service::volumes(&sh.current_dir(), it)).collect()
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
@@ -235,7 +224,7 @@ mod tests {
     #[test]
     fn with_the_offset_that_the_guide_names_two_checkouts_have_no_port_in_common() {
         let guide = include_str!("../../dev/README.md");
-        let offset = regex_lite::Regex::new(r"--port-offset (\d+)").unwrap();
+        let offset = regex::Regex::new(r"--port-offset (\d+)").unwrap();
         let offsets: Vec<u16> = offset.captures_iter(guide).map(|it| it[1].parse().unwrap()).collect();
         assert!(!offsets.is_empty());
         let ports = |offset| -> Vec<u16> {
@@ -248,9 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn local_adds_the_two_databases_and_the_dependencies_on_them() {
+    fn local_adds_the_databases_the_model_and_the_dependencies_on_them() {
         let stack = stack(true, 0);
-        assert_eq!(stack.services.len(), 17);
+        assert_eq!(stack.services.len(), 18);
         let names: Vec<&str> =
             stack.closure(&["temporal-history".to_owned()]).iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["elasticsearch", "elasticsearch-setup", "temporal-history", "dsql-monitored"]);

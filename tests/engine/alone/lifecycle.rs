@@ -3,7 +3,7 @@ use std::fs;
 use serde_json::Value;
 use tests::{checkout::Checkout, engine};
 
-const SERVICES: usize = 15 + 2;
+const SERVICES: usize = 15 + 3;
 
 #[test]
 #[ignore = "needs a Docker engine"]

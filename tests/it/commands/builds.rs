@@ -1,7 +1,10 @@
-use std::fs;
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use super::{dev_up, expect_calls, expect_shown, xtask};
-use tests::{checkout::run, fakes::Fakes};
+use tests::{
+    checkout::run,
+    fakes::{self, Fakes},
+};
 
 const TEMPORAL: &str = "ROOT/tests/fixtures/temporal-dsql";
 const COPILOT: &str = "ROOT/tests/fixtures/temporal-sre-copilot";
@@ -101,7 +104,9 @@ fn missing_and_wrong_checkouts_are_found_together_with_the_clone_that_mends_them
     let there = fakes.checkout.root.with_file_name("temporal-dsql").display().to_string();
     for says in [
         &format!(
-            "there is no temporal-dsql checkout at {there}\n    git clone https://github.com/iw/temporal {there}  #"
+            "there is no temporal-dsql checkout at {there}\n    git clone https://github.com/iw/temporal {there} && \
+             git -C {there} checkout --detach {}  # or",
+            commit("temporal-dsql")
         ),
         "name one that you have with TEMPORAL_DSQL_PATH in dev/.env, or with --temporal-dsql PATH",
         "is no temporal-sre-copilot checkout: it has no Dockerfile, no packages/copilot/src/copilot/db/schema.sql",
@@ -149,8 +154,17 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
     xtask(&fakes, "dev-up --local --yes").expect(3);
     let beside = fakes.checkout.root.parent().unwrap().canonicalize().unwrap().display().to_string();
     let beside = beside.replace(&fakes.checkout.project, "PROJECT");
-    let clone = |url, name| format!("git clone --depth 1 https://github.com/iw/{url} {beside}/{name}");
-    expect_calls(&fakes, &[clone("temporal", "temporal-dsql"), clone("temporal-sre-copilot", "temporal-sre-copilot")]);
+    let clone = |url, name| {
+        let (git, commit) = (format!("git -C {beside}/.{name}.part"), commit(name));
+        [
+            format!("git init --quiet {beside}/.{name}.part"),
+            format!("{git} remote add origin https://github.com/iw/{url}"),
+            format!("{git} fetch --depth 1 origin {commit}"),
+            format!("{git} checkout --quiet --detach {commit}"),
+        ]
+    };
+    let both = [clone("temporal", "temporal-dsql"), clone("temporal-sre-copilot", "temporal-sre-copilot")];
+    expect_calls(&fakes, both.as_flattened());
 
     let fakes = Fakes::with_checkouts();
     fakes.tell("missing-images", missing);
@@ -161,6 +175,81 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
     fakes.tell("missing-images", missing);
     xtask(&fakes, "dev-up --local --yes --dry-run").expect(3);
     expect_calls(&fakes, &[]);
+}
+
+/// The commit that `dev/sources.lock` names.
+fn commit(name: &str) -> String {
+    let text = fs::read_to_string(tests::repo_root().join("dev/sources.lock")).unwrap();
+    let line = text.lines().find_map(|it| it.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).to_owned()
+}
+
+/// Runs the machine's git; returns what it prints.
+fn git(folder: &Path, words: &str) -> String {
+    let mut git = Command::new(fakes::find("git").unwrap());
+    let identity = ["-c", "user.name=me", "-c", "user.email=me@example.com"];
+    run(git.current_dir(folder).args(identity).args(words.split(' '))).expect(0).out.trim().to_owned()
+}
+
+#[test]
+fn both_checkouts_are_cloned_at_the_commits_that_are_pinned_whatever_the_server_hands_out() {
+    // An old protocol refuses what has no name.
+    for protocol in ["2", "0"] {
+        let fakes = Fakes::new();
+        let root = &fakes.checkout.root;
+        for (name, url) in [("temporal-dsql", "temporal"), ("temporal-sre-copilot", "temporal-sre-copilot")] {
+            let source = root.with_file_name("mirror").join(url);
+            fs::create_dir_all(source.parent().unwrap()).unwrap();
+            fs::rename(root.join("tests/fixtures").join(name), &source).unwrap();
+            for words in ["init --quiet", "add --all", "commit --quiet --message pinned"] {
+                git(&source, words);
+            }
+            let pinned = git(&source, "rev-parse HEAD");
+            fs::write(source.join("later"), "").unwrap();
+            git(&source, "add --all");
+            git(&source, "commit --quiet --message later");
+            fakes.checkout.edit("dev/sources.lock", &commit(name), &pinned);
+        }
+        fakes.remove("git");
+        symlink(fakes::find("git").unwrap(), fakes.checkout.home().with_file_name("fakes/bin/git")).unwrap();
+        let mirror = format!("url.file://{}/.insteadOf", root.with_file_name("mirror").display());
+        let offset = fakes.checkout.offset.to_string();
+        let mut up = fakes.command();
+        up.args(["dev-up", "--local", "--yes", "--port-offset", &offset]).env("GIT_CONFIG_COUNT", "2");
+        up.env("GIT_CONFIG_KEY_0", mirror).env("GIT_CONFIG_VALUE_0", "https://github.com/iw/");
+        run(up.env("GIT_CONFIG_KEY_1", "protocol.version").env("GIT_CONFIG_VALUE_1", protocol)).expect(0);
+        for name in ["temporal-dsql", "temporal-sre-copilot"] {
+            let there = root.with_file_name(name);
+            assert!(!there.join("later").exists());
+            let lock = fs::read_to_string(root.join("dev/sources.lock")).unwrap();
+            assert!(lock.contains(&format!("{name} {}\n", git(&there, "rev-parse HEAD"))), "{lock}");
+            assert!(git(&there, "remote get-url origin").starts_with("https://github.com/iw/"));
+        }
+        assert!(!root.with_file_name(".temporal-dsql.part").exists());
+    }
+}
+
+#[test]
+fn a_clone_that_fails_leaves_nothing_that_looks_like_a_checkout_and_the_next_one_succeeds() {
+    let fakes = Fakes::new();
+    fakes.tell("fail", "git*checkout*\n");
+    xtask(&fakes, "dev-up --local --yes").expect(1).says(&["the fake fails as it was told to"]);
+    assert!(!fakes.checkout.root.with_file_name("temporal-dsql").exists());
+    fakes.tell("fail", "nothing\n");
+    xtask(&fakes, "dev-up --local --yes").expect(3).says(&["is no temporal-dsql checkout"]);
+}
+
+#[test]
+fn a_checkout_that_stands_elsewhere_is_said_and_built_all_the_same() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("head", &"0".repeat(40));
+    let pinned = &commit("temporal-dsql")[..10];
+    let says = format!("temporal-dsql stands at 0000000000, and this stack was tried with {pinned} (dev/sources.lock)");
+    xtask(&fakes, "dev-build temporal").expect(0).says(&[&says]);
+    expect_calls(&fakes, &builds(true, "", "")[..2]);
+    fakes.tell("head", &commit("temporal-dsql"));
+    let quiet = xtask(&fakes, "dev-build temporal").expect(0);
+    assert!(!quiet.err.contains("stands at"), "{}", quiet.err);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use super::{BARE, DSQL, LOCAL, LOCAL_AMD64, PSQL, dev_up, expect_calls, expect_shown, xtask};
-use tests::{checkout::Outcome, fakes::Fakes};
+use super::{DSQL, LOCAL, LOCAL_AMD64, PROJECT, PSQL, dev_up, expect_calls, expect_shown, xtask};
+use tests::{
+    checkout::{Outcome, run},
+    fakes::Fakes,
+};
 
 const STORES: &str = "elasticsearch elasticsearch-setup";
 const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker mimir loki copilot-temporal";
@@ -50,7 +53,7 @@ fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copil
         psql("dsql-copilot"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, MIDDLE),
+        up(LOCAL, &format!("{MIDDLE} copilot-model")),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
         up(LOCAL, LAST),
@@ -129,12 +132,12 @@ fn dev_up_remembers_mode_offset_and_platform_and_a_flag_changes_them() {
     xtask(&fakes, "dev-up mimir").expect(0);
     expect_calls(&fakes, &[up(LOCAL, "mimir")]);
     xtask(&fakes, "dev-ps").expect(0);
-    expect_calls(&fakes, &[format!("{LOCAL} ps --all")]);
+    expect_calls(&fakes, &[format!("{PROJECT} ps --all")]);
     xtask(&fakes, "dev-up --dsql alloy --no-schema").expect(0);
     assert!(fakes.calls().iter().all(|it| it.starts_with(DSQL)), "{:#?}", fakes.calls());
     fakes.forget();
     xtask(&fakes, "dev-ps").expect(0);
-    expect_calls(&fakes, &[format!("{DSQL} ps --all")]);
+    expect_calls(&fakes, &[format!("{PROJECT} ps --all")]);
     fakes.tell("arch", "amd64\n");
     xtask(&fakes, "dev-up --local --platform=linux/amd64 alloy --no-schema").expect(0);
     let calls = fakes.calls();
@@ -215,7 +218,7 @@ fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
         psql("dsql-monitored"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, MIDDLE),
+        up(LOCAL, &format!("{MIDDLE} copilot-model")),
         namespace(LOCAL, "temporal-frontend"),
         namespace(LOCAL, "copilot-temporal"),
         up(LOCAL, LAST),
@@ -232,7 +235,7 @@ fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
 }
 
 fn down(flags: &str) -> String {
-    let command = format!("{BARE} --file dev/docker-compose.local.yml down --remove-orphans {flags}");
+    let command = format!("{PROJECT} down --remove-orphans {flags}");
     command.trim_end().to_owned()
 }
 
@@ -286,7 +289,6 @@ fn a_volume_of_the_project_s_that_compose_has_not_labelled_or_no_longer_names_is
     let (data, older, other) = (name("loki-data"), name("older-data"), name("unknown"));
     fakes.tell("volumes", &format!("{older}\n"));
     fakes.tell("all-volumes", &format!("{data}\n{older}\n{other}\n"));
-    fakes.tell("declared", "loki-data\n");
     let refused = xtask(&fakes, "dev-down --volumes").expect(5);
     assert!(refused.err.contains(&format!("this removes the data in {older}, {data};")), "{}", refused.err);
     expect_calls(&fakes, &[]);
@@ -302,7 +304,7 @@ fn a_volume_of_the_project_s_that_compose_has_not_labelled_or_no_longer_names_is
 #[test]
 fn the_everyday_commands_pass_on_what_they_are_given() {
     let fakes = Fakes::new();
-    dev_up(&fakes, "--local loki").expect(0);
+    dev_up(&fakes, "--local loki mimir dsql-copilot").expect(0);
     fakes.forget();
     for (line, expected) in [
         ("dev-ps", "ps --all"),
@@ -318,7 +320,8 @@ fn the_everyday_commands_pass_on_what_they_are_given() {
         ("dev-exec dsql-copilot -- psql -U admin -c=x --help", "exec --no-TTY dsql-copilot psql -U admin -c=x --help"),
     ] {
         let done = xtask(&fakes, line).expect(0);
-        let expected = [format!("{LOCAL} {expected}")];
+        let compose = if line.contains("--build") { LOCAL } else { PROJECT };
+        let expected = [format!("{compose} {expected}")];
         expect_shown(&fakes, &done.err, &expected);
         expect_calls(&fakes, &expected);
         assert_eq!(done.out, "", "{line}");
@@ -326,16 +329,26 @@ fn the_everyday_commands_pass_on_what_they_are_given() {
     let word = "SELECT 'a  b'";
     let done = fakes.xtask(&["dev-exec", "loki", "--", "echo", word, ""]).expect(0);
     assert!(done.err.contains(r"echo 'SELECT '\''a  b'\''' ''"), "{}", done.err);
-    expect_calls(&fakes, &[format!("{LOCAL} exec --no-TTY loki echo '{word}' ''")]);
+    expect_calls(&fakes, &[format!("{PROJECT} exec --no-TTY loki echo '{word}' ''")]);
 }
 
 #[test]
-fn before_the_first_start_the_compose_files_are_used_as_they_are() {
+fn before_the_first_start_nothing_runs_and_that_is_said() {
     let fakes = Fakes::new();
     xtask(&fakes, "dev-ps").expect(0);
-    expect_calls(&fakes, &[format!("{BARE} ps --all")]);
+    expect_calls(&fakes, &[format!("{PROJECT} ps --all")]);
     xtask(&fakes, "dev-down").expect(0);
     expect_calls(&fakes, &[down("")]);
+    let project = &fakes.checkout.project;
+    for (line, says) in [
+        ("dev-logs", format!("the project {project} has no containers: `cargo xtask dev-up` makes them")),
+        ("dev-logs loki mimir", "loki, mimir have no containers: `cargo xtask dev-up loki mimir` makes".to_owned()),
+        ("dev-exec loki", "loki has no container: `cargo xtask dev-up loki` makes it".to_owned()),
+        ("dev-restart", "has no containers".to_owned()),
+    ] {
+        xtask(&fakes, line).expect(3).says(&[&says]);
+        expect_calls(&fakes, &[]);
+    }
     let status = xtask(&fakes, "dev-status").expect(4);
     assert_eq!(
         status.out.matches(" stopped ").count() + status.out.matches(" stopped\n").count(),
@@ -352,12 +365,12 @@ fn dev_status_tells_services_that_are_ready_from_those_that_are_not() {
     dev_up(&fakes, "--local loki mimir").expect(0);
     fakes.forget();
     let status = xtask(&fakes, "dev-status --json").expect(4);
-    assert!(status.err.contains("15 of 17 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
+    assert!(status.err.contains("16 of 18 services are not ready; `cargo xtask dev-up`"), "{}", status.err);
     let json: serde_json::Value = serde_json::from_str(&status.out).unwrap();
     assert_eq!((&json["schemaVersion"], &json["mode"]), (&1.into(), &"local".into()));
     assert_eq!(json["project"], fakes.checkout.project.as_str());
     let services = json["services"].as_array().unwrap();
-    assert_eq!(services.len(), 17);
+    assert_eq!(services.len(), 18);
     let ready: Vec<&str> =
         services.iter().filter(|it| it["ready"] == true).map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(ready, ["mimir", "loki"]);
@@ -370,18 +383,43 @@ fn dev_status_tells_services_that_are_ready_from_those_that_are_not() {
 fn a_failing_child_fails_the_command_with_code_1_and_its_own_code_is_printed() {
     let fakes = Fakes::new();
     dev_up(&fakes, "--local loki").expect(0);
-    for (line, fails) in [
-        ("dev-ps", "*ps --all"),
-        ("dev-logs --no-follow", "*logs"),
-        ("dev-restart loki", "*restart*"),
-        ("dev-exec loki -- false", "*false"),
-        ("dev-down", "*down*"),
-    ] {
+    for (line, fails) in [("dev-ps", "*ps --all"), ("dev-restart loki", "*restart*"), ("dev-down", "*down*")] {
         fakes.tell("fail", &format!("{fails}\n"));
         let failed = xtask(&fakes, line).expect(1);
         assert!(failed.err.contains("the fake fails as it was told to\nerror: `docker compose "), "{}", failed.err);
         assert!(failed.err.trim_end().ends_with("ended with exit status: 7"), "{}", failed.err);
     }
+}
+
+#[test]
+fn a_command_in_a_container_and_the_logs_end_as_docker_ends_them_and_add_nothing() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki").expect(0);
+    let docker = fakes.bin().join("docker");
+    let program = fs::canonicalize(&docker).unwrap();
+    for (line, ends) in [("dev-exec loki -- sh", "exec"), ("dev-logs --no-follow loki", "logs"), ("dev-logs", "logs")] {
+        for (script, code) in [("exit 7", 7), ("exit 137", 137), ("kill -9 $$", 137), ("exit 0", 0)] {
+            let body = format!("printf 'out\\0no line end'; echo err >&2; {script}");
+            fakes.add("docker", &format!("case \" $* \" in *' {ends} '*) {body} ;; esac; . {}", program.display()));
+            let done = xtask(&fakes, line).expect(code);
+            assert_eq!(done.out, "out\0no line end", "{line}: {script}");
+            let lines: Vec<&str> = done.err.lines().collect();
+            assert!(lines.len() == 2 && lines[0].starts_with("$ docker compose ") && lines[1] == "err", "{lines:?}");
+        }
+    }
+}
+
+#[test]
+fn a_container_that_does_not_run_is_not_entered() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki elasticsearch-setup --no-schema").expect(0);
+    fakes.forget();
+    let says = "elasticsearch-setup does not run, it is exited: `cargo xtask dev-up elasticsearch-setup` starts it";
+    xtask(&fakes, "dev-exec elasticsearch-setup").expect(3).says(&[says]);
+    fakes.tell("paused", "loki\n");
+    xtask(&fakes, "dev-exec loki").expect(3).says(&["loki does not run, it is paused"]);
+    xtask(&fakes, "dev-exec lokii").expect(2).says(&["Did you mean `loki`?"]);
+    expect_calls(&fakes, &[]);
 }
 
 /// Every command that acts on what runs, or shows it.
@@ -427,6 +465,105 @@ fn a_file_of_variables_that_cannot_be_read_hides_no_stack_that_runs_under_a_name
     fakes.add_to_env("A B\n");
     let shown = xtask(&fakes, "dev-down --dry-run").expect(0).out;
     assert!(shown.contains(" --project-name mine "), "{shown}");
+}
+
+type Ruin = (&'static str, fn(&Fakes));
+
+/// What may have become of a stack's surroundings while it runs.
+const RUINS: [Ruin; 8] = [
+    ("a line that is none", |it| it.add_to_env("A B=x\n")),
+    ("a quote that nobody closes", |it| it.add_to_env("GRAFANA_ADMIN_PASSWORD='x\nTEMPORAL_LOG_LEVEL=info\n")),
+    ("UTF-16", |it| fs::write(it.checkout.root.join("dev/.env"), b"\xff\xfeA\0=\0b\0\n\0").unwrap()),
+    ("Latin-1", |it| fs::write(it.checkout.root.join("dev/.env"), b"GRAFANA_ADMIN_PASSWORD=Z\xfcrich\n").unwrap()),
+    ("a project's name that is none", |it| it.add_to_env("COMPOSE_PROJECT_NAME=My Project\n")),
+    ("nothing rendered", |it| fs::remove_dir_all(it.checkout.root.join("dev/.rendered")).unwrap()),
+    ("a mode that is damaged", |it| fs::write(it.checkout.root.join("dev/.rendered/mode.json"), "{").unwrap()),
+    ("compose files that are none", |it| {
+        for file in ["dev/docker-compose.yml", "dev/docker-compose.local.yml"] {
+            fs::write(it.checkout.root.join(file), "services: [\n").unwrap();
+        }
+    }),
+];
+
+#[test]
+fn a_stop_always_stops_and_what_runs_can_be_looked_at_whatever_has_become_of_the_checkout() {
+    for (ruin, make) in RUINS {
+        let fakes = Fakes::new();
+        dev_up(&fakes, "--local loki").expect(0);
+        fakes.tell("projects", &format!("{}\n", fakes.checkout.project));
+        make(&fakes);
+        for (line, expected) in [
+            ("dev-ps", "ps --all"),
+            ("dev-logs loki --no-follow", "logs loki"),
+            ("dev-exec loki -- true", "exec --no-TTY loki true"),
+            ("dev-restart loki", "restart loki"),
+            ("dev-down --volumes --yes", "down --remove-orphans --volumes"),
+        ] {
+            fakes.forget();
+            let done = xtask(&fakes, line);
+            assert_eq!((done.code, fakes.calls()), (0, vec![format!("{PROJECT} {expected}")]), "{ruin}: {}", done.err);
+        }
+        let other_files = fakes.told("folders").lines().last().map(str::to_owned);
+        assert_eq!(other_files.as_deref(), Some("/"), "{ruin}: Compose would read files that it finds");
+    }
+}
+
+#[test]
+fn a_project_whose_name_cannot_be_read_is_known_by_its_containers() {
+    let fakes = Fakes::new();
+    fakes.tell("running", "loki\n");
+    fakes.add_to_env("A B=x\n");
+    let name = |expected: &str| {
+        let shown = xtask(&fakes, "dev-down --dry-run").expect(0).out;
+        assert!(shown.contains(&format!(" --project-name {expected} ")), "{shown}");
+    };
+    // Nothing runs: the folder's name is as good as any.
+    name(&fakes.checkout.project);
+    fakes.tell("projects", "theirs\ntheirs\n");
+    name("theirs");
+    let asked = "docker ps --all --filter label=com.docker.compose.project.working_dir=ROOT/dev --format ";
+    assert!(fakes.log().iter().any(|it| it.starts_with(asked)), "{:#?}", fakes.log());
+    fakes.tell("projects", &format!("theirs\n{}\n", fakes.checkout.project));
+    name(&fakes.checkout.project);
+    fakes.tell("projects", "one\ntwo\n");
+    let refused = xtask(&fakes, "dev-down").expect(3);
+    refused.says(&["this checkout has several: one, two", "export COMPOSE_PROJECT_NAME=one"]);
+    // What the shell says can be read.
+    let mut command = fakes.command();
+    let shown = run(command.args(["dev-down", "--dry-run"]).env("COMPOSE_PROJECT_NAME", "two")).expect(0).out;
+    assert!(shown.contains(" --project-name two "), "{shown}");
+}
+
+#[test]
+fn what_runs_is_stopped_from_anywhere_and_with_next_to_nothing_in_the_shell() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki").expect(0);
+    let expected = [format!("{PROJECT} ps --all"), down("")];
+    for variables in [&["PATH", "FAKES", "CARGO_MANIFEST_DIR", "HOME"][..], &["PATH", "FAKES", "CARGO_MANIFEST_DIR"]] {
+        fakes.forget();
+        for line in ["dev-ps", "dev-down"] {
+            let like = fakes.command();
+            let mut command = Command::new(like.get_program());
+            let kept = like.get_envs().filter(|(name, _)| variables.iter().any(|it| name == it));
+            command.env_clear().envs(kept.filter_map(|(name, value)| Some((name, value?))));
+            run(command.arg(line).current_dir(fakes.checkout.root.join("dev/config"))).expect(0);
+        }
+        expect_calls(&fakes, &expected);
+    }
+    // Without Compose nothing is printed but what is missing, and where Docker looks for it.
+    fakes.tell("no-compose", "");
+    let folder = fakes.checkout.home().join(".docker/cli-plugins");
+    for line in ["dev-down", "dev-ps", "dev-exec loki"] {
+        let missing = format!("Docker has no Compose: `docker compose version` fails\nmkdir -p {}", folder.display());
+        xtask(&fakes, line).expect(3).says(&[&missing]);
+    }
+    fs::remove_file(fakes.checkout.home().with_file_name("fakes").join("no-compose")).unwrap();
+    // A file in the place of the folder: no lock can be had there, as in a checkout that is another user's.
+    let rendered = fakes.checkout.root.join("dev/.rendered");
+    fs::remove_dir_all(&rendered).unwrap();
+    fs::write(&rendered, "").unwrap();
+    xtask(&fakes, "dev-down").expect(0).says(&["going on without the lock: cannot make "]);
+    expect_calls(&fakes, &[down("")]);
 }
 
 #[test]

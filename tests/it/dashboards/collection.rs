@@ -32,7 +32,8 @@ fn alloy_ships_this_projects_logs_only_with_the_labels_that_are_queried() {
     let alloy = text("dev/config/alloy.alloy");
     assert!(alloy.contains(r#"values = ["com.docker.compose.project=" + sys.env("COMPOSE_PROJECT_NAME")]"#));
     let labels = Regex::new(r#"target_label\s*=\s*"(\w+)""#).expect("pattern");
-    let set: BTreeSet<_> = labels.captures_iter(&alloy).map(|c| c[1].to_owned()).collect();
+    let logs = &alloy[alloy.find("// ---- Logs").expect("the part on logs")..];
+    let set: BTreeSet<_> = labels.captures_iter(logs).map(|c| c[1].to_owned()).collect();
     assert_eq!(set, ["container", "job", "service"].map(String::from).into());
     assert!(alloy.contains(r#"values = {"level" = ""}"#));
     for url in ["http://mimir:9009/api/v1/push", "http://loki:3100/loki/api/v1/push"] {
@@ -76,6 +77,73 @@ fn a_lines_level_is_found_in_each_programs_way_of_writing_it() {
     }
 }
 
+/// The regular expression that Alloy's file gives a name to, after the text `before`.
+fn alloys_pattern(before: &str, name: &str) -> Regex {
+    let alloy = text("dev/config/alloy.alloy");
+    let part = &alloy[alloy.find(before).unwrap_or_else(|| panic!("no {before}"))..];
+    let quoted = Regex::new(&format!(r#"(?m)^\s*{name}\s*=\s*(".*")$"#)).expect("pattern");
+    let pattern: String =
+        serde_json::from_str(&quoted.captures(part).expect(name)[1]).expect("Alloy quotes as JSON does");
+    // Alloy anchors what it compares with labels, and only that.
+    Regex::new(&if name == "regex" { format!("^(?:{pattern})$") } else { pattern }).expect("a pattern of Alloy's")
+}
+
+#[test]
+fn a_traceback_belongs_to_the_line_that_it_follows() {
+    let first = alloys_pattern("loki.process \"lines\"", "firstline");
+    for line in ["2026-01-31 12:00:00,123 ERROR copilot.worker: failed", "[INFO] Listening at: http://0.0.0.0:8080"] {
+        assert!(first.is_match(line), "{line}");
+    }
+    for line in ["Traceback (most recent call last):", "  File \"/app/x.py\", line 3, in run", "RuntimeError: 2026", ""]
+    {
+        assert!(!first.is_match(line), "{line}");
+    }
+    assert!(text("dev/config/alloy.alloy").contains(r#"{service=~\"copilot-(worker|api)\"}"#), "only Python's logs");
+}
+
+#[test]
+fn how_far_a_log_was_read_is_kept_under_labels_that_a_restart_does_not_change() {
+    let kept = alloys_pattern("a container that lives", "regex");
+    for label in ["__meta_docker_container_id", "job", "service", "container"] {
+        assert!(kept.is_match(label), "{label}");
+    }
+    for label in ["__meta_docker_port_private", "__meta_docker_network_ip", "__address__"] {
+        assert!(!kept.is_match(label), "{label}");
+    }
+}
+
+#[test]
+fn a_users_own_worker_is_scraped_where_its_address_is_given_and_only_there() {
+    let address = alloys_pattern("discovery.relabel \"worker\"", "regex");
+    assert!(address.is_match("host.docker.internal:9464"));
+    assert!(!address.is_match(""), "the default is none");
+    let alloy = &yaml("dev/docker-compose.yml")["services"]["alloy"];
+    assert_eq!(get(alloy, "environment.WORKER_METRICS_ADDRESS"), "${WORKER_METRICS_ADDRESS:-}");
+    assert_eq!(alloy["extra_hosts"][0], Value::from("host.docker.internal:host-gateway"));
+    let name = alloys_pattern("prometheus.relabel \"worker\"", "regex");
+    for (exposed, kept) in [
+        ("temporal_sticky_cache_hit_total", "temporal_sticky_cache_hit"),
+        ("temporal_sticky_cache_hit", "temporal_sticky_cache_hit"),
+        ("temporal_sticky_cache_total_forced_eviction", "temporal_sticky_cache_total_forced_eviction"),
+        ("process_cpu_seconds_total", "process_cpu_seconds_total"),
+    ] {
+        assert_eq!(name.replace(exposed, "$1"), kept);
+    }
+}
+
+#[test]
+fn grafana_opens_with_the_home_dashboard_and_fetches_no_plugin_that_nobody_asked_for() {
+    let grafana = yaml("dev/docker-compose.yml")["services"]["grafana"].clone();
+    assert_eq!(
+        get(&grafana, "environment.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"),
+        "/var/lib/grafana/dashboards/home/home.json"
+    );
+    let disabled = get(&grafana, "environment.GF_PLUGINS_DISABLE_PLUGINS");
+    for plugin in ["lokiexplore", "pyroscope", "exploretraces", "metricsdrilldown"] {
+        assert!(disabled.contains(plugin), "{plugin}");
+    }
+}
+
 #[test]
 fn the_four_data_sources_have_their_fixed_uids_and_one_is_the_default() {
     let sources = yaml("dev/config/grafana-datasources.yaml");
@@ -92,7 +160,15 @@ fn each_folder_of_dashboards_is_provisioned_and_each_provider_has_its_folder() {
     let providers = yaml("dev/config/grafana-dashboards.yaml");
     let list = providers["providers"].as_sequence().expect("providers");
     let folders: Vec<_> = list.iter().map(|p| get(p, "folder")).collect();
-    assert_eq!(folders, ["Temporal", "DSQL", "Copilot"]);
+    assert_eq!(folders, ["Overview", "Temporal", "DSQL", "Copilot"]);
+    for key in ["name", "folderUid"] {
+        let all: BTreeSet<_> = list.iter().map(|p| get(p, key)).collect();
+        assert_eq!(all.len(), list.len(), "each has its own {key}");
+    }
+    // Grafana refuses a dashboard that is named as its folder is.
+    for (file, dashboard) in super::dashboards() {
+        assert!(!folders.contains(&super::str_of(&dashboard, "title").to_owned()), "{file}");
+    }
     let provided: BTreeSet<_> = list.iter().map(|p| get(p, "options.path")).collect();
     let there: BTreeSet<_> = std::fs::read_dir(super::at("grafana"))
         .expect("grafana/")

@@ -52,7 +52,7 @@ fn series(family: &Family) -> Vec<(String, String, f64)> {
 
 fn value(family: &Family, name: &str, rate: f64, i: f64) -> f64 {
     match (family.kind, name) {
-        (Kind::Gauge, "up" | "dsql_pool_idle") => 1.0,
+        (Kind::Gauge, "up" | "ALERTS" | "dsql_pool_idle") => 1.0,
         (Kind::Gauge, "dsql_reservoir_target" | "dsql_pool_max_open") => 10.0,
         (Kind::Gauge, "dsql_reservoir_size" | "dsql_pool_open") => 9.0 + i % 2.0,
         (Kind::Gauge, _) => rate + (i % 4.0),
@@ -69,7 +69,12 @@ fn bounds(name: &str) -> &'static [&'static str] {
 }
 
 fn labels(family: &Family, service: &str, variant: usize) -> String {
-    let mut all = vec![format!("job=\"temporal-{service}\""), format!("instance=\"temporal-{service}:9090\"")];
+    let job = match service {
+        "sdk" => "user-worker".to_owned(),
+        "alloy" | "loki" | "mimir" => service.to_owned(),
+        _ => format!("temporal-{service}"),
+    };
+    let mut all = vec![format!("job=\"{job}\""), format!("instance=\"{job}:9090\"")];
     for label in family.labels.iter().filter(|l| !["job", "instance"].contains(&l.as_str())) {
         let value = match (label.as_str(), service) {
             ("service_name", s) => s,
@@ -89,6 +94,10 @@ fn labels(family: &Family, service: &str, variant: usize) -> String {
             ("resource_exhausted_cause", _) => ["RpsLimit", "BusyWorkflow"][variant],
             ("reason", _) => ["expired_on_checkout", "connection_open"][variant],
             ("cache_type", _) => ["mutablestate", "events"][variant],
+            ("limit", _) => ["max_global_series_per_user"; 2][variant],
+            ("alertstate", _) => ["firing", "pending"][variant],
+            ("part", _) => ["server", "database"][variant],
+            ("remote_name" | "url", _) => "a",
             ("attempt" | "partition", _) => ["1", "2"][variant],
             _ => ["a", "b"][variant],
         };

@@ -47,16 +47,23 @@ pub(super) fn filled(expr: &str) -> String {
         }
         None => expr.to_owned(),
     };
-    [
-        ("$__rate_interval", "1m"),
-        ("$__interval", "15s"),
-        ("$__range", "5m"),
-        ("$namespace", ".*"),
-        ("$service", ".*"),
-        ("$operation", ".*"),
-    ]
-    .iter()
-    .fold(expr, |e, (name, value)| e.replace(name, value))
+    let known = [("__rate_interval", "1m"), ("__interval", "15s"), ("__range", "5m")];
+    let chosen = ["namespace", "service", "operation", "call"].map(|name| (name, ".*"));
+    let value = |it: &regex::Captures<'_>| {
+        let found = known.iter().chain(&chosen).find(|(name, _)| *name == &it[1]);
+        found.map_or(it[0].to_owned(), |(_, value)| (*value).to_owned())
+    };
+    regex::Regex::new(r"\$(\w+)").expect("pattern").replace_all(&expr, value).into_owned()
+}
+
+/// Variables that an expression uses and this dashboard does not have.
+fn undefined(dashboard: &Value, expr: &str) -> Vec<String> {
+    let list = dashboard["templating"]["list"].as_array().into_iter().flatten();
+    let known: Vec<&str> = list.map(|it| str_of(it, "name")).collect();
+    let used = regex::Regex::new(r"\$\{?(\w+)").expect("pattern");
+    let used = used.captures_iter(expr).map(|it| it[1].to_owned());
+    let is_ours = |it: &String| it.starts_with("__") || it.parse::<u8>().is_ok() || known.contains(&it.as_str());
+    used.filter(|it| !is_ours(it)).map(|it| format!("no variable `${it}`")).collect()
 }
 
 /// The names of the series in an expression; none where it does not parse.
@@ -115,7 +122,8 @@ fn groupings(expr: &Expr) -> Vec<(Vec<String>, Vec<String>)> {
 /// What is wrong with one expression.
 fn findings(expr: &str, known: &Known) -> Vec<String> {
     let expr = filled(expr);
-    if expr.contains('$') {
+    // `$1` is what label_replace found.
+    if expr.replace("\"$1\"", "").contains('$') {
         return vec![format!("unknown variable in `{expr}`")];
     }
     let parsed = match parser::parse(&expr) {
@@ -175,10 +183,12 @@ fn every_query_parses_and_uses_known_metrics_and_labels() {
     let mut found = Vec::new();
     for (file, dashboard) in dashboards() {
         for (place, expr) in promql(&dashboard) {
-            found.extend(findings(&expr, &known).into_iter().map(|f| format!("{file}: {place}: {f}")));
+            let wrong = findings(&expr, &known).into_iter().chain(undefined(&dashboard, &expr));
+            found.extend(wrong.map(|f| format!("{file}: {place}: {f}")));
         }
         for (place, expr) in logql(&dashboard) {
-            found.extend(log_findings(&expr).into_iter().map(|f| format!("{file}: {place}: {f}")));
+            let wrong = log_findings(&expr).into_iter().chain(undefined(&dashboard, &expr));
+            found.extend(wrong.map(|f| format!("{file}: {place}: {f}")));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -195,6 +205,7 @@ fn a_broken_query_is_found_and_named() {
         ("histogram_quantile(0.9, sum by (le) (rate(service_latency_milliseconds_sum[1m])))", "`le`"),
         ("sum(rate(service_requests_total[1m])", "does not parse"),
         ("sum(rate(service_requests_total{namespace=\"$cluster\"}[1m]))", "unknown variable"),
+        ("sum(rate(service_requests_total{operation=\"$operations\"}[1m]))", "unknown variable"),
         ("label_values(no_such_metric, namespace)", "unknown metric"),
         ("dsql_tx_latency_milliseconds_count", "unknown metric"),
     ] {

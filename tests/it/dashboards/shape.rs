@@ -19,9 +19,19 @@ fn sources() -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// Whether a source is provisioned, or is Grafana's own that hands over what another panel of the dashboard was answered.
+fn is_known(source: &Value, sources: &BTreeSet<(String, String)>) -> bool {
+    let uid = str_of(source, "uid");
+    uid == "-- Dashboard --" || sources.contains(&(uid.into(), str_of(source, "type").into()))
+}
+
 /// What is wrong with the form of a dashboard.
 fn findings(d: &Value, sources: &BTreeSet<(String, String)>) -> Vec<String> {
     let mut found = whole(d);
+    let variables = d["templating"]["list"].as_array().into_iter().flatten();
+    for variable in variables.filter(|it| it.get("datasource").is_some_and(|it| !is_known(it, sources))) {
+        found.push(format!("variable {}: unknown data source {}", variable["name"], variable["datasource"]));
+    }
     let mut ids = BTreeSet::new();
     let mut titles = BTreeSet::new();
     for panel in panels(d) {
@@ -69,8 +79,7 @@ fn whole(d: &Value) -> Vec<String> {
 
 fn panel_findings(panel: &Value, sources: &BTreeSet<(String, String)>) -> Vec<String> {
     let mut found = Vec::new();
-    let known = |s: &Value| sources.contains(&(str_of(s, "uid").into(), str_of(s, "type").into()));
-    if !known(&panel["datasource"]) {
+    if !is_known(&panel["datasource"], sources) {
         found.push(format!("unknown data source {}", panel["datasource"]));
     }
     if targets(panel).is_empty() {
@@ -144,7 +153,9 @@ fn every_panel_has_its_id_place_data_source_description_and_unit() {
 #[test]
 fn the_uids_are_the_ones_that_links_and_bookmarks_use() {
     let uids: Vec<String> = dashboards().iter().map(|(_, d)| str_of(d, "uid").to_owned()).collect();
-    assert_eq!(uids, ["temporal-server-health", "dsql-persistence", "temporal-sre-copilot"]);
+    assert_eq!(uids, ["temporal-server-health", "dsql-persistence", "temporal-sre-copilot", "temporal-home"]);
+    let titles: BTreeSet<String> = dashboards().iter().map(|(_, d)| str_of(d, "title").to_owned()).collect();
+    assert_eq!(titles.len(), uids.len(), "each has a title of its own: {titles:?}");
 }
 
 #[test]
@@ -169,11 +180,12 @@ fn a_dashboard_broken_in_any_of_these_ways_is_found_out() {
         ("/refresh", json!("5s"), "refresh"),
         ("/id", json!(7), "absolute"),
         ("/description", json!(""), "no description"),
-        ("/links/0/url", json!("/d/elsewhere"), "no link to dsql-persistence"),
+        ("/links/1/url", json!("/d/elsewhere"), "no link to dsql-persistence"),
         ("/panels/2/id", json!(2), "stands twice"),
         ("/panels/1/title", json!(""), "title"),
         ("/panels/1/type", json!("marcusolsson-dynamictext-panel"), "core"),
         ("/panels/1/datasource/uid", json!("P1809F7CD0C75ACF3"), "unknown data source"),
+        ("/templating/list/0/datasource/uid", json!("P1809F7CD0C75ACF3"), "variable"),
         ("/panels/1/targets/0/datasource/uid", json!("loki"), "another data source"),
         ("/panels/1/targets", json!([]), "asks nothing"),
         ("/panels/1/targets/0/exemplar", json!(true), "exemplars"),

@@ -44,7 +44,6 @@ fn mimir_writes_into_its_volume_only_and_its_folders_are_apart() {
         "blocks_storage.bucket_store.sync_dir",
         "compactor.data_dir",
         "ruler.rule_path",
-        "ruler_storage.filesystem.dir",
         "activity_tracker.filepath",
     ]
     .map(|k| (k, get(&mimir, k)));
@@ -65,10 +64,9 @@ fn mimir_is_one_bounded_process_that_phones_nobody() {
         ("server.http_listen_port", "9009"),
         ("ingester.ring.replication_factor", "1"),
         ("store_gateway.sharding_ring.replication_factor", "1"),
-        ("limits.max_global_series_per_user", "500000"),
+        ("limits.max_global_series_per_user", "150000"),
         ("limits.max_global_series_per_metric", "50000"),
         ("limits.ingestion_rate", "100000"),
-        ("limits.ingestion_burst_size", "200000"),
         ("limits.compactor_blocks_retention_period", "72h"),
     ] {
         assert_eq!(get(&mimir, key), value, "{key}");

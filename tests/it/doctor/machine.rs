@@ -78,7 +78,8 @@ fn an_engine_that_takes_a_question_and_never_answers_is_given_up() {
 #[test]
 fn compose_is_asked_for_by_its_version() {
     let fakes = machine(true);
-    let install = "~/.docker/cli-plugins/docker-compose";
+    // Where Docker looks for its plugins, which need not be the home folder.
+    let install = &format!("{}/.docker/cli-plugins/docker-compose", fakes.checkout.home().display());
     fakes.tell("compose-version", "2.23.9\n");
     expect(&fakes, "compose", "fail", "Compose 2.23.9 is too old: 2.24", install);
     fakes.tell("no-compose", "");
@@ -86,7 +87,13 @@ fn compose_is_asked_for_by_its_version() {
     fakes.add("docker-compose", "echo 1.29.2");
     expect(&fakes, "compose", "fail", "1.29.2, is too old", install);
     fakes.add("docker-compose", "echo 2.40.3");
-    expect(&fakes, "compose", "fail", "`docker-compose` is there, 2.40.3", "ln -sf");
+    expect(
+        &fakes,
+        "compose",
+        "fail",
+        "`docker-compose` is there, 2.40.3",
+        &format!("command -v docker-compose)\" {install}"),
+    );
 }
 
 #[test]

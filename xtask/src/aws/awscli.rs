@@ -1,23 +1,17 @@
 //! The AWS CLI: with the profile that `dev/.env` names, without a pager, and with errors that say what to do.
 
-use std::{
-    process::{Command, Output},
-    time::Duration,
-};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::errors,
-    machine::{
-        exit::{FAILED, PREREQUISITE, exit, prerequisites},
-        finding::{At, Finding},
-        process,
-    },
-    settings::{ENV_FILE, Origin, Settings},
-};
+use crate::aws::errors;
+use crate::machine::exit::{FAILED, PREREQUISITE, exit, prerequisites};
+use crate::machine::finding::{At, Finding};
+use crate::machine::process;
+use crate::settings::{ENV_FILE, Origin, Settings};
 
 /// How long one question to AWS may take: the CLI itself gives a server a minute, and tries again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -55,15 +49,7 @@ pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
 
 pub(crate) fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new("aws");
-    command
-        .current_dir(sh.current_dir())
-        .args(args)
-        .args(["--region", region])
-        .envs(profile(sh)?.variables)
-        // A pager would wait for a key; this is the one way to turn it off that both major versions accept.
-        .env("AWS_PAGER", "")
-        // Without credentials the CLI would look for a cloud machine's, for seconds.
-        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command.current_dir(sh.current_dir()).args(args).args(["--region", region]).envs(profile(sh)?.variables);
     Ok(command)
 }
 

@@ -1,72 +1,54 @@
 //! What AWS's tools say when they fail, and the command that mends it.
 
-use std::sync::LazyLock;
-
-use regex_lite::Regex;
-
-/// What a failure is about, by the words that the AWS CLI (both major versions) and Terraform's provider use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    ProfileMissing,
-    SessionExpired,
-    KeysExpired,
-    KeysWrong,
-    NoCredentials,
-    Denied,
-    NotFound,
-    Unreachable,
-}
-
-/// The first that fits counts: a missing profile also has no credentials.
-const SIGNS: &[(Kind, &[&str])] = &[
-    (Kind::ProfileMissing, &["The config profile (", "failed to get shared config profile"]),
+/// What a failure is about: words of the AWS CLI (both major versions) and of Terraform's provider, with a `|` between
+/// them; whether the credentials are what is wrong; and what to do, for a `{profile}`. The first that fits counts: a
+/// missing profile also has no credentials.
+const FAILURES: &[(&str, bool, &str)] = &[
     (
-        Kind::SessionExpired,
-        &[
-            "Error loading SSO Token",
-            "Error when retrieving token from sso",
-            "The SSO session associated with this profile",
-            "the SSO session has expired",
-            "SSO Token has expired",
-            "cached SSO token",
-            "UnauthorizedSSOTokenError",
-        ],
+        "The config profile (|failed to get shared config profile",
+        true,
+        "there is no AWS profile `{profile}`: `aws configure sso --profile {profile}` makes it, or name another as \
+         AWS_PROFILE in dev/.env (`aws configure list-profiles` lists those there are)",
     ),
     (
-        Kind::KeysExpired,
-        &["ExpiredToken", "RequestExpired", "credentials are expired", "token included in the request is expired"],
+        "Error loading SSO Token|Error when retrieving token from sso|The SSO session associated with this profile|\
+         the SSO session has expired|SSO Token has expired|cached SSO token|UnauthorizedSSOTokenError",
+        true,
+        "the SSO session of profile `{profile}` is over: `aws sso login --profile {profile}`",
     ),
     (
-        Kind::KeysWrong,
-        &[
-            "InvalidClientTokenId",
-            "UnrecognizedClientException",
-            "InvalidAccessKeyId",
-            "SignatureDoesNotMatch",
-            "AuthFailure",
-        ],
+        "ExpiredToken|RequestExpired|credentials are expired|token included in the request is expired",
+        true,
+        "the temporary credentials have expired: `aws sso login --profile {profile}`, or renew AWS_SESSION_TOKEN and \
+         its keys where they come from",
     ),
     (
-        Kind::NoCredentials,
-        &[
-            "Unable to locate credentials",
-            "No valid credential sources found",
-            "no EC2 IMDS role found",
-            "Partial credentials found",
-        ],
+        "InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|SignatureDoesNotMatch|AuthFailure",
+        true,
+        "AWS does not know these keys: `aws configure list --profile {profile}` shows where they come from",
     ),
-    (Kind::Denied, &["AccessDenied", "UnauthorizedOperation", "is not authorized to perform", "(403)"]),
-    (Kind::NotFound, &["ResourceNotFoundException", "NoSuchBucket"]),
     (
-        Kind::Unreachable,
-        &[
-            "Could not connect to the endpoint URL",
-            "Connect timeout on endpoint URL",
-            "Could not resolve host",
-            "no such host",
-        ],
+        "Unable to locate credentials|No valid credential sources found|no EC2 IMDS role found|\
+         Partial credentials found",
+        true,
+        "there are no AWS credentials: `aws configure sso --profile {profile}` (or `aws configure`, for keys) stores \
+         some; name the profile as AWS_PROFILE in dev/.env",
+    ),
+    ("AccessDenied|UnauthorizedOperation|is not authorized to perform|(403)", false, DENIED),
+    (
+        "ResourceNotFoundException|NoSuchBucket",
+        false,
+        "no such thing in this account and region: compare the ids with `cargo xtask infra-output`, and `--region`",
+    ),
+    (
+        "Could not connect to the endpoint URL|Connect timeout on endpoint URL|Could not resolve host|no such host",
+        false,
+        "a server cannot be reached: look at the network, and whether the region exists",
     ),
 ];
+/// What to do where something is not allowed; the failure says what.
+const DENIED: &str =
+    "profile `{profile}` lacks {permission}: have it added to the role, or use another profile (AWS_PROFILE)";
 
 /// Permissions that an operation needs under another name than its own.
 const PERMISSIONS: &[(&str, &str)] = &[
@@ -81,85 +63,57 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("GetKnowledgeBase", "bedrock:GetKnowledgeBase"),
 ];
 
-fn kind(stderr: &str) -> Option<Kind> {
-    SIGNS.iter().find(|(_, signs)| signs.iter().any(|it| stderr.contains(it))).map(|(kind, _)| *kind)
+fn failure(stderr: &str) -> Option<&(&str, bool, &str)> {
+    FAILURES.iter().find(|(signs, ..)| signs.split('|').any(|it| stderr.contains(it)))
 }
 
 /// Whether the credentials are what is wrong, so that nothing was even tried.
 pub(crate) fn is_about_credentials(stderr: &str) -> bool {
-    use Kind::{KeysExpired, KeysWrong, NoCredentials, ProfileMissing, SessionExpired};
-    matches!(kind(stderr), Some(ProfileMissing | SessionExpired | KeysExpired | KeysWrong | NoCredentials))
+    failure(stderr).is_some_and(|it| it.1)
 }
 
 /// What to do about a failure of somebody with this profile; `None` where its text has to speak for itself.
 pub(crate) fn remedy(stderr: &str, profile: &str) -> Option<String> {
-    Some(match kind(stderr)? {
-        Kind::ProfileMissing => format!(
-            "there is no AWS profile `{profile}`: `aws configure sso --profile {profile}` makes it, or name another \
-             as AWS_PROFILE in dev/.env (`aws configure list-profiles` lists those there are)"
-        ),
-        Kind::SessionExpired => {
-            format!("the SSO session of profile `{profile}` is over: `aws sso login --profile {profile}`")
-        }
-        Kind::KeysExpired => format!(
-            "the temporary credentials have expired: `aws sso login --profile {profile}`, or renew AWS_SESSION_TOKEN \
-             and its keys where they come from"
-        ),
-        Kind::KeysWrong => {
-            format!("AWS does not know these keys: `aws configure list --profile {profile}` shows where they come from")
-        }
-        Kind::NoCredentials => format!(
-            "there are no AWS credentials: `aws configure sso --profile {profile}` (or `aws configure`, for keys) \
-             stores some; name the profile as AWS_PROFILE in dev/.env"
-        ),
-        Kind::Denied => denied(stderr, profile),
-        Kind::NotFound => "no such thing in this account and region: compare the ids with `cargo xtask infra-output`, \
-                           and `--region`"
-            .to_owned(),
-        Kind::Unreachable => {
-            "a server cannot be reached: look at the network, and whether the region exists".to_owned()
-        }
-    })
+    let remedy = failure(stderr)?.2.replace("{profile}", profile);
+    Some(remedy.replace("{permission}", &permission(stderr)))
 }
 
-fn denied(stderr: &str, profile: &str) -> String {
-    static NAMED: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"not authorized to perform: ([A-Za-z0-9-]+:[A-Za-z]+)(?: on resource: ([^ \r\n]+))?"));
-    let named = NAMED.captures(stderr);
-    let action = named.as_ref().map(|it| it[1].to_owned()).or_else(|| {
-        let operation = operation(stderr)?;
-        let known = PERMISSIONS.iter().find(|(name, _)| *name == operation).map(|(_, action)| (*action).to_owned());
-        known.or(Some(operation))
+fn permission(stderr: &str) -> String {
+    let named = word_after(stderr, "not authorized to perform: ").filter(|it| it.contains(':'));
+    let action = named.or_else(|| {
+        let operation = word_after(stderr, "when calling the ")?;
+        Some(PERMISSIONS.iter().find(|(name, _)| *name == operation).map_or(operation, |(_, action)| action))
     });
-    let resource = named
-        .as_ref()
-        .and_then(|it| it.get(2))
-        .map_or(String::new(), |it| format!(" on {}", it.as_str().trim_end_matches(['.', ','])));
-    match action {
-        Some(it) => format!(
-            "profile `{profile}` lacks the permission `{it}`{resource}: have it added to the role, or use another \
-             profile (AWS_PROFILE)"
-        ),
-        None => format!("profile `{profile}` lacks a permission for this: use another profile (AWS_PROFILE)"),
-    }
+    let resource = named.and_then(|_| word_after(stderr, " on resource: "));
+    let resource = resource.map_or(String::new(), |it| format!(" on {it}"));
+    action.map_or("a permission for this".to_owned(), |it| format!("the permission `{it}`{resource}"))
 }
 
-/// The operation that the AWS CLI says it was calling.
-fn operation(stderr: &str) -> Option<String> {
-    static CALLING: LazyLock<Regex> = LazyLock::new(|| regex(r"when calling the ([A-Za-z0-9]+) operation"));
-    CALLING.captures(stderr).map(|it| it[1].to_owned())
+fn word_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let word = text.split_once(mark)?.1.split_whitespace().next()?;
+    Some(word.trim_end_matches(['.', ',']))
 }
 
 /// What a tool said, on one line, without anything secret.
 pub(crate) fn message(stderr: &str) -> String {
-    static SECRET: LazyLock<Regex> = LazyLock::new(|| regex(r"(AKIA|ASIA)[A-Z0-9]{12,}|[A-Za-z0-9+/=]{100,}"));
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
-    let shown: String = SECRET.replace_all(&lines.join(" "), "$1…").chars().take(1000).collect();
-    if shown.is_empty() { "it said nothing".to_owned() } else { shown }
+    let shown: String = lines.join(" ").split_inclusive(ends_secret).map(without_secret).collect();
+    if shown.is_empty() { "it said nothing".to_owned() } else { shown.chars().take(1000).collect() }
 }
 
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is a constant")
+/// Whether this is neither in a key nor in base64.
+fn ends_secret(c: char) -> bool {
+    !c.is_ascii_alphanumeric() && !"+/=".contains(c)
+}
+
+/// A word of base64, with what follows it, of which only the kind of a key remains.
+fn without_secret(word: &str) -> String {
+    let end = word.trim_end_matches(ends_secret).len();
+    let key = ["AKIA", "ASIA"].iter().find_map(|it| word.find(it)).filter(|at| end >= at + 16);
+    match key.map(|at| at + 4).or((end >= 100).then_some(0)) {
+        Some(kept) => format!("{}…{}", &word[..kept], &word[end..]),
+        None => word.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,18 @@
 //! Terraform, or OpenTofu, in `terraform/dev/`: the tool, its outputs and what its state holds.
 
-use std::{
-    collections::BTreeMap,
-    env, io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, io};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::{awscli, errors},
-    machine::{
-        exit::{PREREQUISITE, exit},
-        process, supervise, term,
-    },
-};
+use crate::aws::{awscli, errors};
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::{process, supervise, term};
 
 /// The module, from the workspace root.
 pub(crate) const FOLDER: &str = "terraform/dev";
@@ -77,13 +71,7 @@ fn is_on_path(program: &str) -> bool {
 
 pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
-    command
-        .current_dir(sh.current_dir())
-        .arg(format!("-chdir={FOLDER}"))
-        .args(args)
-        // Its hints name commands that are not ours, and it would ask its maker for news.
-        .env("TF_IN_AUTOMATION", "1")
-        .env("CHECKPOINT_DISABLE", "1");
+    command.current_dir(sh.current_dir()).arg(format!("-chdir={FOLDER}")).args(args);
     Ok(command)
 }
 

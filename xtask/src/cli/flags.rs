@@ -248,7 +248,7 @@ xflags::xflags! {
         }
         /// Compare the repository with itself: compose files, variables, configurations, dashboards, documents.
         cmd check {
-            /// Write what is generated: the table of panels.
+            /// Write what is generated: the tables of services, variables and panels in dev/README.md.
             optional --fix
         }
         /// Run every test: unit, property, contract, and the engine tests, which need Docker.

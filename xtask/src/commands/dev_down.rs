@@ -3,24 +3,20 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags,
-    docker::engine::{ANSWER, CHANGE},
-    machine::{
-        confirm::confirm,
-        interrupt, lock,
-        process::{self, Limit},
-        term,
-    },
-    schema,
-    stack::{self, Stack},
-};
+use crate::cli::flags;
+use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::confirm::confirm;
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, lock, term};
+use crate::schema;
+use crate::stack;
+use crate::stack::project::Project;
 
 impl flags::DevDown {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let _lock = (!self.dry_run).then(|| lock::take(sh, "dev-down")).transpose()?;
-        let stack = stack::last(sh)?;
-        let mut down = stack.compose_all(sh);
+        let _lock = (!self.dry_run).then(|| lock::take_if_possible(sh, "dev-down")).transpose()?;
+        let project = Project::find(sh)?;
+        let mut down = project.compose(sh);
         down.args(["down", "--remove-orphans"]);
         if self.volumes {
             down.arg("--volumes");
@@ -29,7 +25,7 @@ impl flags::DevDown {
             term::out(&format!("{}\n", process::line(&down)));
             return Ok(());
         }
-        let volumes = if self.volumes { volumes(sh, &stack)? } else { Vec::new() };
+        let volumes = if self.volumes { volumes(sh, &project.name)? } else { Vec::new() };
         if self.volumes && volumes.is_empty() {
             term::say("there are no volumes");
         } else if self.volumes {
@@ -43,7 +39,7 @@ impl flags::DevDown {
         if volumes.is_empty() {
             return Ok(());
         }
-        // Compose leaves those that its files no longer name.
+        // Compose leaves those that it has not made itself.
         let all = list(sh, None)?;
         let left: Vec<String> = volumes.into_iter().filter(|it| all.contains(it)).collect();
         if left.is_empty() {
@@ -55,11 +51,9 @@ impl flags::DevDown {
 
 /// The project's volumes: those that Compose made, and those of its names that somebody else made, which Compose uses
 /// and removes all the same.
-fn volumes(sh: &Shell, stack: &Stack) -> Result<Vec<String>> {
-    let project = &stack.project;
+fn volumes(sh: &Shell, project: &str) -> Result<Vec<String>> {
     let mut volumes = list(sh, Some(project))?;
-    let declared = process::read_within(stack.compose_all(sh).args(["config", "--volumes"]), ANSWER)?;
-    let declared: Vec<String> = declared.lines().map(|it| format!("{project}_{it}")).collect();
+    let declared: Vec<String> = stack::volumes(sh).iter().map(|it| format!("{project}_{it}")).collect();
     let adopted = list(sh, None)?.into_iter().filter(|it| declared.contains(it) && !volumes.contains(it));
     volumes.extend(adopted.collect::<Vec<_>>());
     Ok(volumes)

@@ -5,25 +5,29 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    machine::process::{self, Limit},
-    stack,
-};
+use crate::cli::flags;
+use crate::docker::containers;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::process;
+use crate::stack::project::Project;
 
 impl flags::DevExec {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = stack::last(sh)?;
-        stack.check_names(std::slice::from_ref(&self.service))?;
-        let mut exec = stack.compose(sh);
+        let (project, service) = (Project::find(sh)?, &self.service);
+        project.check(sh, std::slice::from_ref(service))?;
+        if let Some(it) = containers::find(&project.containers, service).filter(|it| it.status != "running") {
+            let what = format!("{service} does not run, it is {}: `cargo xtask dev-up {service}` starts it", it.status);
+            return Err(exit(PREREQUISITE, what));
+        }
+        let mut exec = project.compose(sh);
         exec.arg("exec");
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             exec.arg("--no-TTY");
         }
-        exec.arg(&self.service);
+        exec.arg(service);
         if self.cmd.is_empty() {
             exec.arg("sh");
         }
-        process::run(exec.args(&self.cmd), Limit::Watched)
+        process::pass_on(exec.args(&self.cmd))
     }
 }

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{cli::flags, machine::process, stack};
+use crate::{cli::flags, machine::process, stack::project::Project};
 
 impl flags::DevLogs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let stack = stack::last(sh)?;
-        stack.check_names(&self.service)?;
-        let mut logs = stack.compose(sh);
+        let project = Project::find(sh)?;
+        project.check(sh, &self.service)?;
+        let mut logs = project.compose(sh);
         logs.arg("logs");
         if !self.no_follow {
             logs.arg("--follow");
@@ -20,6 +20,6 @@ impl flags::DevLogs {
         if let Some(since) = &self.since {
             logs.args(["--since", since]);
         }
-        process::run_for_reader(logs.args(&self.service))
+        process::pass_on(logs.args(&self.service))
     }
 }

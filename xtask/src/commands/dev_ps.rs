@@ -3,15 +3,13 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    docker::engine::ANSWER,
-    machine::process::{self, Limit},
-    stack,
-};
+use crate::cli::flags;
+use crate::docker::engine::ANSWER;
+use crate::machine::process::{self, Limit};
+use crate::stack::project::Project;
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        process::run(stack::last(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
+        process::run(Project::find(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
     }
 }

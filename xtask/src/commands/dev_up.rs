@@ -1,37 +1,31 @@
 //! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
 
-use std::{
-    fmt::Write,
-    io::{self, IsTerminal},
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags,
-    docker::{containers, engine},
-    images::{build, missing::Missing},
-    machine::{
-        exit::{PREREQUISITE, code},
-        interrupt, lock,
-        process::{self, Limit},
-        table, term,
-    },
-    preflight::{Preflight, preflight},
-    schema,
-    settings::{Settings, dotenv, template, variables},
-    stack::{
-        Stack, drift,
-        mode::Mode,
-        namespaces,
-        readiness::{assess, is_in_crash_loop, probe},
-        service::Service,
-        wait::up_and_wait,
-    },
-};
+use crate::cli::flags;
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, ANSWER};
+use crate::docker::sight;
+use crate::images::build;
+use crate::images::missing::Missing;
+use crate::machine::exit::{PREREQUISITE, code, prerequisites};
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, lock, table, term};
+use crate::preflight::{Preflight, preflight};
+use crate::schema;
+use crate::settings::{Settings, dotenv, template, variables};
+use crate::stack::mode::Mode;
+use crate::stack::readiness::{assess, is_in_crash_loop, probe};
+use crate::stack::service::Service;
+use crate::stack::wait::up_and_wait;
+use crate::stack::{Stack, drift, namespaces};
 
 const DEFAULT_TIMEOUT: u64 = 300;
 
@@ -57,13 +51,15 @@ impl flags::DevUp {
         found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
         let stack = &found.stack;
-        let stale = stale(sh, &found, &services)?;
+        let mut stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
+            check_sight(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
             unpause(sh, &found, &services, deadline)?;
-            end_crash_loops(sh, &found, &services, deadline)?;
+            stop_the_unwell(sh, &found, &services, deadline)?;
+            remove_the_cut_off(sh, &found, &services, deadline)?;
             for stage in stages(stack, &services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
@@ -71,7 +67,8 @@ impl flags::DevUp {
                 }
                 match stage.then {
                     Then::Schema if !self.no_schema => {
-                        schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
+                        let anew = schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
+                        stale.extend(stop_what_ran_on(sh, &found, &services, &anew, deadline)?);
                     }
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
                     _ => {}
@@ -202,13 +199,56 @@ fn unpause(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Insta
     compose_some(sh, found, services, &["unpause"], until(deadline), &is_paused)
 }
 
-/// Stops what crashes again and again, so that it starts anew and is judged anew: Compose would leave it as it is.
-fn end_crash_loops(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let crashes = |it: &Service| {
+/// Stops what crashes again and again, and what runs and is unhealthy, as after a restart of the engine, which starts
+/// all at once: it starts anew and is judged anew. Compose would leave it as it is.
+fn stop_the_unwell(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
+    let is_unwell = |it: &Container| is_in_crash_loop(it) || it.status == "running" && it.health == "unhealthy";
+    let is_hopeless = |it: &Service| {
         let container = containers::find(&found.containers, &it.name);
-        container.is_some_and(is_in_crash_loop) && !assess(it, container, &probe).is_ready()
+        container.is_some_and(is_unwell) && !assess(it, container, &probe).is_ready()
     };
-    compose_some(sh, found, services, &["stop"], until(deadline), &crashes)
+    compose_some(sh, found, services, &["stop"], until(deadline), &is_hopeless)
+}
+
+/// Removes stopped containers, without their data, whose network is gone (`docker network prune`): Compose would make the
+/// network anew and start them for the old one, in vain.
+fn remove_the_cut_off(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
+    let is_stopped = |it: &&Container| !matches!(it.status.as_str(), "running" | "paused" | "restarting");
+    let stopped: Vec<&Container> = found.containers.iter().filter(is_stopped).collect();
+    if stopped.iter().all(|it| it.networks.is_empty()) {
+        return Ok(());
+    }
+    let there = process::read_within(&mut cmd!(sh, "docker network ls --quiet --no-trunc").into(), ANSWER)?;
+    let is_gone = |it: &String| !it.is_empty() && !there.lines().any(|id| id == it);
+    let is_cut_off = |it: &Service| stopped.iter().any(|c| c.service == it.name && c.networks.iter().any(is_gone));
+    compose_some(sh, found, services, &["rm", "--force"], until(deadline), &is_cut_off)
+}
+
+/// Stops what has run since before its database was made anew: it holds to what that had. Returns whom.
+fn stop_what_ran_on(
+    sh: &Shell,
+    found: &Preflight,
+    services: &[&Service],
+    databases: &[String],
+    deadline: Instant,
+) -> Result<Vec<String>> {
+    let depends = |it: &Service| {
+        found.stack.closure(std::slice::from_ref(&it.name)).iter().any(|it| databases.contains(&it.name))
+    };
+    let runs = |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "running");
+    let ran = |it: &Service| runs(it) && !databases.contains(&it.name) && depends(it);
+    compose_some(sh, found, services, &["stop"], until(deadline), &ran)?;
+    Ok(services.iter().filter(|it| ran(it)).map(|it| it.name.clone()).collect())
+}
+
+/// Where a container is to be made, asks the engine whether it sees what that would mount.
+fn check_sight(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
+    let is_new = |it: &&&Service| containers::find(&found.containers, &it.name).is_none();
+    let Some(first) = services.iter().find(is_new) else { return Ok(()) };
+    let others: BTreeSet<&str> = services.iter().flat_map(|it| &it.binds).map(String::as_str).collect();
+    // The lock names this process: nobody else has such a file.
+    let unseen = sight::check(sh, &first.image, &sh.current_dir().join(lock::PATH), &Vec::from_iter(others))?;
+    prerequisites("cannot start", unseen.into_iter().collect())
 }
 
 /// Runs a command of Compose for those of these services for which `is` holds, where there are any.
@@ -282,5 +322,5 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
-    process::run_for_reader(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
+    process::pass_on(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

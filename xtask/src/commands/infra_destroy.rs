@@ -3,16 +3,12 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::{project::Project, terraform},
-    cli::flags,
-    machine::{
-        confirm,
-        exit::{code, exit},
-        interrupt, lock, term,
-    },
-    settings::ENV_FILE,
-};
+use crate::aws::project::Project;
+use crate::aws::terraform;
+use crate::cli::flags;
+use crate::machine::exit::{code, exit};
+use crate::machine::{confirm, interrupt, lock, term};
+use crate::settings::ENV_FILE;
 
 const DESTROY: &[&str] = &["destroy", "-input=false", "-auto-approve"];
 

@@ -1,5 +1,7 @@
 //! What the engine says about the project's containers.
 
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::{Shell, cmd};
@@ -35,13 +37,26 @@ pub(crate) struct Container {
     pub digests: String,
     /// The folder of the compose file that it was made from.
     pub working_dir: String,
+    /// The compose files that it was made from.
+    pub files: String,
+    /// When it was made, as a text that sorts by time.
+    pub created: String,
+    /// The ids of the networks that it was connected to.
+    pub networks: Vec<String>,
+    /// Its published ports: in the container, and on the host.
+    pub ports: Vec<(u16, u16)>,
 }
 
 /// The containers of a project, without those of `docker compose run`.
 pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
-    let filter = format!("label=com.docker.compose.project={project}");
+    labelled(sh, &format!("project={project}"), ANSWER)
+}
+
+/// The containers with a label of Compose's, without those of `docker compose run`.
+pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<Container>> {
+    let filter = format!("label=com.docker.compose.{label}");
     let ids =
-        process::read_within(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into(), ANSWER)?;
+        process::read_within(&mut cmd!(sh, "docker ps --all --quiet --no-trunc --filter {filter}").into(), limit)?;
     if ids.trim().is_empty() {
         return Ok(Vec::new());
     }
@@ -50,6 +65,16 @@ pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     let output = process::capture_within(&mut cmd!(sh, "docker container inspect {ids...}").into(), ANSWER)?;
     let output = output.context("the engine has not said in time how its containers are")?;
     parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The projects that have containers which were made from the compose files of this folder.
+pub(crate) fn projects_of(sh: &Shell, folder: &Path) -> Result<Vec<String>> {
+    let filter = format!("label=com.docker.compose.project.working_dir={}", folder.display());
+    let format = r#"{{.Label "com.docker.compose.project"}}"#;
+    let mut ask = cmd!(sh, "docker ps --all --filter {filter} --format {format}").into();
+    let printed = process::read_within(&mut ask, ANSWER)?;
+    let all: BTreeSet<&str> = printed.lines().filter(|it| !it.is_empty()).collect();
+    Ok(all.into_iter().map(str::to_owned).collect())
 }
 
 pub(crate) fn find<'a>(containers: &'a [Container], service: &str) -> Option<&'a Container> {
@@ -66,6 +91,12 @@ pub(crate) fn parse(json: &str) -> Result<Vec<Container>> {
 fn container(node: &Value) -> Container {
     let state = &node["State"];
     let checks = state["Health"]["Log"].as_array();
+    let networks = node["NetworkSettings"]["Networks"].as_object();
+    let bound = node["HostConfig"]["PortBindings"].as_object();
+    let port = |(container, hosts): (&String, &Value)| {
+        let host = hosts[0]["HostPort"].as_str()?.parse().ok()?;
+        Some((container.split('/').next()?.parse().ok()?, host))
+    };
     let volumes = node["Mounts"].as_array().into_iter().flatten().filter(|it| it["Type"] == "volume");
     Container {
         id: text(&node["Id"]),
@@ -83,6 +114,10 @@ fn container(node: &Value) -> Container {
         config_hash: label(node, "config-hash"),
         digests: text(&node["Config"]["Labels"][DIGESTS_LABEL]),
         working_dir: label(node, "project.working_dir"),
+        files: label(node, "project.config_files"),
+        created: text(&node["Created"]),
+        networks: networks.into_iter().flatten().map(|(_, it)| text(&it["NetworkID"])).collect(),
+        ports: bound.into_iter().flatten().filter_map(port).collect(),
     }
 }
 

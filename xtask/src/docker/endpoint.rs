@@ -6,6 +6,8 @@ use std::{env, fmt, fs};
 
 use serde_json::Value;
 
+use crate::machine::process;
+
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -64,24 +66,46 @@ impl fmt::Display for Route {
 
 /// The engine that `docker` talks to here and now.
 pub(crate) fn find() -> Route {
-    resolve(&|name| env::var(name).ok().filter(|it| !it.is_empty()))
+    resolve(&variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|it| !it.is_empty())
+}
+
+/// The folder of Docker's settings and plugins, for a shell.
+pub(crate) fn config_folder() -> String {
+    variable("DOCKER_CONFIG").map_or("~/.docker".to_owned(), |it| process::quote(&it).into_owned())
+}
+
+/// What Docker's settings keep from the proxies that they give to every container; `None` where they give none.
+pub(crate) fn no_proxy() -> Option<String> {
+    let all = &config(&variable)["proxies"];
+    let of_engine = find().host.and_then(|it| all.get(it));
+    let proxies = of_engine.or_else(|| all.get("default"))?.as_object()?;
+    Some(proxies.get("noProxy").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+fn folder(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(environment("HOME")?).join(".docker"));
+    environment("DOCKER_CONFIG").map(PathBuf::from).or_else(home)
+}
+
+/// Docker's settings; null where there are none that can be read.
+fn config(environment: &dyn Fn(&str) -> Option<String>) -> Value {
+    let text = folder(environment).and_then(|it| fs::read_to_string(it.join("config.json")).ok());
+    text.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default()
 }
 
 fn resolve(environment: &dyn Fn(&str) -> Option<String>) -> Route {
     if let Some(host) = environment("DOCKER_HOST") {
         return Route { host: Some(host), source: Source::Variable };
     }
-    let home = || Some(PathBuf::from(environment("HOME")?).join(".docker"));
-    let config = environment("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
-    let current = || {
-        let config: Value =
-            serde_json::from_str(&fs::read_to_string(config.as_ref()?.join("config.json")).ok()?).ok()?;
-        config["currentContext"].as_str().map(str::to_owned)
-    };
+    let current = || config(environment)["currentContext"].as_str().map(str::to_owned);
     let context = environment("DOCKER_CONTEXT").or_else(current).filter(|it| !it.is_empty() && it != "default");
     match context {
         Some(name) => {
-            let host = config.and_then(|it| context_host(&it, &name));
+            let host = folder(environment).and_then(|it| context_host(&it, &name));
             Route { host, source: Source::Context(name) }
         }
         None => Route { host: Some(DEFAULT.to_owned()), source: Source::Default },

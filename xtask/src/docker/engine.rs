@@ -90,15 +90,21 @@ fn install_docker() -> &'static str {
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
 /// [`engine`]: without it there is no Compose to speak of, and no version.
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
-    let printed = process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER);
-    match printed.as_deref().map(str::trim) {
-        Ok(version) if is_new_enough(version) => Ok(version.to_owned()),
-        Ok(version) => {
+    match compose_version(sh)? {
+        it if it.is_empty() || is_new_enough(&it) => Ok(it),
+        it => {
             let (major, minor) = COMPOSE_FLOOR;
-            let what = format!("Compose {version} is too old: {major}.{minor} or newer is needed");
+            let what = format!("Compose {it} is too old: {major}.{minor} or newer is needed");
             Err(finding(what, install_compose()))
         }
-        Err(e) if exit::code(e) == PREREQUISITE => Ok(String::new()),
+    }
+}
+
+/// The version of Compose, whichever is there; empty without Docker.
+pub(crate) fn compose_version(sh: &Shell) -> Result<String, Finding> {
+    match process::read_within(&mut cmd!(sh, "docker compose version --short").into(), ANSWER) {
+        Ok(it) => Ok(it.trim().to_owned()),
+        Err(e) if exit::code(&e) == PREREQUISITE => Ok(String::new()),
         Err(_) => Err(missing_compose(sh)),
     }
 }
@@ -107,9 +113,8 @@ fn is_new_enough(compose: &str) -> bool {
     parse_version(compose).is_some_and(|it| it >= COMPOSE_FLOOR)
 }
 
-const PLUGINS: &str = "~/.docker/cli-plugins";
-
 fn missing_compose(sh: &Shell) -> Finding {
+    let folder = plugins();
     let standalone = process::read_within(&mut cmd!(sh, "docker-compose version --short").into(), ANSWER);
     let Ok(version) = standalone.as_deref().map(str::trim) else {
         return finding("Docker has no Compose: `docker compose version` fails", install_compose());
@@ -120,7 +125,7 @@ fn missing_compose(sh: &Shell) -> Finding {
     }
     let what =
         format!("`docker compose` is missing, though `docker-compose` is there, {version}: Docker has to find it");
-    finding(what, format!("mkdir -p {PLUGINS} && ln -sf \"$(command -v docker-compose)\" {PLUGINS}/docker-compose"))
+    finding(what, format!("mkdir -p {folder} && ln -sf \"$(command -v docker-compose)\" {folder}/docker-compose"))
 }
 
 /// Its makers' way by hand, which is the same everywhere.
@@ -128,8 +133,13 @@ fn install_compose() -> String {
     let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
     let file = format!("docker-compose-{system}-{}", std::env::consts::ARCH);
     let url = format!("https://github.com/docker/compose/releases/latest/download/{file}");
-    let plugin = format!("{PLUGINS}/docker-compose");
-    format!("mkdir -p {PLUGINS} && curl -fsSL -o {plugin} {url} && chmod +x {plugin}")
+    let folder = plugins();
+    let plugin = format!("{folder}/docker-compose");
+    format!("mkdir -p {folder} && curl -fsSL -o {plugin} {url} && chmod +x {plugin}")
+}
+
+fn plugins() -> String {
+    endpoint::config_folder() + "/cli-plugins"
 }
 
 /// What the engine says about itself and its machine, as `docker info` prints it.

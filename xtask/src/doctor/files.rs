@@ -5,6 +5,7 @@ use xshell::Shell;
 use super::{Check, Status};
 use crate::cli::flags::Cluster;
 use crate::images::checkouts::{COPILOT, TEMPORAL};
+use crate::machine::files;
 use crate::machine::finding::{At, Finding};
 use crate::preflight;
 use crate::settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables};
@@ -12,11 +13,18 @@ use crate::stack::Stack;
 
 pub(super) fn check(sh: &Shell, settings: &Settings, stack: Result<&Stack, &Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
-    let files = stack.map_or_else(|it| vec![it.clone()], |it| preflight::mounts(sh, settings, &it.services));
-    checks.push(Check::of("files", Status::Fail, files, "compose files and all that they mount are there"));
+    let mut found = stack.map_or_else(|it| vec![it.clone()], |it| preflight::mounts(sh, settings, &it.services));
+    found.extend(stack.into_iter().flat_map(|it| preflight::readable::findings(sh, &it.services)));
+    found.extend(files::denied(&sh.current_dir().join("dev/.rendered")));
+    checks.push(Check::of("files", Status::Fail, found, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {
-        let found = checkout.find(sh, settings, None).map(|it| it.display().to_string());
-        checks.push(Check::from(checkout.name, found));
+        checks.push(match checkout.find(sh, settings, None) {
+            Ok(it) => {
+                let elsewhere = checkout.elsewhere(sh, &it).into_iter().collect();
+                Check::of(checkout.name, Status::Warn, elsewhere, it.display().to_string())
+            }
+            Err(it) => Check::from(checkout.name, Err(it)),
+        });
     }
     checks
 }

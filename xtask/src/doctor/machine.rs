@@ -14,8 +14,8 @@ use crate::machine::finding::{Finding, finding};
 use crate::machine::process;
 use crate::preflight;
 use crate::settings::Settings;
-use crate::stack::Stack;
 use crate::stack::mode::Mode;
+use crate::stack::{Stack, project};
 
 const GIB: u64 = 1 << 30;
 
@@ -178,7 +178,7 @@ fn free_in(printed: &str) -> Option<u64> {
 fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Container]) -> impl Iterator<Item = Check> {
     let ours = preflight::ours(settings, containers);
     let project = ours.map(|it| {
-        let foreign = stack.foreign(sh, it).into_iter().collect();
+        let foreign = project::foreign(sh, &stack.project, it).into_iter().collect();
         Check::of("project", Status::Fail, foreign, format!("{} belongs to this checkout", stack.project))
     });
     let taken = preflight::taken_ports(sh, &stack.services, ours, stack.mode.port_offset);

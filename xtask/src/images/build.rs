@@ -72,6 +72,10 @@ fn plan(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<Plan> 
         problems.extend((!runs_foreign(buildkit.as_ref(), arch)).then(|| no_emulation(arch)));
     }
     prerequisites("cannot build", problems)?;
+    for (checkout, path) in [(TEMPORAL, &temporal), (COPILOT, &copilot)] {
+        let elsewhere = path.as_ref().and_then(|it| checkout.elsewhere(sh, it));
+        elsewhere.iter().for_each(|it| term::say(&format!("note: {}", it.what)));
+    }
     Ok(Plan { temporal, copilot, engine, buildkit })
 }
 

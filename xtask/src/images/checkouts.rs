@@ -1,13 +1,19 @@
 //! The two source checkouts that images and schemas come from.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use xshell::Shell;
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
 
-use crate::{
-    machine::finding::{Finding, finding},
-    settings::Settings,
-};
+use crate::docker::engine::ANSWER;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process::{self, Limit};
+use crate::settings::Settings;
+
+/// The commits that this stack was tried with, from the workspace root: `NAME COMMIT` a line.
+const SOURCES: &str = "dev/sources.lock";
 
 /// A source checkout.
 #[derive(Debug)]
@@ -55,7 +61,57 @@ impl Checkout {
             (format!("there is no {} checkout at {shown}", self.name), shown.to_string())
         };
         let own = format!("or name one that you have with {} in dev/.env, or with {} PATH", self.variable, self.flag);
-        Err(finding(what, format!("git clone {} {folder}  # {own}", self.url)))
+        let at = self.commit(sh).map_or(String::new(), |it| format!(" && git -C {folder} checkout --detach {it}"));
+        Err(finding(what, format!("git clone {} {folder}{at}  # {own}", self.url)))
+    }
+
+    /// The commit that this stack was tried with.
+    fn commit(&self, sh: &Shell) -> Result<String, Finding> {
+        let text = sh.read_file(SOURCES).unwrap_or_default();
+        let named = text.lines().filter_map(|it| it.split_once(' ')).find(|(name, _)| *name == self.name);
+        let is_commit = |it: &&str| it.len() == 40 && it.chars().all(|c| c.is_ascii_hexdigit());
+        named.map(|(_, it)| it.trim()).filter(is_commit).map(str::to_owned).ok_or_else(|| {
+            finding(format!("{SOURCES} names no commit of {}", self.name), format!("git checkout -- {SOURCES}"))
+        })
+    }
+
+    /// Clones that commit, whole or not at all.
+    pub(super) fn clone_to(&self, sh: &Shell, path: &Path) -> Result<()> {
+        let (url, commit) = (self.url, &self.commit(sh)?);
+        let part = &path.with_file_name(format!(".{}.part", self.name));
+        sh.remove_path(part)?;
+        let git = |words: &[&str]| process::run(&mut cmd!(sh, "git -C {part} {words...}").into(), Limit::Watched);
+        process::run(&mut cmd!(sh, "git init --quiet {part}").into(), Limit::Watched)?;
+        git(&["remote", "add", "origin", url])?;
+        // Not every server hands out a commit by its id.
+        git(&["fetch", "--depth", "1", "origin", commit]).or_else(|_| git(&["fetch", "origin"]))?;
+        git(&["checkout", "--quiet", "--detach", commit])?;
+        fs::rename(part, path).with_context(|| format!("cannot move {} to {}", part.display(), path.display()))
+    }
+
+    /// Says where a checkout stands, if not at that commit. This repository itself, and what git does not know, stand
+    /// nowhere.
+    pub(crate) fn elsewhere(&self, sh: &Shell, path: &Path) -> Option<Finding> {
+        if path == sh.current_dir() {
+            return None;
+        }
+        // The prefix is empty where the folder is a checkout of its own.
+        let ask = cmd!(sh, "git --no-optional-locks -C {path} rev-parse --show-prefix HEAD");
+        let printed = process::read_within(&mut Command::from(ask), ANSWER).ok()?;
+        let at = printed.strip_prefix('\n')?.trim();
+        let wanted = match self.commit(sh) {
+            Ok(it) if it == at => return None,
+            Ok(it) => it,
+            Err(it) => return Some(it),
+        };
+        let (shown, url) = (path.display(), self.url);
+        Some(finding(
+            format!("{shown} stands at {at:.10}, and this stack was tried with {wanted:.10} ({SOURCES})"),
+            format!(
+                "git -C {shown} fetch {url} {wanted} && git -C {shown} checkout --detach {wanted}  \
+                 # or leave it: so one works on it"
+            ),
+        ))
     }
 
     /// Where the checkout is looked for.

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use crate::cli::flags::BuildTarget;
 use crate::docker::engine;
 use crate::images::build;
 use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::machine::confirm::confirm;
-use crate::machine::process::{self, Limit};
 use crate::settings::Settings;
 use crate::stack::service::Service;
 
@@ -75,8 +74,7 @@ impl Missing {
         }
         confirm(&format!("this machine lacks a few things; now to: {}", steps.join("; ")), yes)?;
         for (checkout, path) in &self.checkouts {
-            let url = checkout.url;
-            process::run(&mut cmd!(sh, "git clone --depth 1 {url} {path}").into(), Limit::Watched)?;
+            checkout.clone_to(sh, path)?;
         }
         if self.targets.is_empty() { Ok(()) } else { build::build(sh, &self.targets, &build::Options::default()) }
     }

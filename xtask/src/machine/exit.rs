@@ -36,6 +36,11 @@ pub fn exit(code: u8, text: impl Into<String>) -> anyhow::Error {
     Exit { code, text: text.into(), findings: Vec::new() }.into()
 }
 
+/// An error that has been told already.
+pub fn told(code: u8) -> anyhow::Error {
+    exit(code, "")
+}
+
 /// The exit code of an error: its own, or [`FAILED`].
 pub fn code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Exit>() {

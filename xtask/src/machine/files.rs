@@ -1,20 +1,23 @@
 //! Files are replaced whole or not at all.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use walkdir::WalkDir;
+
+use crate::machine::finding::{Finding, finding};
 
 /// Reads a text file; `None` where there is none.
-pub(crate) fn read(path: &Path) -> Result<Option<String>> {
+pub fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => {
             String::from_utf8(bytes).map(Some).ok().with_context(|| format!("{} is not UTF-8 text", path.display()))
         }
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
+        Err(e) => Err(failed(e, path, format!("cannot read {}", path.display()))),
     }
 }
 
@@ -23,8 +26,35 @@ pub(crate) fn committed(root: &Path, path: &str) -> Result<String> {
     read(&root.join(path))?.with_context(|| format!("{path} is missing: `git checkout -- {path}` brings it back"))
 }
 
+/// The error for a file that cannot be used. One of another user's is a missing prerequisite: `sudo` once makes such.
+pub(crate) fn failed(e: io::Error, path: &Path, what: String) -> anyhow::Error {
+    if e.kind() == ErrorKind::PermissionDenied {
+        return foreign(path, &what).into();
+    }
+    anyhow::Error::from(e).context(what)
+}
+
+/// The finding for the first thing in a folder that this user may not replace.
+pub(crate) fn denied(folder: &Path) -> Option<Finding> {
+    let refused = |entry: walkdir::Result<walkdir::DirEntry>| match entry {
+        Ok(it) => OpenOptions::new().read(true).write(it.file_type().is_file()).open(it.path()).err(),
+        Err(e) => e.into_io_error(),
+    };
+    let found = WalkDir::new(folder).into_iter().find_map(|it| refused(it).map(|e| e.kind()));
+    let is_foreign = found == Some(ErrorKind::PermissionDenied);
+    is_foreign.then(|| foreign(folder, &format!("what is generated in {} cannot be replaced", folder.display())))
+}
+
+fn foreign(path: &Path, what: &str) -> Finding {
+    let whole = path.ancestors().find(|it| it.ends_with("dev/.rendered")).unwrap_or(path);
+    finding(
+        format!("{what}: it belongs to another user"),
+        format!("sudo chown -R \"$USER\" {}  # after a `sudo cargo xtask …`", whole.display()),
+    )
+}
+
 /// Replaces a file atomically, and makes its folder. Returns whether it changed: one that holds `text` is not touched.
-pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
+pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(false);
     }
@@ -32,13 +62,15 @@ pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     let temporary = temporary_name(path);
     let written = fs::create_dir_all(folder).and_then(|()| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        // A container reads it, whatever the umask takes away.
+        file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, path)
     });
     if let Err(e) = written {
         _ = fs::remove_file(&temporary);
-        return Err(e).with_context(|| format!("cannot write {}; what was there is kept", path.display()));
+        return Err(failed(e, path, format!("cannot write {}; what was there is kept", path.display())));
     }
     Ok(true)
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At {
     /// `what` says it.
     #[default]
@@ -14,7 +14,7 @@ pub enum At {
 }
 
 /// Something that keeps a command from working, and what mends it. As an error it stands for a missing prerequisite.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub at: At,
     pub what: String,

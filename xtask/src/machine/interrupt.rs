@@ -1,22 +1,15 @@
 //! Ctrl-C and SIGTERM: no child is left behind, and a line says how to go on.
 
-use std::{
-    io,
-    process::{self, Child, Command, ExitStatus},
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::{self, Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
-use crate::machine::term;
+use crate::machine::{children, term};
 
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
@@ -49,6 +42,7 @@ pub fn watch() -> io::Result<()> {
             }
             if let Some(mut command) = lock(&LAST_COMMAND).take() {
                 term::say(&format!("\n$ {}", crate::machine::process::line(&command)));
+                children::prepare(&mut command);
                 if let Ok(mut child) = command.spawn()
                     && matches!(wait(&mut child, LAST_COMMAND_LIMIT), Ok(None))
                 {

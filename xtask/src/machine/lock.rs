@@ -6,15 +6,37 @@ use std::io::{Read, Write};
 use anyhow::{Context, Result, bail};
 use xshell::Shell;
 
-const PATH: &str = "dev/.rendered/lock";
+use crate::machine::{files, term};
+
+/// From the workspace root.
+pub(crate) const PATH: &str = "dev/.rendered/lock";
 
 /// Takes the lock for as long as the value lives.
 pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
+    hold(open(sh)?, command)
+}
+
+/// As [`take`], for what has to work where no lock can be had: in a checkout that is read-only or another user's.
+pub(crate) fn take_if_possible(sh: &Shell, command: &str) -> Result<Option<File>> {
+    match open(sh) {
+        Ok(it) => hold(it, command).map(Some),
+        Err(e) => {
+            term::say(&format!("going on without the lock: {e:#}"));
+            Ok(None)
+        }
+    }
+}
+
+fn open(sh: &Shell) -> Result<File> {
     let path = sh.current_dir().join(PATH);
     let folder = path.parent().context("the lock has a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+    fs::create_dir_all(folder).map_err(|e| files::failed(e, folder, format!("cannot make {}", folder.display())))?;
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).write(true).create(true).truncate(false).open(&path);
+    opened.map_err(|e| files::failed(e, &path, format!("cannot open {}", path.display())))
+}
+
+fn hold(mut file: File, command: &str) -> Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -22,7 +44,10 @@ pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
             _ = file.read_to_string(&mut holder);
             bail!("`cargo xtask {}` is at work on this checkout; wait until it has ended", holder.trim())
         }
-        Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
+        // As some network file systems: what the lock would prevent is rare, and a stop has to be possible.
+        Err(TryLockError::Error(e)) => {
+            term::say(&format!("note: {PATH} cannot be locked ({e}): run one command at a time here"));
+        }
     }
     file.set_len(0)?;
     write!(file, "{command} (process {})", std::process::id())?;

@@ -1,22 +1,19 @@
 //! Runs other programs: echoed so that a reader learns the tool beneath, with their failures never swallowed.
 
-use std::{
-    borrow::Cow,
-    io::{self, ErrorKind, IsTerminal, Read, Write},
-    path::Path,
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::borrow::Cow;
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine::{
-    exit::{PREREQUISITE, exit},
-    interrupt::{self, Tracked},
-    term,
-};
+use crate::machine::exit::{FAILED, PREREQUISITE, exit, told};
+use crate::machine::interrupt::{self, Tracked};
+use crate::machine::{children, term};
 
 /// How long a child may run. What is asked silently always has a limit: nobody sees why it takes so long.
 #[derive(Clone, Copy, Debug)]
@@ -42,15 +39,24 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     succeeded(command, status)
 }
 
-/// As [`run`], as long as it takes, for what somebody reads who may go away (`| head`). Compose fails there; we end
-/// quietly.
-pub(crate) fn run_for_reader(command: &mut Command) -> Result<()> {
-    let shown = run(command, Limit::Watched);
-    if shown.is_err() && !io::stdout().is_terminal() {
-        // Only a line tells whether anybody reads; without a reader this ends the process.
-        term::out("\n");
+/// Echoes a command and runs it as long as it takes. What it prints and its exit code become ours, and nothing is added.
+/// A reader that goes away (`| head`) ends both quietly, which Compose would call a failure.
+pub(crate) fn pass_on(command: &mut Command) -> Result<()> {
+    term::say(&format!("$ {}", line(command)));
+    if !io::stdout().is_terminal() {
+        command.stdout(Stdio::piped());
     }
-    shown
+    let (mut child, _tracked) = spawn(command)?;
+    if let Some(mut stdout) = child.stdout.take()
+        && let Err(e) = io::copy(&mut stdout, &mut io::stdout().lock())
+    {
+        interrupt::end(&mut child)?;
+        return if e.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(e.into()) };
+    }
+    let status = child.wait()?;
+    // As a shell reports a program that a signal has ended.
+    let code = status.code().or_else(|| Some(128 + status.signal()?)).and_then(|it| it.try_into().ok());
+    if status.success() { Ok(()) } else { Err(told(code.unwrap_or(FAILED))) }
 }
 
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
@@ -124,6 +130,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {
         command.env("PWD", folder);
     }
+    children::prepare(command);
     interrupt::start(command).map_err(|e| cannot_start(command, e))
 }
 

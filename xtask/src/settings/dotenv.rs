@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::Range};
 use crate::machine::finding::{At, Finding, finding};
 use crate::machine::term;
 
-pub(crate) use references::{Lookup, expand};
+pub use references::{Lookup, expand};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {

@@ -14,7 +14,7 @@ use crate::machine::finding::{At, Finding, finding};
 use crate::settings::{Settings, variables};
 
 /// The template, from the workspace root.
-pub(crate) const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
+pub const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
 
 /// What the copilot cluster takes from elsewhere: the template's name, the variable that it stands for there.
 const COPILOT: &[(&str, &str)] = &[
@@ -30,7 +30,7 @@ const COPILOT: &[(&str, &str)] = &[
 const PORT_DISTANCE: u64 = 1000;
 
 /// Where a cluster's rendering goes, from the workspace root.
-pub(crate) fn path(cluster: Cluster) -> String {
+pub fn path(cluster: Cluster) -> String {
     format!("dev/.rendered/persistence-{}.yaml", cluster.as_str())
 }
 
@@ -98,7 +98,7 @@ fn unknown_placeholder(name: &str) -> Finding {
 }
 
 /// The variable that a template's placeholder stands for in this cluster.
-pub(crate) fn source(cluster: Cluster, placeholder: &str) -> &str {
+pub fn source(cluster: Cluster, placeholder: &str) -> &str {
     let own = COPILOT.iter().find(|(name, _)| cluster == Cluster::Copilot && *name == placeholder);
     own.map_or(placeholder, |(_, source)| source)
 }
@@ -120,7 +120,7 @@ pub(crate) fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Find
 /// Replaces `$NAME` and `${NAME}` in every scalar. A scalar that is one placeholder takes the value with its type;
 /// within a longer text the value is inserted as text. Values are not scanned again. An error holds the names that
 /// `lookup` does not know, each once, in the order in which they appear.
-pub(crate) fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
+pub fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
     let mut unknown = Vec::new();
     let document = walk(template, lookup, &mut unknown);
     if unknown.is_empty() { Ok(document) } else { Err(unknown) }

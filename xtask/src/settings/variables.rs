@@ -5,7 +5,7 @@ use serde_yaml::Value;
 use crate::cli::flags::Region;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Host,
     Port,
     /// A positive whole number that fits the server's 32-bit fields.
@@ -20,11 +20,15 @@ pub(crate) enum Kind {
     Word(&'static [&'static str], &'static str),
     /// A name that Compose accepts for a project.
     Project,
+    /// An address of HTTP.
+    Url,
     /// Any text without line breaks.
     Text,
+    /// The same; no message shows it.
+    Secret,
 }
 
-pub(crate) struct Variable {
+pub struct Variable {
     pub name: &'static str,
     pub kind: Kind,
     /// The value where nobody sets one; `None` = it has to be set, `Some("")` = it may be empty.
@@ -46,8 +50,8 @@ const fn required(name: &'static str, kind: Kind, local: &'static str) -> Variab
 }
 
 /// The monitored cluster's database under `--local`. The form is DSQL's: the Copilot's connector insists on it.
-pub(crate) const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
-pub(crate) const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
+pub const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
+pub const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
 
 /// The region that the Copilot's worker signs its database tokens for, and asks the knowledge base in.
 pub(crate) const COPILOT_REGION: &str = "eu-west-1";
@@ -64,7 +68,7 @@ const VERSION: Kind = Kind::Word(&["v8", "v7"], "Temporal knows no other Elastic
 const LEVEL: Kind = Kind::Word(&["debug", "info", "warn", "error"], "");
 
 /// All variables, in the order of `dev/.env.example`.
-pub(crate) const ALL: &[Variable] = &[
+pub const ALL: &[Variable] = &[
     required("TEMPORAL_SQL_HOST", Kind::Host, LOCAL_MONITORED_HOST),
     fixed("TEMPORAL_SQL_PORT", Kind::Port, "5432", "5432"),
     fixed("TEMPORAL_SQL_USER", ADMIN, "admin", "admin"),
@@ -96,10 +100,14 @@ pub(crate) const ALL: &[Variable] = &[
     var("COPILOT_HISTORY_SHARDS", Kind::Count, "4"),
     var("COPILOT_ELASTICSEARCH_INDEX", Kind::Index, "temporal_visibility_v1_copilot_dev"),
     var("COPILOT_KNOWLEDGE_BASE_ID", Kind::Text, ""),
+    var("COPILOT_MODEL_URL", Kind::Url, ""),
+    var("COPILOT_MODEL_NAME", Kind::Text, ""),
+    var("COPILOT_MODEL_KEY", Kind::Secret, ""),
     fixed("AWS_REGION", Kind::Region, "eu-west-1", "eu-west-1"),
     fixed("AWS_PROFILE", Kind::Text, "default", "default"),
     var("AWS_CONFIG_DIR", Kind::Text, "~/.aws"),
     var("GRAFANA_ADMIN_PASSWORD", Kind::Text, "admin"),
+    var("WORKER_METRICS_ADDRESS", Kind::Text, ""),
     var("TEMPORAL_DSQL_PATH", Kind::Text, "../temporal-dsql"),
     var("TEMPORAL_SRE_COPILOT_PATH", Kind::Text, ""),
     var("TEMPORAL_IMAGE", Kind::Text, "temporal-dsql-runtime:test"),
@@ -107,7 +115,7 @@ pub(crate) const ALL: &[Variable] = &[
     var("COMPOSE_PROJECT_NAME", Kind::Project, ""),
 ];
 
-pub(crate) fn find(name: &str) -> Option<&'static Variable> {
+pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
 
@@ -159,7 +167,8 @@ impl Kind {
             Kind::Project => {
                 (is_project(value), "lower-case letters, digits, `_` or `-`, and a letter or a digit to begin with")
             }
-            Kind::Text => (!value.contains(['\n', '\r', '\0']), "text on one line"),
+            Kind::Url => (is_url(value), "an address that begins with `http://` or `https://`, without a password"),
+            Kind::Text | Kind::Secret => (!value.contains(['\n', '\r', '\0']), "text on one line"),
             Kind::Word(words, why) => {
                 let reason = if why.is_empty() { String::new() } else { format!(": {why}") };
                 let list: Vec<String> = words.iter().map(|it| format!("`{it}`")).collect();
@@ -180,7 +189,7 @@ impl Kind {
 }
 
 /// A Go duration in seconds, or `None` where it is not one.
-pub(crate) fn seconds(text: &str) -> Option<f64> {
+pub fn seconds(text: &str) -> Option<f64> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let (mut rest, mut total) = (text, 0.0);
@@ -210,6 +219,12 @@ fn is_host(value: &str) -> bool {
             && !it.ends_with('-')
     };
     value.len() <= 253 && value.split('.').all(label)
+}
+
+fn is_url(value: &str) -> bool {
+    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://")).unwrap_or_default();
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    is_host(host) && !value.contains(|c: char| c == '@' || c.is_whitespace() || c.is_control())
 }
 
 fn is_project(value: &str) -> bool {

@@ -2,13 +2,20 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
-use crate::{
-    docker::endpoint,
-    settings::{PROJECT, Settings, variables},
-};
+use crate::docker::endpoint;
+use crate::settings::{PROJECT, Settings, variables};
+
+/// The key of the model that answers with `--local`.
+pub(super) const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
+/// Names the file with it to the compose file.
+pub(super) const KEY_FILE: &str = "COPILOT_MODEL_KEY_FILE";
+/// That file, where there is a key.
+pub(super) const MODEL_KEY_FILE: &str = "dev/.rendered/copilot-model.key";
+/// What is mounted in its place where there is none.
+pub(super) const NO_KEY: &str = "/dev/null";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub(crate) const DERIVED: &[&str] = &["DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &[KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 /// The throw-away AWS directory of `--local`.
 pub(super) const FAKE_AWS: &str = "dev/.rendered/aws";
@@ -33,7 +40,9 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
     if all[PROJECT].is_empty() {
         all.insert(PROJECT.to_owned(), project_name(root));
     }
+    let key = settings.local && !settings.get(MODEL_KEY).is_empty();
     let derived = [
+        (KEY_FILE, if key { root.join(MODEL_KEY_FILE).display().to_string() } else { NO_KEY.to_owned() }),
         ("AWS_CONFIG_DIR", aws.display().to_string()),
         ("DOCKER_SOCKET", endpoint::find().socket_for_containers()),
         ("HOST_UID", owner.0.to_string()),

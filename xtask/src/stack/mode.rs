@@ -1,10 +1,16 @@
 //! How the stack was last started, so that the other commands need not be told again.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{cli::flags::Platform, machine::files};
+use crate::cli::flags::Platform;
+use crate::docker::containers;
+use crate::machine::files;
+use crate::settings::Settings;
+use crate::stack::{LOCAL, Stack};
 
 /// Where the mode is kept, from the workspace root.
 pub(crate) const PATH: &str = "dev/.rendered/mode.json";
@@ -26,13 +32,33 @@ impl Mode {
         Ok(Mode::saved(sh)?.unwrap_or_default())
     }
 
-    /// The mode of the last `dev-up`; `None` before the first.
+    /// The mode of the last `dev-up`, as its file says, or where that is gone (`git clean -fdX`) as the containers do;
+    /// `None` before the first.
     pub(crate) fn saved(sh: &Shell) -> Result<Option<Mode>> {
-        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(None) };
+        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(Mode::running(sh)) };
         let parsed = serde_json::from_str(&text).ok().and_then(|it| Mode::from_json(&it));
         parsed
             .map(Some)
             .with_context(|| format!("{PATH} is damaged: delete it, and give `--local` or `--dsql` once more"))
+    }
+
+    /// What the containers of this checkout were started with: Compose labels each with its files. The newest counts:
+    /// what a switch leaves as it is keeps its label.
+    fn running(sh: &Shell) -> Option<Mode> {
+        let label = format!("project.working_dir={}", sh.current_dir().join("dev").display());
+        // Where no engine answers, whoever needs one says so.
+        let containers = containers::labelled(sh, &label, Duration::from_secs(5)).ok()?;
+        let newest = containers.iter().filter(|it| !it.files.is_empty()).max_by_key(|it| &it.created)?;
+        let mode = Mode { local: newest.files.split(',').any(|it| it.ends_with(LOCAL)), ..Mode::default() };
+        let stack = Stack::load(sh, &Settings::load(sh, mode.local), mode, None).ok()?;
+        let moved = containers.iter().find_map(|it| {
+            let ports = &stack.service(&it.service)?.ports;
+            it.ports.iter().find_map(|(inside, host)| {
+                let port = ports.iter().find(|it| it.container == *inside)?;
+                host.checked_sub(port.host)
+            })
+        });
+        Some(Mode { port_offset: moved.unwrap_or(0), ..mode })
     }
 
     /// The same mode, with the database that a flag names.

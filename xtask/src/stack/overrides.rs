@@ -1,22 +1,23 @@
 //! What is written for Compose beside the committed files: variables, digests, shifted ports, a throw-away AWS folder.
 
-use std::{
-    fmt::Write,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fmt::Write;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use walkdir::WalkDir;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::Cluster,
-    docker::containers::DIGESTS_LABEL,
-    machine::files,
-    settings::{COMPOSE_ENV, template},
-    stack::{Stack, environment::FAKE_AWS, service::Service},
-};
+use crate::cli::flags::Cluster;
+use crate::docker::containers::DIGESTS_LABEL;
+use crate::docker::endpoint;
+use crate::machine::files;
+use crate::settings::{COMPOSE_ENV, template};
+use crate::stack::Stack;
+use crate::stack::environment::{FAKE_AWS, KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY};
+use crate::stack::service::Service;
 
 /// What Compose reads beside the committed files, from the workspace root.
 pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
@@ -30,16 +31,25 @@ impl Stack {
             template::write(sh, *cluster, text)?;
         }
         let root = sh.current_dir();
-        let variables: String = self.environment.iter().fold(String::new(), |mut out, (name, value)| {
-            _ = writeln!(out, "{name}={}", quote(value));
-            out
-        });
+        let mut variables = String::new();
+        // The key reaches its container as a file, and no other.
+        for (name, value) in self.environment.iter().filter(|(name, _)| *name != MODEL_KEY) {
+            _ = writeln!(variables, "{name}={}", quote(value));
+        }
         files::replace(
             &root.join(COMPOSE_ENV),
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
         files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
+        if self.environment[KEY_FILE] != NO_KEY {
+            // In place: a container goes on reading the file that it was started with.
+            let path = root.join(MODEL_KEY_FILE);
+            let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let key = &self.environment[MODEL_KEY];
+            open.and_then(|mut it| it.write_all(key.as_bytes()))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
         if self.mode.local {
             let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
             files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
@@ -51,9 +61,17 @@ impl Stack {
     /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
     pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
+        let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
             _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            // Docker would take what the shell says, or whatever the image was pulled for.
+            if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
+                _ = writeln!(out, "    platform: linux/{arch}");
+            }
+            if let Some(it) = &no_proxy {
+                _ = writeln!(out, "    environment: {{ NO_PROXY: {it}, no_proxy: {it} }}");
+            }
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -64,6 +82,15 @@ impl Stack {
             }
         }
         Ok(out)
+    }
+
+    /// What a service reaches without a proxy, in YAML: the other services, by name and by address, and what the user
+    /// lists. Which addresses the network has is not known before.
+    fn no_proxy(&self, listed: &str) -> String {
+        let services = self.services.iter().map(|it| it.name.as_str());
+        let near = ["localhost", "127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+        let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
+        serde_json::json!(all.join(",")).to_string().replace('$', "$$")
     }
 }
 

@@ -15,11 +15,17 @@ pub(crate) struct Service {
     pub image: String,
     /// The variable that names the image; empty where none does.
     pub image_variable: String,
+    /// Whether the files say which platform it is for.
+    pub has_platform: bool,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
     /// What it mounts from the repository, from the workspace root.
     pub mounts: Vec<PathBuf>,
+    /// What it mounts from elsewhere on the engine's machine.
+    pub binds: Vec<String>,
+    /// The user and the group that it runs as, where the compose file names both by number.
+    pub user: Option<(u32, u32)>,
     pub has_health_check: bool,
     /// A container port and a path that answer 200 once the service is ready; asked on the host.
     pub ready: Option<(u16, String)>,
@@ -47,7 +53,7 @@ pub(crate) struct Url {
 
 /// A published port, on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Port {
+pub struct Port {
     /// On the host, with the offset.
     pub host: u16,
     pub container: u16,
@@ -69,8 +75,16 @@ pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Valu
     Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
 }
 
+/// The volumes that a file declares; none where it cannot be read.
+pub(super) fn volumes(root: &Path, file: &str) -> Vec<String> {
+    let text = files::read(&root.join(file)).ok().flatten().unwrap_or_default();
+    let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let declared = document.get("volumes").and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
+    declared.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+}
+
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
-pub(crate) fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
+pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();
         document.apply_merge()?;
@@ -96,6 +110,11 @@ pub(super) fn service(
         .filter(|it| it.starts_with('.'))
         .map(mount)
         .collect();
+    let sources = list("volumes");
+    let sources = sources.iter().filter_map(|it| it.get("source")?.as_str());
+    let binds = sources.filter(|it| it.starts_with(['$', '/'])).map(text).collect::<Result<_>>()?;
+    let user = node.get("user").and_then(Value::as_str).map(text).transpose()?.unwrap_or_default();
+    let user = user.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
     let ready = node.get("x-ready").map(|it| {
         let port = it.get("port").and_then(Value::as_u64).and_then(|it| it.try_into().ok());
         port.zip(it.get("path").and_then(Value::as_str).map(str::to_owned))
@@ -112,9 +131,12 @@ pub(super) fn service(
         namespace: node.get("x-namespace").and_then(Value::as_str).map(str::to_owned),
         image: text(image)?,
         image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
+        has_platform: node.get("platform").is_some(),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
+        binds,
+        user,
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
@@ -135,13 +157,14 @@ pub(super) fn depends_on(node: &Value) -> Vec<String> {
     mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn port(node: &Value, offset: u16) -> Option<Port> {
+/// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
+pub fn port(node: &Value, offset: u16) -> Option<Port> {
     let (host, container) = node.as_str()?.strip_prefix("127.0.0.1:")?.split_once(':')?;
     Some(Port { host: host.parse::<u16>().ok()?.checked_add(offset)?, container: container.parse().ok()? })
 }
 
 /// A path of a compose file, which is relative to `dev/`, from the workspace root.
-fn mount(source: &str) -> PathBuf {
+pub fn mount(source: &str) -> PathBuf {
     match source.strip_prefix("../") {
         Some(rest) => PathBuf::from(rest),
         None => Path::new("dev").join(source.trim_start_matches("./")),

@@ -1,29 +1,21 @@
 //! Waits until services are ready, and shows how they come along: one line each, redrawn in place on a terminal,
 //! one line a change in a pipe.
 
-use std::{
-    io::{self, Write},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::{self, Write};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    docker::containers::{self, Container},
-    machine::{
-        exit::{FAILED, NOT_READY, exit},
-        interrupt, process,
-        term::{self, Colour},
-    },
-    stack::{
-        Stack, diagnosis,
-        readiness::{State, assess, culprits, is_hopeful, probe},
-        service::Service,
-    },
-};
+use crate::docker::containers::{self, Container};
+use crate::machine::exit::{FAILED, NOT_READY, exit};
+use crate::machine::term::{self, Colour};
+use crate::machine::{interrupt, process};
+use crate::stack::readiness::{State, assess, culprits, is_hopeful, probe};
+use crate::stack::service::Service;
+use crate::stack::{Stack, diagnosis};
 
 const POLL: Duration = Duration::from_millis(500);
 const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";

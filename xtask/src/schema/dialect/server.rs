@@ -142,7 +142,7 @@ fn any_translation_can_be_interrupted_and_repeated_on_a_server() {
 #[ignore = "needs a Docker engine"]
 fn any_text_without_faults_is_cut_where_psql_cuts_it() {
     let server = Server::start();
-    let ends = regex_lite::Regex::new(r"\npsql:<stdin>:\d+: ERROR:  \w+\n").unwrap();
+    let ends = regex::Regex::new(r"\npsql:<stdin>:\d+: ERROR:  \w+\n").unwrap();
     let is_free = |it: &String| sql::split(it).is_ok();
     check(tokens().prop_filter("has a fault", is_free), |all| {
         let text = all.join("\n;\n");

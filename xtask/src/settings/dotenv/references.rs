@@ -3,10 +3,10 @@
 use crate::machine::term::shorten;
 
 /// Where a reference finds its value.
-pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Resolves `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:+b}`, `${A+b}`, `${A:?b}`, `${A?b}` and `$$`, here as in compose files.
-pub(crate) fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+pub fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
     expand_nested(raw, lookup, 0)
 }
 

@@ -36,6 +36,21 @@ fn each_kind_accepts_its_values_and_refuses_others() {
             &["", "temporal", "temporal_visibility_v1_Dev", "temporal_visibility_v1 x"],
         ),
         (Kind::Project, &["a", "0-a_b"], &["", "A", "-a", "_a", "a b", "a.b", "é"]),
+        (
+            Kind::Url,
+            &["http://localhost", "http://host.docker.internal:11434/v1", "https://a.example/openai/v1?x=y"],
+            &[
+                "",
+                "localhost:11434",
+                "ftp://a",
+                "http://",
+                "http:///v1",
+                "http://me:secret@a/v1",
+                "http://a b",
+                "http://a\nb",
+            ],
+        ),
+        (Kind::Secret, &["", "sk-x"], &["a\nb"]),
         (Kind::Text, &["", "any $thing: \"goes\""], &["a\nb", "a\rb"]),
         (LEVEL, &["info"], &["", "INFO", "verbose"]),
     ];

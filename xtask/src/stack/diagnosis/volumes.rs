@@ -7,6 +7,8 @@ const DROP: &str = "cargo xtask dev-down --volumes  # starts anew, without any o
 
 /// How PostgreSQL says whose data it has found.
 const WRITTEN_BY: &str = "was initialized by PostgreSQL version ";
+/// How PostgreSQL says that its data was never made whole.
+const HALF_MADE: [&str; 2] = ["could not find the database system", "role \"admin\" does not exist"];
 /// Lower case: how programs say that they may not use a file.
 const REFUSALS: [&str; 3] = ["permission denied", "accessdenied", "not writable"];
 
@@ -26,6 +28,16 @@ pub(super) fn cause(log: &[String], container: &Container, postgres: Option<&str
         return Some(Cause {
             what: format!("its volume was written by PostgreSQL {version}; that version can still export the data"),
             next: vec![DROP.to_owned()],
+        });
+    }
+    if let Some((volume, _)) =
+        container.volumes.first().filter(|_| line(&|it| HALF_MADE.iter().any(|w| it.contains(w))).is_some())
+    {
+        return Some(Cause {
+            what: format!("the volume {volume} is half-made: its first start was ended in the middle"),
+            next: vec![format!(
+                "cargo xtask dev-down && docker volume rm {volume}  # then `cargo xtask dev-up` makes it anew"
+            )],
         });
     }
     let (volume, folder) = container.volumes.iter().find(|(_, folder)| {
@@ -93,6 +105,14 @@ mod tests {
             assert_eq!(found.next[1..], [DROP]);
             assert_eq!(of(log, "elasticsearch").unwrap().next, [DROP]);
         }
+    }
+
+    #[test]
+    fn a_half_made_database_is_named_by_its_volume() {
+        let found =
+            of("postgres: could not find the database system\nExpected to find it in the directory", "").unwrap();
+        assert!(found.what.contains("the volume sre_loki-data is half-made"), "{}", found.what);
+        assert!(found.next[0].starts_with("cargo xtask dev-down && docker volume rm sre_loki-data "), "{found:?}");
     }
 
     #[test]

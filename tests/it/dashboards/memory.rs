@@ -1,0 +1,72 @@
+//! What bounds the memory of those who are given a limit: below it, and not above.
+
+use super::storage::{get, yaml};
+use serde_yaml::Value;
+
+/// The service with what its anchors give it.
+fn services() -> Value {
+    let mut compose = yaml("dev/docker-compose.yml");
+    compose.apply_merge().expect("merge keys");
+    compose["services"].clone()
+}
+
+/// A size in bytes: `512m`, `1g`, `440MiB`.
+fn bytes(size: &str) -> f64 {
+    let digits: String = size.chars().take_while(char::is_ascii_digit).collect();
+    let unit = match size[digits.len()..].chars().next() {
+        Some('m' | 'M') => 20,
+        Some('g' | 'G') => 30,
+        _ => panic!("no size: `{size}`"),
+    };
+    digits.parse::<f64>().expect("digits") * f64::from(1u32 << unit)
+}
+
+/// The limit of a service's container.
+fn limit(service: &Value) -> f64 {
+    let limits = [get(service, "mem_limit"), get(service, "deploy.resources.limits.memory")];
+    bytes(&limits.concat())
+}
+
+#[test]
+fn every_go_service_collects_its_garbage_before_its_container_is_full() {
+    let services = services();
+    for name in [
+        "temporal-history",
+        "temporal-matching",
+        "temporal-frontend",
+        "temporal-worker",
+        "copilot-temporal",
+        "mimir",
+        "loki",
+        "alloy",
+    ] {
+        let service = &services[name];
+        let own = get(service, "environment.GOMEMLIMIT");
+        assert!(!own.is_empty(), "{name} has no GOMEMLIMIT");
+        let share = bytes(&own) / limit(service);
+        assert!((0.8..=0.9).contains(&share), "{name}: GOMEMLIMIT is {share:.2} of its container's limit");
+    }
+}
+
+#[test]
+fn mimir_takes_no_more_series_than_its_container_was_measured_to_hold() {
+    let series: f64 =
+        get(&yaml("dev/config/mimir.yaml"), "limits.max_global_series_per_user").parse().expect("a number");
+    // 150 000 series reached 952 MB at the most under the broadest queries of the dashboards: 6.4 kB each.
+    let needed = series * 952e6 / 150e3;
+    assert!(needed < limit(&services()["mimir"]), "{needed} bytes for {series} series");
+}
+
+#[test]
+fn the_caches_of_history_are_bounded_by_bytes() {
+    let dynamic = yaml("dev/dynamicconfig/development-dsql.yaml");
+    let value = |key: &str| dynamic[key][0]["value"].clone();
+    assert_eq!(value("history.cacheSizeBasedLimit"), Value::Bool(true));
+    assert_eq!(value("history.enableHostLevelEventsCache"), Value::Bool(true));
+    let both: f64 = ["history.hostLevelCacheMaxSizeBytes", "history.eventsHostLevelCacheMaxSizeBytes"]
+        .map(|key| value(key).as_f64().unwrap_or_else(|| panic!("{key} is not set")))
+        .iter()
+        .sum();
+    let limit = limit(&services()["temporal-history"]);
+    assert!(both < limit / 4.0, "{both} bytes of caches in a container of {limit}");
+}

@@ -1,0 +1,64 @@
+//! What `dev-up` gets well again without being told how.
+
+use std::{fs, process::Command};
+
+use tests::{
+    checkout::{Outcome, run},
+    fakes::Fakes,
+};
+
+fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
+    let line = format!("dev-up --local --port-offset {} {words}", fakes.checkout.offset);
+    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// The calls that changed something, without what every call of Compose begins with.
+fn calls(fakes: &Fakes) -> Vec<String> {
+    let end = |it: &String| it.rsplit_once(".override.yml ").map_or(it.clone(), |(_, it)| it.to_owned());
+    fakes.calls().iter().map(end).collect()
+}
+
+#[test]
+fn what_runs_and_is_unhealthy_is_stopped_so_that_it_starts_anew() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.forget();
+    fakes.tell("unhealthy", "loki\n");
+    dev_up(&fakes, "loki mimir").expect(0);
+    assert_eq!(calls(&fakes), ["stop loki", "up --detach --remove-orphans mimir loki"]);
+}
+
+#[test]
+fn a_stopped_container_whose_network_is_gone_is_made_anew() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.forget();
+    fakes.tell("exited", "loki\n");
+    fakes.tell("networks", "{\"Networks\":{\"it\":{\"NetworkID\":\"gone\"}}}\n");
+    dev_up(&fakes, "loki mimir").expect(0);
+    assert_eq!(calls(&fakes), ["rm --force loki", "up --detach --remove-orphans mimir loki"]);
+}
+
+#[test]
+fn what_ran_on_a_database_that_had_to_be_made_anew_is_started_again() {
+    let fakes = Fakes::with_checkouts();
+    fakes.tell("running", "elasticsearch\nelasticsearch-setup\ntemporal-history\n");
+    dev_up(&fakes, "temporal-history").expect(0);
+    let changes: Vec<String> = calls(&fakes).into_iter().filter(|it| !it.contains(" psql ")).collect();
+    let stores = "up --detach --remove-orphans elasticsearch elasticsearch-setup dsql-monitored";
+    assert_eq!(changes, [stores, "stop temporal-history", "up --detach --remove-orphans temporal-history"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_system_without_locks_is_said_in_one_line_and_everything_goes_on() {
+    let fakes = Fakes::new();
+    let (source, library) = (fakes.checkout.home().join("flock.c"), fakes.checkout.home().join("flock.so"));
+    fs::write(&source, "#include <errno.h>\nint flock(int a, int b) { errno = ENOLCK; return -1; }\n").unwrap();
+    run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source)).expect(0);
+    for words in ["dev-up --local loki", "dev-restart loki", "dev-down"] {
+        let mut command = fakes.command();
+        let done = run(command.args(words.split(' ')).env("LD_PRELOAD", &library)).expect(0);
+        assert_eq!(done.err.matches("cannot be locked").count(), 1, "{}", done.err);
+    }
+}

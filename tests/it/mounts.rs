@@ -1,0 +1,184 @@
+//! What containers mount can be read, by them and by their engine, and what is generated is this user's.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::Command,
+};
+
+use tests::{
+    checkout::{Outcome, run, xtask},
+    fakes::Fakes,
+};
+
+fn line(fakes: &Fakes, words: &str) -> Outcome {
+    fakes.xtask(&words.split_whitespace().collect::<Vec<_>>())
+}
+
+fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
+    line(fakes, &format!("dev-up --local --port-offset {} {words}", fakes.checkout.offset))
+}
+
+fn chmod(path: &Path, mode: &str) {
+    run(Command::new("chmod").args(["-R", mode]).arg(path)).expect(0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_other_users_may_not_read_is_found_with_the_folders_to_open_and_no_others() {
+    let fakes = Fakes::with_checkouts();
+    let root = &fakes.checkout.root;
+    ["dev", "grafana"].iter().for_each(|it| chmod(&root.join(it), "go-rwx"));
+    // What only containers of the checkout's owner mount is left out, and so is `dev/.env`.
+    let fix = "\n    chmod -R go+rX dev/config dev/docker  # ";
+    dev_up(&fakes, "").expect(3).says(&["run as other users", fix]);
+    line(&fakes, "doctor --local").expect(3).says(&[fix.trim()]);
+    assert_eq!(fakes.calls(), [""; 0]);
+    dev_up(&fakes, "temporal-history --no-schema --dry-run").expect(3).says(&["chmod -R go+rX dev/docker  #"]);
+    chmod(&root.join("dev/docker"), "go+rX");
+    dev_up(&fakes, "temporal-history --no-schema").expect(0);
+}
+
+#[test]
+fn what_is_generated_can_be_read_by_containers_whatever_the_umask_says() {
+    let fakes = Fakes::new();
+    let mut command = Command::new("/bin/sh");
+    let offset = fakes.checkout.offset;
+    let script = format!("umask 077; exec '{}' dev-up --local loki --port-offset {offset}", xtask().display());
+    let like = fakes.command();
+    command.args(["-c", &script]).current_dir(&fakes.checkout.root);
+    run(command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))))).expect(0);
+    let mode =
+        |it: &str| fs::metadata(fakes.checkout.root.join("dev/.rendered").join(it)).unwrap().permissions().mode();
+    assert_eq!(mode("persistence-monitored.yaml") & 0o777, 0o644);
+    assert_eq!(mode("compose.env") & 0o777, 0o600);
+}
+
+#[test]
+fn a_script_with_the_line_ends_of_windows_is_found_and_its_fix_works() {
+    let fakes = Fakes::new();
+    let file = fakes.checkout.root.join("dev/docker/dsql-stand-in.sh");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace('\n', "\r\n")).unwrap();
+    let refused = dev_up(&fakes, "dsql-monitored --no-schema").expect(3);
+    let fix = "perl -pi -e 's/\\r$//' dev/docker/dsql-stand-in.sh";
+    let refused = refused.says(&["dev/docker/dsql-stand-in.sh: a shell in a container does not take", fix]);
+    assert_eq!(refused.err.matches("\n  - ").count(), 1, "{}", refused.err);
+    run(Command::new("sh").args(["-c", fix]).current_dir(&fakes.checkout.root)).expect(0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    dev_up(&fakes, "dsql-monitored --no-schema").expect(0);
+    let attributes = fs::read_to_string(tests::repo_root().join(".gitattributes")).unwrap();
+    assert!(attributes.lines().any(|it| it == "* text=auto eol=lf"), "{attributes}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_checkout_whose_path_is_not_utf_8_is_a_finding() {
+    let mut fakes = Fakes::new();
+    let root = fakes.checkout.root.with_file_name(OsStr::from_bytes(b"caf\xe9"));
+    fs::rename(&fakes.checkout.root, &root).unwrap();
+    fakes.checkout.root = root;
+    dev_up(&fakes, "loki").expect(3).says(&["is not UTF-8: Compose would mount another one"]);
+    line(&fakes, "doctor --local").expect(3).says(&["is not UTF-8"]);
+    assert_eq!(fakes.calls(), [""; 0]);
+}
+
+/// Another user than the one who runs the tests, where those may become one: the owner of nothing, with a program and a
+/// checkout that it can reach. Otherwise the same user, from whom the mode takes away as much.
+fn as_stranger(fakes: &Fakes, words: &str) -> Outcome {
+    let program = fakes.checkout.home().join("xtask");
+    fs::copy(xtask(), &program).unwrap();
+    let mut command = Command::new(program);
+    let like = fakes.command();
+    command.args(words.split(' ')).current_dir(&fakes.checkout.root);
+    command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0) {
+        command.uid(65_534).gid(65_534);
+    }
+    run(&mut command)
+}
+
+#[test]
+fn what_another_user_has_generated_is_a_missing_prerequisite_with_its_fix() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "loki").expect(0);
+    let rendered = fakes.checkout.root.join("dev/.rendered");
+    chmod(&rendered, "u=rX,go=rX");
+    chmod(&rendered.join("lock"), "000");
+    chmod(&fakes.checkout.home().with_file_name("fakes"), "go+rwX");
+    fakes.forget();
+    let fix = format!("sudo chown -R \"$USER\" {}", fs::canonicalize(&rendered).unwrap().display());
+    for words in ["dev-up --local loki", "dev-restart loki", "dev-down"] {
+        as_stranger(&fakes, words).expect(3).says(&["it belongs to another user", &fix]);
+    }
+    as_stranger(&fakes, "doctor --local").expect(3).says(&["it belongs to another user", &fix]);
+    assert_eq!(fakes.calls(), [""; 0]);
+}
+
+#[test]
+fn an_engine_that_does_not_see_this_machine_s_files_is_said_first_and_before_anything_starts() {
+    for (file, text, says) in [
+        (
+            "blind",
+            "Error response from daemon: invalid mount config for type \"bind\": bind source path does not exist: /x",
+            "does not see this machine's files: Error response from daemon: invalid mount config",
+        ),
+        ("elsewhere", "", "sees something else at "),
+    ] {
+        let fakes = Fakes::new();
+        fakes.tell(file, text);
+        let refused = dev_up(&fakes, "loki").expect(3).says(&[says, "\n    docker context ls  # choose an engine"]);
+        assert!(refused.err.contains("error: cannot start:\n  - the engine at unix:///"), "{}", refused.err);
+        assert_eq!(fakes.calls(), [""; 0]);
+    }
+}
+
+#[test]
+fn an_engine_is_asked_to_show_a_file_only_where_a_container_is_to_be_made() {
+    let fakes = Fakes::new();
+    let asked = || fakes.log().iter().filter(|it| it.starts_with("docker create ")).count();
+    dev_up(&fakes, "loki --dry-run").expect(0);
+    line(&fakes, "doctor --local");
+    assert_eq!(asked(), 0);
+    dev_up(&fakes, "loki").expect(0);
+    assert_eq!(asked(), 1);
+    let log = fakes.log();
+    assert!(log.contains(&"docker rm --force probe".to_owned()), "{log:#?}");
+    fakes.tell("paused", "loki\n");
+    dev_up(&fakes, "loki").expect(0);
+    assert_eq!(asked(), 1);
+    // What else is mounted from the engine's machine is asked for with it.
+    dev_up(&fakes, "alloy --no-schema").expect(0);
+    assert!(
+        fakes.log().iter().any(|it| it.starts_with("docker create ") && it.contains("source=/var/run/docker.sock"))
+    );
+}
+
+#[test]
+fn where_the_generated_files_are_gone_the_containers_say_how_the_stack_was_started() {
+    let fakes = Fakes::with_checkouts();
+    dev_up(&fakes, "loki").expect(0);
+    let root = &fakes.checkout.root;
+    fs::remove_dir_all(root.join("dev/.rendered")).unwrap();
+    let at = |file: &str| root.join("dev").join(file).display().to_string();
+    fakes.tell("config-files", &format!("{},{}\n", at("docker-compose.yml"), at("docker-compose.local.yml")));
+    let bound = format!("{{\"PortBindings\":{{\"3100/tcp\":[{{\"HostPort\":\"{}\"}}]}}}}\n", fakes.checkout.port(3100));
+    fakes.tell("host-config", &bound);
+    let status = line(&fakes, "dev-status --json").expect(4).json();
+    assert_eq!(status["mode"], "local");
+    let loki = status["services"].as_array().unwrap().iter().find(|it| it["name"] == "loki").unwrap();
+    assert_eq!(loki["ports"], serde_json::json!([fakes.checkout.port(3100)]));
+    fakes.forget();
+
+    // What a restart mounts is generated again, as it was.
+    line(&fakes, "dev-restart loki").expect(0);
+    let generated = fs::read_to_string(root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
+    assert!(generated.contains(&format!("127.0.0.1:{}:3100", fakes.checkout.port(3100))), "{generated}");
+    assert!(root.join("dev/.rendered/persistence-monitored.yaml").exists());
+    assert!(fakes.calls()[0].contains("--file dev/docker-compose.local.yml"), "{:?}", fakes.calls());
+    fakes.forget();
+    line(&fakes, "dev-up loki").expect(0);
+    assert_eq!(fakes.calls(), [""; 0]);
+}

@@ -1,0 +1,44 @@
+//! Whether the engine sees the files of this machine: it may run on another one, or in a namespace of its own.
+
+use std::path::Path;
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::docker::endpoint;
+use crate::docker::engine::ANSWER;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
+
+/// How engines say that they have no such file, or may not show it.
+const BLIND: [&str; 4] = ["bind source path does not exist", "mounts denied", "not shared", "no such file"];
+
+/// Mounts a file and other paths into a container that is never started, and reads the file back. What else keeps a
+/// container from being made is not said here.
+pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Result<Option<Finding>> {
+    let bind = |source: &str, at: usize| {
+        // Its options are a line of CSV.
+        let source = source.replace('"', "\"\"");
+        ["--mount".to_owned(), format!("type=bind,\"source={source}\",target=/probe{at},readonly")]
+    };
+    let shown = file.display().to_string();
+    let mounts = [&[&*shown], others].concat().into_iter().enumerate().flat_map(|(at, source)| bind(source, at));
+    let made = process::capture_within(&mut cmd!(sh, "docker create {mounts...} {image} probe").into(), ANSWER)?;
+    let Some(made) = made else { return Ok(None) };
+    let route = endpoint::find();
+    let folder = sh.current_dir().display().to_string();
+    let fix =
+        format!("docker context ls  # choose an engine of this machine, or have this one's settings share {folder}");
+    let blind = |reason: &str| finding(format!("the engine at {route} {reason}"), fix.clone());
+    if !made.status.success() {
+        let said = String::from_utf8_lossy(&made.stderr);
+        let known = said.lines().find(|it| BLIND.iter().any(|word| it.to_lowercase().contains(word)));
+        return Ok(known.map(|it| blind(&format!("does not see this machine's files: {}", it.trim()))));
+    }
+    let id = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+    let read = process::capture_within(&mut cmd!(sh, "docker cp {id}:/probe0 -").into(), ANSWER);
+    process::read_within(&mut cmd!(sh, "docker rm --force {id}").into(), ANSWER)?;
+    let text = std::fs::read(file)?;
+    let is_ours = read?.is_some_and(|it| it.stdout.windows(text.len().max(1)).any(|it| it == text));
+    Ok((!is_ours).then(|| blind(&format!("sees something else at {shown}: it is another machine"))))
+}

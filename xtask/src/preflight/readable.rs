@@ -1,0 +1,66 @@
+//! Whether containers can read what they mount from the repository: by its mode, and by its line ends.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use walkdir::WalkDir;
+use xshell::Shell;
+
+use crate::machine::finding::{Finding, finding};
+use crate::stack::service::Service;
+
+/// What these services mount and their containers cannot read.
+pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
+    let root = sh.current_dir();
+    if root.to_str().is_none() {
+        let what = format!("the checkout's path, {}, is not UTF-8: Compose would mount another one", root.display());
+        return vec![finding(what, "mv \"$PWD\" ~/temporal-sre-copilot  # or any folder with a plain name")];
+    }
+    let (mut closed, mut scripts) = (BTreeSet::new(), BTreeSet::new());
+    for service in services {
+        for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered")) {
+            let entries = || WalkDir::new(root.join(mount)).into_iter().flatten();
+            // An engine in a virtual machine reads with the user's own rights.
+            let is_open = cfg!(not(target_os = "linux"))
+                || entries().all(|it| it.metadata().is_ok_and(|it| may_read(&it, service.user)));
+            if !is_open {
+                // What lies in `dev` itself, `dev/.env` above all, is nobody else's business.
+                let folder = mount.parent().filter(|it| root.join(mount).is_file() && *it != Path::new("dev"));
+                closed.insert(folder.unwrap_or(mount).display().to_string());
+            }
+            let of_windows = |it: &Path| fs::read(it).is_ok_and(|it| it.contains(&b'\r'));
+            let is_script = |it: &Path| it.extension().is_some_and(|it| it == "sh");
+            scripts.extend(
+                entries()
+                    .filter(|it| is_script(it.path()) && of_windows(it.path()))
+                    .map(|_| mount.display().to_string()),
+            );
+        }
+    }
+    let list = |it: BTreeSet<String>| it.into_iter().collect::<Vec<_>>().join(" ");
+    let mut found = Vec::new();
+    if !closed.is_empty() {
+        let closed = list(closed);
+        let what = format!("containers run as other users, and those may not read all of {closed}");
+        found.push(finding(what, format!("chmod -R go+rX {closed}  # a umask like 077 made them so")));
+    }
+    if !scripts.is_empty() {
+        let scripts = list(scripts);
+        let what = format!("{scripts}: a shell in a container does not take line ends of Windows");
+        found.push(finding(what, format!("perl -pi -e 's/\\r$//' {scripts}")));
+    }
+    found
+}
+
+/// Whether a container may read a file or look into a folder; what it runs as, where the compose file says so.
+fn may_read(it: &Metadata, user: Option<(u32, u32)>) -> bool {
+    let shift = match user {
+        Some((uid, _)) if uid == it.uid() => 6,
+        Some((_, gid)) if gid == it.gid() => 3,
+        _ => 0,
+    };
+    let needed = if it.is_dir() { 0o5 } else { 0o4 };
+    it.mode() >> shift & needed == needed
+}
