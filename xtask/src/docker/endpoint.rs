@@ -31,7 +31,7 @@ const IS_MAC: bool = cfg!(target_os = "macos");
 const DESKTOP: &str = if IS_MAC { "open -a Docker" } else { "systemctl --user start docker-desktop" };
 const PODMAN: &str = if IS_MAC { "podman machine start" } else { "systemctl --user start podman.socket" };
 
-/// A part of a socket's path, whose it is, what starts that (`{}` is the next folder), and whether it is a virtual machine.
+/// A part of a socket's path, the product, what starts it (`{}` is the next folder), and whether that is virtual.
 const PRODUCTS: [(&str, &str, &str, bool); 9] = [
     ("/.docker/", "Docker Desktop", DESKTOP, true),
     ("/.colima/", "Colima", "colima start {} --cpu 4 --memory 8", true),

@@ -38,7 +38,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Reads `ARCH API`. `start_interval` came with version 1.44 of the API, in Engine 25; Podman's API has numbers of its own.
+    /// Reads `ARCH API`. `start_interval` came with version 1.44 of the API, in Engine 25; Podman numbers its own.
     fn parse(printed: &str) -> Engine {
         let (arch, api) = printed.trim().split_once(' ').unwrap_or((printed.trim(), ""));
         Engine { arch: arch.to_owned(), start_interval: parse_version(api).is_some_and(|(a, b)| a == 1 && b >= 44) }
