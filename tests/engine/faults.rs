@@ -16,6 +16,8 @@ use tests::{
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
+/// How the stand-ins for Aurora DSQL start.
+const ENTRYPOINT: &str = "  entrypoint: [sh, /setup/dsql-stand-in.sh]\n";
 
 fn id(checkout: &Checkout, service: &str) -> String {
     engine::containers(&checkout.project)[service]["Id"].as_str().unwrap_or_default().to_owned()
@@ -58,14 +60,14 @@ fn a_paused_or_killed_container_and_a_deleted_configuration_are_mended() {
 fn a_crash_loop_is_found_long_before_the_deadline_with_its_last_words() {
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("crashing");
-    let image = "  image: postgres:17.11\n";
-    checkout.edit(LOCAL, image, &format!("{image}  entrypoint: [sh, -c, 'echo no luck today; exit 9']\n"));
+    let crash = "  entrypoint: [sh, -c, 'echo no luck today; exit 9']\n";
+    checkout.edit(LOCAL, ENTRYPOINT, crash);
     let began = Instant::now();
     let failed = checkout.dev_up(&["dsql-monitored", "--no-schema", "--timeout", "120"]).expect(4);
     assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
     failed.says(&["dsql-monitored: crash loop: exit code 9", "no luck today", "waiting longer would change nothing"]);
     assert!(engine::containers(&checkout.project).contains_key("dsql-monitored"), "it is left to be looked at");
-    checkout.edit(LOCAL, "  entrypoint: [sh, -c, 'echo no luck today; exit 9']\n", "");
+    checkout.edit(LOCAL, crash, ENTRYPOINT);
     checkout.xtask(&["dev-up", "dsql-monitored", "--no-schema"]).expect(0);
 }
 
@@ -155,10 +157,9 @@ fn a_volume_of_another_user_is_handed_over_by_the_command_that_the_card_prints()
 fn a_container_that_outgrows_its_memory_is_said_to() {
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("memory");
-    let image = "  image: postgres:17.11\n";
     let eater = "  entrypoint: [sh, -c, 'sleep 0.3; tail /dev/zero']\n  memswap_limit: 32m\n";
-    checkout.edit(LOCAL, "mem_limit: 1g", "mem_limit: 32m");
-    checkout.edit(LOCAL, image, &format!("{image}{eater}"));
+    checkout.edit(LOCAL, "memory: 1g", "memory: 32m");
+    checkout.edit(LOCAL, ENTRYPOINT, eater);
     let failed = checkout.dev_up(&["dsql-monitored", "--no-schema", "--timeout", "120"]).expect(4);
     failed.says(&["dsql-monitored: crash loop", "killed for using more memory than its limit"]);
 }
@@ -223,13 +224,36 @@ fn a_network_of_our_name_that_is_somebody_else_s_stays() {
     let removed = docker(&["network", "rm", &name]);
     // Compose 2 refuses what it did not make, Compose 5 uses it.
     if docker(&["compose", "version", "--short"]).expect(0).out.starts_with("2.") {
-        came.expect(4).says(&["docker compose said", &name]);
+        came.expect(4).says(&["docker compose: ", &name]);
     } else {
         came.expect(0);
     }
     down.expect(0);
     removed.expect(0);
     checkout.dev_up(&["loki"]).expect(0);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_stack_is_entered_restarted_and_removed_whole_where_nothing_but_its_containers_tells_of_it() {
+    let _turn = engine::beside_others();
+    let checkout = Checkout::copy("ruins");
+    let name = format!("{}-own", checkout.project);
+    fs::write(checkout.root.join("dev/.env"), format!("COMPOSE_PROJECT_NAME={name}\n")).unwrap();
+    let up = checkout.dev_up(&["loki"]);
+    fs::write(checkout.root.join("dev/.env"), "A B=x\n").unwrap();
+    fs::remove_dir_all(checkout.root.join("dev/.rendered")).unwrap();
+    fs::write(checkout.root.join("dev/docker-compose.yml"), "services: [\n").unwrap();
+    let lines: [&[&str]; 4] =
+        [&["dev-ps"], &["dev-logs", "--no-follow"], &["dev-restart"], &["dev-down", "--volumes", "--yes"]];
+    let done = lines.map(|it| checkout.xtask(it));
+    let left = [engine::containers(&name).len(), engine::networks(&name).len(), engine::volumes(&name).len()];
+    engine::remove_project(&name);
+    up.expect(0);
+    let [ps, logs, restart, down] = done.map(|it| it.expect(0));
+    assert!(ps.out.contains(&format!("{name}-loki-1")) && logs.out.contains("loki"), "{ps:?} {logs:?}");
+    assert!(restart.err.contains("loki"), "{restart:?}");
+    assert_eq!(left, [0, 0, 0], "{down:?}");
 }
 
 #[test]

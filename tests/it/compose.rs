@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_yaml::Value;
-use tests::{checkout::run, repo_root};
+use tests::{checkout::run, fakes::Fakes, repo_root};
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
@@ -79,7 +79,7 @@ fn every_service_that_signs_in_to_aws_mounts_the_aws_directory_read_only() {
         let mounts = list(&service, "volumes");
         let aws: Vec<&Value> = mounts.iter().filter(|it| it["target"] == "/aws").collect();
         assert!(aws.iter().all(|it| it["read_only"] == true), "{name} could write to the AWS directory");
-        assert!(aws.iter().all(|it| it["source"] == "${AWS_CONFIG_DIR:-~/.aws}"), "{name}");
+        assert!(aws.iter().all(|it| it["source"] == "${AWS_MOUNT_DIR:-~/.aws}"), "{name}");
         // A rendering holds the database's host as well.
         let rendered = mounts.iter().any(|it| it["target"] == "/etc/temporal/config/persistence.yaml");
         let refers = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST", "AWS_REGION"].iter().any(|it| refers_to(&service, it));
@@ -95,12 +95,49 @@ fn every_service_that_signs_in_to_aws_mounts_the_aws_directory_read_only() {
         "temporal-matching",
         "temporal-frontend",
         "temporal-worker",
-        "grafana",
         "copilot-temporal",
         "copilot-worker",
         "copilot-api",
     ];
     assert_eq!(signing_in, expected);
+}
+
+/// Property 2 of a service as Compose resolves it.
+fn assert_signs_in(name: &str, service: &serde_json::Value) {
+    let mounts = service["volumes"].as_array().into_iter().flatten().filter(|it| it["target"] == "/aws");
+    let mounts: Vec<_> = mounts.collect();
+    assert!(mounts.iter().all(|it| it["read_only"] == true), "{name} could write to the AWS directory");
+    let signs_in = service["environment"].get("AWS_REGION").is_some();
+    assert_eq!(mounts.len(), usize::from(signs_in), "{name}");
+}
+
+/// The same of what `dev-up` makes of the files: Grafana has keys only where it is asked for, and nobody has the user's
+/// folder.
+#[test]
+fn with_what_dev_up_adds_whoever_signs_in_gets_the_handed_on_keys_and_nothing_else() {
+    if !tests::compose_is_there() {
+        return;
+    }
+    for wanted in [false, true] {
+        let fakes = Fakes::with_checkouts();
+        fakes.add_to_env("TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n");
+        fakes.add_to_env(&format!("AWS_PROFILE=work\nGRAFANA_CLOUDWATCH={wanted}\n"));
+        fakes.xtask(&["dev-up", "--dsql", "--no-schema"]).expect(0);
+        let root = &fakes.checkout.root;
+        let mut command = tests::compose(&fakes.checkout.home());
+        let override_file = "dev/.rendered/docker-compose.override.yml";
+        command.args(["--env-file", "dev/.rendered/compose.env", "--file", BASE, "--file", override_file]);
+        let printed = run(command.current_dir(root).args(["config", "--format", "json"])).expect(0).json();
+        let services = printed["services"].as_object().unwrap();
+        for (name, service) in services {
+            assert_signs_in(name, service);
+            for mount in service["volumes"].as_array().into_iter().flatten().filter(|it| it["target"] == "/aws") {
+                assert_eq!(mount["source"], root.join("dev/.rendered/aws").to_str().unwrap(), "{name}");
+                assert_eq!(service["environment"]["AWS_PROFILE"], "default", "{name}: the profile that is in there");
+            }
+        }
+        assert_eq!(services["grafana"]["environment"].get("AWS_REGION").is_some(), wanted);
+    }
 }
 
 #[test]
@@ -147,6 +184,9 @@ fn every_image_is_pinned_to_an_exact_tag() {
             continue;
         };
         let image = image.split_once(":-").map_or(image, |(_, default)| default.trim_end_matches('}'));
+        // With a digest behind the tag, the tag says to a reader what it is.
+        let (image, digest) = image.split_once('@').unwrap_or((image, "sha256:"));
+        assert!(digest.starts_with("sha256:"), "{name}: {digest}");
         let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag"));
         assert_ne!(tag, "latest", "{name}: {image}");
         let own = ["temporal-dsql-runtime:test", "temporal-sre-copilot:dev"].contains(&image);
@@ -169,7 +209,10 @@ fn services_drop_what_they_do_not_need_and_are_bounded() {
         assert_eq!(list(&service, "security_opt"), ["no-new-privileges:true"], "{name}");
         assert_eq!(list(&service, "networks"), ["temporal-network"], "{name}");
         assert_eq!(service["logging"]["options"]["max-size"], "10m", "{name} may fill the disk");
-        assert!(service.get("mem_limit").is_some(), "{name} may use all memory");
+        let limits = &service["deploy"]["resources"]["limits"];
+        assert!(limits["memory"].is_string() && limits["pids"].is_u64(), "{name} may use all memory, or all processes");
+        // Compose refuses both spellings at once, and the Copilot's own tools read this one.
+        assert_eq!(service.get("mem_limit"), None, "{name}");
         assert_ne!(service.get("privileged"), Some(&Value::from(true)), "{name}");
         for mount in list(&service, "volumes") {
             if let Value::Mapping(_) = mount {
@@ -198,7 +241,7 @@ fn the_model_of_local_is_as_closed_as_the_services_beside_it() {
     assert_eq!(list(model, "networks"), ["temporal-network"]);
     assert_eq!(model["read_only"], true);
     assert_eq!(model["logging"]["options"]["max-size"], "10m");
-    assert!(model.get("ports").is_none() && model.get("mem_limit").is_some());
+    assert!(model.get("ports").is_none() && model["deploy"]["resources"]["limits"]["pids"].is_u64());
     for mount in list(model, "volumes") {
         assert_eq!(mount["read_only"], true, "{mount:?}");
         assert_eq!(mount["bind"]["create_host_path"], false, "{mount:?}");
@@ -265,9 +308,7 @@ fn compose_itself_reads_the_files_without_any_variable() {
             for port in service["ports"].as_array().into_iter().flatten() {
                 assert_eq!(port["host_ip"], "127.0.0.1", "{name}");
             }
-            for mount in service["volumes"].as_array().into_iter().flatten().filter(|it| it["target"] == "/aws") {
-                assert_eq!(mount["read_only"], true, "{name}");
-            }
+            assert_signs_in(name, service);
         }
     }
 }

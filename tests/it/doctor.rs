@@ -222,9 +222,18 @@ fn credentials_are_judged_by_aws_and_never_shown() {
     assert!(shown.out.contains("arn:aws:iam::123456789012:user/me"), "{}", shown.out);
     assert!(!shown.out.contains("SECRET") && !shown.err.contains("SECRET"), "{}{}", shown.out, shown.err);
     fakes.tell("expiration", "2020-01-01T00:00:00+00:00\n");
-    expect(&fakes, "credentials", "warn", "for another 0 seconds", "aws sso login");
+    expect(&fakes, "credentials", "warn", "which have ended", "aws sso login");
     fakes.tell("no-credentials", "Error when retrieving token from sso: Token has expired and refresh failed");
     expect(&fakes, "credentials", "fail", "the SSO session of profile", "aws sso login --profile default");
+}
+
+#[test]
+fn an_aws_cli_that_is_too_old_is_told_from_one_that_works() {
+    let fakes = machine(false);
+    fakes.tell("old-aws", "");
+    let what = "this AWS CLI does not know `dsql list-clusters`";
+    let all = expect(&fakes, "aws", "fail", what, "mktemp -d");
+    assert!(!all["aws"]["detail"].as_str().unwrap().contains("valid choices"), "{}", all["aws"]);
 }
 
 #[test]

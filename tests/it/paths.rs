@@ -71,7 +71,7 @@ fn a_checkout_s_path_may_hold_spaces_quotes_and_other_alphabets() {
         assert_eq!(fakes.folders(), [fakes.checkout.root.display().to_string()]);
         let aws = fakes.checkout.root.join("dev/.rendered/aws");
         let env = fs::read_to_string(fakes.checkout.root.join("dev/.rendered/compose.env")).unwrap();
-        let line = format!("AWS_CONFIG_DIR=\"{}\"", aws.display().to_string().replace('$', "\\$"));
+        let line = format!("AWS_MOUNT_DIR=\"{}\"", aws.display().to_string().replace('$', "\\$"));
         assert!(env.lines().any(|it| it == line), "{line} is not in\n{env}");
     }
 }

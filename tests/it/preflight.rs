@@ -113,7 +113,7 @@ fn each_finding_alone_names_its_remedy() {
             |it| it.add_to_env("COMPOSE_PROJECT_NAME=My Project\n"),
             &["`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters"],
         ),
-        ("a broken line", |it| it.add_to_env("# one\nA B\n"), &["dev/.env, line 2: `A B` is not `NAME=value`"]),
+        ("a broken line", |it| it.add_to_env("# one\nA B\n"), &["dev/.env, line 2: this is not `NAME=value`"]),
         (
             "a misspelt placeholder",
             |it| it.checkout.edit(TEMPLATE, "$TEMPORAL_LOG_LEVEL", "$TEMPORAL_LOG_LEVL"),
@@ -188,7 +188,6 @@ fn a_checkout_that_a_schema_needs_is_missed_before_anything_starts_unless_no_sch
 #[test]
 fn without_an_env_file_both_ways_out_are_named() {
     let fakes = Fakes::with_checkouts();
-    fs::create_dir(fakes.checkout.home().join(".aws")).unwrap();
     let refused = dev_up(&fakes, &[]);
     for way in ["\n    cargo xtask dev-up --local  # needs no AWS\n", "\n    cargo xtask env-init  # makes dev/.env"] {
         assert!(refused.err.contains(way), "{}", refused.err);
@@ -196,12 +195,10 @@ fn without_an_env_file_both_ways_out_are_named() {
     expect(&fakes, refused, &["there is no dev/.env, so no Aurora DSQL cluster is known"]);
     fakes.add_to_env("TEMPORAL_SQL_HOST=a.example\n");
     expect(&fakes, dev_up(&fakes, &[]), &["`COPILOT_DSQL_HOST` is not set in the process environment or dev/.env"]);
-    fs::remove_dir(fakes.checkout.home().join(".aws")).unwrap();
-    expect(
-        &fakes,
-        dev_up(&fakes, &[]),
-        &["`COPILOT_DSQL_HOST` is not set", ".aws is no folder: it holds the AWS credentials\n    aws configure sso"],
-    );
+    fakes.tell("no-credentials", "Unable to locate credentials");
+    let both =
+        &["`COPILOT_DSQL_HOST` is not set", "AWS_PROFILE in dev/.env\n    aws configure sso --profile default\n"];
+    expect(&fakes, dev_up(&fakes, &[]), both);
 }
 
 #[test]
@@ -211,8 +208,9 @@ fn a_taken_port_is_found_with_its_owner() {
     let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let refused = dev_up(&fakes, &["--local", "loki"]);
     if fakes::find("ss").is_some() || fakes::find("lsof").is_some() {
-        let owner = format!("process {0}\n    kill {0}  # or: cargo xtask dev-up --port-offset ", std::process::id());
+        let owner = format!("process {0}\n    cargo xtask dev-up --port-offset ", std::process::id());
         assert!(refused.err.contains(&owner), "{owner} is not in\n{}", refused.err);
+        assert!(refused.err.contains(&format!("  # or: kill {}", std::process::id())), "{}", refused.err);
     } else {
         eprintln!("the owner is not looked at: there is neither ss nor lsof");
     }

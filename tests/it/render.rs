@@ -56,7 +56,10 @@ fn both_clusters_are_rendered_each_with_its_own_values_typed() {
 
     let printed = fakes.xtask(&["render", "--stdout", "--cluster", "copilot"]).expect(0);
     assert_eq!((printed.out, printed.err), (format!("---\n{}", read(&fakes, COPILOT)), String::new()));
-    assert_eq!(fakes.log(), [""; 0], "rendering needs no other program");
+    assert_eq!(fakes.calls(), [""; 0], "rendering starts nothing; how a stack was started its containers may say");
+    fakes.forget();
+    fakes.xtask(&["render", "--local", "--stdout"]).expect(0);
+    assert_eq!(fakes.log(), [""; 0], "with a flag rendering needs no other program");
 }
 
 #[test]
@@ -130,6 +133,17 @@ fn windows_line_ends_and_a_byte_order_mark_do_not_reach_the_values() {
 }
 
 #[test]
+fn a_comment_may_be_in_any_encoding() {
+    let fakes = Fakes::new();
+    write_env(
+        &fakes,
+        b"# Z\xfcrich\n  # \xe9t\xe9\nTEMPORAL_LOG_LEVEL=warn # pr\xeat\r\nGRAFANA_ADMIN_PASSWORD=\xc3\xbc#x\n",
+    );
+    let printed = fakes.xtask(&["render", "--local", "--stdout"]).expect(0).out;
+    assert!(printed.contains("level: warn"), "{printed}");
+}
+
+#[test]
 fn an_env_file_that_is_none_is_one_finding_and_never_a_panic() {
     let fakes = Fakes::new();
     let path = fakes.checkout.root.join("dev/.env");
@@ -140,7 +154,9 @@ fn an_env_file_that_is_none_is_one_finding_and_never_a_panic() {
         assert_eq!(files(&fakes), [""; 0]);
     };
     write_env(&fakes, &[0xff, 0xfe, 0x00, b'A', b'=', 0x9f]);
-    refused("is not UTF-8 text");
+    refused("dev/.env, line 1, is not UTF-8 (it is UTF-16): save it as UTF-8");
+    write_env(&fakes, b"A=1\nGRAFANA_ADMIN_PASSWORD='a # \xfc' # \xfc\n");
+    refused("dev/.env, line 2, is not UTF-8 (another encoding, or no text)");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     refused("Is a directory");
@@ -213,7 +229,7 @@ fn an_unreadable_env_file_is_a_finding() {
     let user = User::of(&fakes);
     let Some(refused) = user.render(&fakes) else { return };
     let refused = refused.expect(3);
-    assert!(refused.err.contains("dev/.env: Permission denied"), "{}", refused.err);
+    assert!(refused.err.contains("dev/.env: it belongs to another user"), "{}", refused.err);
 }
 
 #[test]
@@ -228,17 +244,17 @@ fn a_folder_that_cannot_be_written_is_said_and_what_was_there_stays() {
     set_mode(&dev.join(".rendered/lock"), 0o666);
     set_mode(&dev.join(".rendered"), 0o555);
     let Some(failed) = user.render(&fakes) else { return };
-    let failed = failed.expect(1);
+    let failed = failed.expect(3);
     assert!(failed.err.contains("cannot write ") && failed.err.contains("what was there is kept"), "{}", failed.err);
-    assert!(failed.err.contains("Permission denied"), "{}", failed.err);
+    assert!(failed.err.contains("sudo chown -R"), "{}", failed.err);
     assert_eq!(read(&fakes, COPILOT), before);
     set_mode(&dev.join(".rendered"), 0o755);
     assert_eq!(files(&fakes), ["persistence-copilot.yaml", "persistence-monitored.yaml"]);
 
     fs::remove_dir_all(dev.join(".rendered")).unwrap();
     set_mode(&dev, 0o555);
-    let failed = user.render(&fakes).expect("it could be started before").expect(1);
-    assert!(failed.err.contains("cannot make ") && failed.err.contains("Permission denied"), "{}", failed.err);
+    let failed = user.render(&fakes).expect("it could be started before").expect(3);
+    assert!(failed.err.contains("cannot make ") && failed.err.contains("sudo chown -R"), "{}", failed.err);
     set_mode(&dev, 0o755);
 
     fs::write(dev.join(".rendered"), "in the way").unwrap();

@@ -19,11 +19,12 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 20] = [
+const QUESTIONS: [&str; 22] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
     "aws configure export-credentials ",
+    " --generate-cli-skeleton ",
     "docker-compose version ",
     "docker version ",
     "docker info ",
@@ -39,6 +40,7 @@ const QUESTIONS: [&str; 20] = [
     "docker cp probe:",
     "docker rm --force probe",
     " config --hash ",
+    " config --format json",
     "/_mapping",
 ];
 
@@ -46,7 +48,8 @@ const QUESTIONS: [&str; 20] = [
 pub struct Fakes {
     /// The checkout.
     pub checkout: Checkout,
-    folder: PathBuf,
+    /// What they are told to do, and what they wrote.
+    pub folder: PathBuf,
 }
 
 impl Fakes {

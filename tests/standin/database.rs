@@ -58,28 +58,29 @@ pub(crate) fn check_credentials(regions: &[&str]) -> anyhow::Result<()> {
     if env("AWS_ACCESS_KEY_ID").is_some() && env("AWS_SECRET_ACCESS_KEY").is_some() {
         return Ok(());
     }
-    let path = env("AWS_SHARED_CREDENTIALS_FILE")
-        .unwrap_or_else(|| format!("{}/.aws/credentials", env("HOME").unwrap_or_default()));
+    let path = env("AWS_CONFIG_FILE").unwrap_or_else(|| format!("{}/.aws/config", env("HOME").unwrap_or_default()));
     let text = std::fs::read_to_string(&path).with_context(|| format!("no AWS credentials: cannot read {path}"))?;
     let profile = env("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
-    if !has_keys(&text, &profile) {
-        bail!("no AWS credentials: {path} has no key pair for the profile `{profile}`");
+    let process = credential_process(&text, &profile)
+        .with_context(|| format!("no AWS credentials: {path} has no credential_process for the profile `{profile}`"))?;
+    let said = Command::new("sh").args(["-c", &process]).output().context("no AWS credentials: there is no shell")?;
+    let keys: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap_or_default();
+    if keys["AccessKeyId"].as_str().is_none_or(str::is_empty)
+        || keys["SecretAccessKey"].as_str().is_none_or(str::is_empty)
+    {
+        bail!("no AWS credentials: `{process}` prints no key pair: {}", String::from_utf8_lossy(&said.stderr).trim());
     }
     Ok(())
 }
 
-fn has_keys(credentials: &str, profile: &str) -> bool {
-    let mut inside = false;
-    let (mut id, mut secret) = (false, false);
-    for line in credentials.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[') {
-            inside = section.trim_end_matches(']').trim() == profile;
-        } else if let Some((key, value)) = line.split_once('=').filter(|_| inside) {
-            id |= key.trim() == "aws_access_key_id" && !value.trim().is_empty();
-            secret |= key.trim() == "aws_secret_access_key" && !value.trim().is_empty();
-        }
-    }
-    id && secret
+/// The command that prints the keys of a profile, as the file of settings names it.
+fn credential_process(config: &str, profile: &str) -> Option<String> {
+    let headings = [format!("[{profile}]"), format!("[profile {profile}]")];
+    let mut lines =
+        config.lines().map(str::trim).skip_while(|it| !headings.iter().any(|heading| heading == it)).skip(1);
+    let own = lines.by_ref().take_while(|it| !it.starts_with('['));
+    own.filter_map(|it| it.split_once('='))
+        .find_map(|(key, value)| (key.trim() == "credential_process").then(|| value.trim().to_owned()))
 }
 
 #[cfg(test)]
@@ -87,10 +88,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_pair_counts_only_in_its_own_profile() {
-        let text = "[a]\naws_access_key_id = x\n[b]\naws_secret_access_key=y\n[c]\naws_access_key_id=x\naws_secret_access_key=y\n";
-        assert!(!has_keys(text, "a"));
-        assert!(!has_keys(text, "b"));
-        assert!(has_keys(text, "c"));
+    fn a_process_counts_only_in_its_own_profile() {
+        let text = "[a]\nregion = x\n[profile b]\ncredential_process = cat /aws/keys\n[c]\n";
+        let of = |profile| credential_process(text, profile);
+        assert_eq!((of("a"), of("b").as_deref(), of("c"), of("d")), (None, Some("cat /aws/keys"), None, None));
     }
 }

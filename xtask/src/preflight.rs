@@ -9,10 +9,11 @@ use std::thread;
 use anyhow::Result;
 use xshell::Shell;
 
+use crate::aws::credentials::Credentials;
 use crate::cli::flags::{BuildTarget, Cluster};
 use crate::docker::containers::{self, Container};
 use crate::docker::engine::{self, Engine, Image};
-use crate::docker::ports;
+use crate::docker::{endpoint, ports};
 use crate::images::build;
 use crate::images::missing::Missing;
 use crate::machine::beside::beside;
@@ -31,6 +32,10 @@ pub(crate) struct Preflight {
     pub containers: Vec<Container>,
     pub images: Vec<Image>,
     pub rendered: Vec<(Cluster, String)>,
+    /// What is no reason not to start.
+    pub notes: Vec<Finding>,
+    /// What the containers get of AWS; with `--local` nothing that is worth asking for.
+    pub credentials: Option<Credentials>,
 }
 
 /// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
@@ -61,10 +66,15 @@ pub(crate) fn preflight(
         findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
-    let answers = ask(sh, &draft.project, &wanted);
+    let answers = ask(sh, &draft.project, &wanted, &settings);
     findings.extend(answers.engine.as_ref().err().cloned());
+    let notes = answers.compose.as_deref().ok().and_then(engine::doubt).into_iter().collect();
     findings.extend(answers.compose.err());
-    findings.extend(mounts(sh, &settings, &wanted));
+    let credentials = answers.credentials.transpose().unwrap_or_else(|it| {
+        findings.push(it);
+        None
+    });
+    findings.extend(mounts(sh, &wanted));
     findings.extend(readable::findings(sh, &wanted));
     let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
@@ -79,11 +89,13 @@ pub(crate) fn preflight(
     let is_built = |it: &Service| arch == engine.arch && missing.builds_for(it, &settings);
     let judged: Vec<Service> = wanted.iter().filter(|it| !is_built(it)).cloned().collect();
     findings.extend(missing_images(&images, &judged, &settings));
+    let is_pulled = |it: &Service| build::target_of(it).is_none() && engine::find_image(&images, &it.image).is_none();
+    findings.extend(wanted.iter().any(is_pulled).then(endpoint::missing_helper).flatten());
     findings.extend(foreign_images(&images, &judged, arch));
     findings.extend(project::foreign(sh, &stack.project, &containers));
     findings.extend(taken_ports(sh, &wanted, ours(&settings, &containers), mode.port_offset));
     prerequisites("cannot start", findings)?;
-    Ok(Preflight { settings, stack, containers, images, rendered })
+    Ok(Preflight { settings, stack, containers, images, rendered, notes, credentials })
 }
 
 struct Answers {
@@ -91,16 +103,18 @@ struct Answers {
     compose: Result<String, Finding>,
     images: Result<Vec<Image>>,
     containers: Result<Vec<Container>>,
+    credentials: Option<Result<Credentials, Finding>>,
 }
 
 /// Asks everything at once: each answer takes a moment.
-fn ask(sh: &Shell, project: &str, services: &[Service]) -> Answers {
+fn ask(sh: &Shell, project: &str, services: &[Service], settings: &Settings) -> Answers {
     thread::scope(|scope| {
         let compose = beside(scope, sh, engine::check_compose);
         let images = beside(scope, sh, |sh| engine::images(sh, services.iter().map(|it| it.image.as_str())));
         let containers = beside(scope, sh, |sh| containers::list(sh, project));
+        let keys = beside(scope, sh, |sh| (!settings.local).then(|| Credentials::get(sh, settings)));
         let engine = engine::engine(sh);
-        Answers { engine, compose: compose(), images: images(), containers: containers() }
+        Answers { engine, compose: compose(), images: images(), containers: containers(), credentials: keys() }
     })
 }
 
@@ -143,8 +157,8 @@ pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str)
     foreign.collect()
 }
 
-/// What services mount from the repository, or from the user's home, and is not there.
-pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> Vec<Finding> {
+/// What services mount from the repository and is not there.
+pub(crate) fn mounts(sh: &Shell, services: &[Service]) -> Vec<Finding> {
     let mut missing = BTreeMap::<&Path, Vec<&str>>::new();
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it)) {
@@ -156,13 +170,7 @@ pub(crate) fn mounts(sh: &Shell, settings: &Settings, services: &[Service]) -> V
         let what = format!("{shown}, which {} {verb}, is missing", names.join(", "));
         finding(what, format!("git checkout -- {shown}"))
     };
-    let mut findings: Vec<Finding> = missing.into_iter().map(describe).collect();
-    let aws = settings.path(&sh.current_dir(), "AWS_CONFIG_DIR");
-    if !settings.local && !aws.is_dir() {
-        let what = format!("{} is no folder: it holds the AWS credentials", aws.display());
-        findings.push(finding(what, "aws configure sso  # makes it; AWS_CONFIG_DIR names another"));
-    }
-    findings
+    missing.into_iter().map(describe).collect()
 }
 
 /// Our project's containers, where its name is one that they can have.
@@ -187,21 +195,29 @@ pub(crate) fn taken_ports(
     }
     let all: Vec<u16> = services.iter().flat_map(|it| it.ports.iter().map(|it| it.host - offset)).collect();
     let moved = free_offset(&all, &ports::is_taken).map(|it| format!("cargo xtask dev-up --port-offset {it}"));
-    let describe = |(service, port): (&Service, u16)| {
-        let owner = match containers {
-            Some(_) => ports::owner(sh, port),
-            None => Some(ports::stranger(sh, port)?),
-        };
+    let mut by_owner = BTreeMap::<_, Vec<(u16, &str)>>::new();
+    for (service, port) in taken {
+        let owner = if containers.is_some() { ports::owner(sh, port) } else { ports::stranger(sh, port) };
+        if containers.is_some() || owner.is_some() {
+            by_owner.entry(owner).or_default().push((port, &service.name));
+        }
+    }
+    let describe = |(owner, taken): (Option<ports::Owner>, Vec<(u16, &str)>)| {
         let by = owner.as_ref().map_or(String::new(), |it| format!(" by {}", it.name));
+        let mut names: Vec<&str> = taken.iter().map(|(_, name)| *name).collect();
+        names.dedup();
+        let numbers = taken.iter().map(|(port, _)| port.to_string()).collect::<Vec<_>>().join(", ");
+        let (port, is) = if taken.len() == 1 { ("port", "is") } else { ("ports", "are") };
+        let need = if names.len() == 1 { "needs" } else { "need" };
         let fix = match (owner, &moved) {
-            (Some(it), Some(moved)) => format!("{}  # or: {moved}", it.stop),
+            (Some(it), Some(moved)) => format!("{moved}  # or: {}", it.stop),
             (Some(it), None) => it.stop,
             (None, Some(moved)) => moved.clone(),
-            (None, None) => format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN  # shows who has it"),
+            (None, None) => format!("sudo lsof -nP -iTCP:{} -sTCP:LISTEN  # shows who has it", taken[0].0),
         };
-        Some(finding(format!("port {port}, which {} needs, is taken{by}", service.name), fix))
+        finding(format!("{port} {numbers}, which {} {need}, {is} taken{by}", names.join(", ")), fix)
     };
-    taken.into_iter().filter_map(describe).collect()
+    by_owner.into_iter().map(describe).collect()
 }
 
 /// How far all these ports would have to be moved, in thousands, to be free.

@@ -6,6 +6,7 @@ pub mod environment;
 pub(crate) mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
+pub(crate) mod personal;
 pub(crate) mod project;
 pub(crate) mod readiness;
 pub mod service;
@@ -14,8 +15,10 @@ pub(crate) mod wait;
 use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result};
+use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
+use crate::aws::credentials;
 use crate::cli::flags::{Arch, Cluster};
 use crate::cli::help;
 use crate::docker::containers::{self, Container};
@@ -25,6 +28,7 @@ use crate::settings::{COMPOSE_ENV, PROJECT, Settings, template};
 use crate::stack::environment::environment;
 use crate::stack::mode::Mode;
 use crate::stack::overrides::OVERRIDE;
+use crate::stack::personal::PERSONAL;
 use crate::stack::service::{Service, depends_on, read_services};
 
 const BASE: &str = "dev/docker-compose.yml";
@@ -47,6 +51,10 @@ pub(crate) struct Stack {
     /// one was asked.
     pub arch: Option<String>,
     files: Vec<&'static str>,
+    /// What `x-where` adds to services under these settings.
+    added: BTreeMap<String, service::Added>,
+    /// Whether there is a [`PERSONAL`].
+    personal: bool,
 }
 
 impl Stack {
@@ -71,15 +79,25 @@ impl Stack {
                 }
             }
         }
+        let project = environment[PROJECT].clone();
+        let personal = sh.path_exists(PERSONAL);
+        for (name, node) in if personal { read_services(&root, PERSONAL)? } else { Vec::new() } {
+            match services.iter_mut().find(|it| it.name == name) {
+                Some(known) => known.depends_on.extend(depends_on(&node)),
+                None => services.push(service::personal(name, &node, &project)),
+            }
+        }
         Ok(Stack {
             mode,
-            project: environment[PROJECT].clone(),
+            project,
+            personal,
             services,
-            environment,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
             arch,
             files,
+            added: service::added(&root, BASE, &environment)?,
+            environment,
         })
     }
 
@@ -93,10 +111,13 @@ impl Stack {
         }
         let stack = Stack::load(sh, settings, mode, Some(&engine))?;
         let containers = containers::list(sh, &stack.project)?;
-        match project::foreign(sh, &stack.project, &containers) {
-            Some(it) => Err(it.into()),
-            None => Ok((stack, containers)),
+        if let Some(it) = project::foreign(sh, &stack.project, &containers) {
+            return Err(it.into());
         }
+        if !mode.local && !containers.is_empty() {
+            credentials::keep_fresh(sh);
+        }
+        Ok((stack, containers))
     }
 
     /// The same stack, before [`Stack::write`] is called: what that writes counts as there.
@@ -125,7 +146,8 @@ impl Stack {
     /// that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
-        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
+        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE));
+        let files = files.chain(self.personal.then_some(PERSONAL)).flat_map(|it| ["--file", it]);
         let project = &self.project;
         cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}").into()
     }
@@ -133,7 +155,8 @@ impl Stack {
     /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
     /// [`Stack::overrides`] says on stdin.
     pub(crate) fn compose_unwritten(&self, sh: &Shell) -> Command {
-        let files = self.files.iter().copied().chain(["-"]).flat_map(|it| ["--file", it]);
+        let files = self.files.iter().copied().chain(["-"]).chain(self.personal.then_some(PERSONAL));
+        let files = files.flat_map(|it| ["--file", it]);
         let project = &self.project;
         // Without a file named here Compose would read `dev/.env` itself.
         let mut command =
@@ -185,9 +208,11 @@ pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
 }
 
-/// The volumes that the compose files declare.
+/// The volumes that the compose files declare, as far as those can be read.
 pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
-    [BASE, LOCAL].iter().flat_map(|it| service::volumes(&sh.current_dir(), it)).collect()
+    let read = |it| serde_yaml::from_str::<Value>(&sh.read_file(it).ok()?).ok()?.get("volumes")?.as_mapping().cloned();
+    let declared = [BASE, LOCAL].into_iter().filter_map(read).flatten();
+    declared.filter_map(|(name, _)| name.as_str().map(str::to_owned)).collect()
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.

@@ -57,7 +57,7 @@ pub(super) const ALL: &[Mutation] = &[
     here(BASE, "infinity-datasource@3.11.1", "infinity-datasource", "GF_PLUGINS_PREINSTALL", "the plugin `yesoreyeram-infinity-datasource` is not pinned", "@VERSION"),
 
     // Identity.
-    here(BASE, "target: /aws\n  read_only: true", "target: /aws\n  read_only: false", "AWS_CONFIG_DIR", "copilot-api could write to the AWS directory", "read_only: true"),
+    here(BASE, "target: /aws\n  read_only: true", "target: /aws\n  read_only: false", "AWS_MOUNT_DIR", "copilot-api could write to the AWS directory", "read_only: true"),
     here(BASE, "  AWS_DEFAULT_REGION: ${AWS_REGION:-eu-west-1}\n", "", "AWS_REGION", "copilot-api has AWS_REGION, but not the same AWS_DEFAULT_REGION", "set both"),
 
     // Mounts, volumes, networks.
@@ -120,7 +120,7 @@ pub(super) const ALL: &[Mutation] = &[
     here(GUIDE, "`elasticsearch-data`", "`elastic-data`", "elastic-data", "there is no volume `elastic-data`", "elasticsearch-data"),
     here(GUIDE, "(#architecture)", "(#architektur)", "#architektur", "the link to `#architektur` leads nowhere", "correct it"),
     here(GUIDE, "15 services in three groups", "14 services in three groups", "14 services", "the stack has 15 services, not 14", "correct the number"),
-    here("AGENTS.md", "`xtask/src/stack.rs`", "`xtask/src/stacks.rs`", "stacks.rs", "`xtask/src/stacks.rs` is not there", "correct the path"),
+    here("AGENTS.md", "`xtask/src/main.rs`", "`xtask/src/mains.rs`", "mains.rs", "`xtask/src/mains.rs` is not there", "correct the path"),
     here("Justfile", "cargo xtask dev-ps", "cargo xtask dev-sp", "dev-sp", "there is no command `dev-sp`", "`dev-ps` meant"),
     here("Justfile", "cargo xtask dev-ps", "cargo xtask dev-status", "dev-status", "the recipe `dev-ps` runs the command `dev-status`", "rename the recipe"),
     here("dev/docker/elasticsearch-setup.sh", "cargo xtask schema --only es-monitored", "cargo xtask schema --ony es-monitored", "--ony", "`schema` has no flag `--ony`", "`--only` meant"),

@@ -20,7 +20,7 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     for service in repo.services() {
         found.extend(list(&service.node["volumes"]).filter_map(|it| form(service, it)));
         found.extend(mounts(service).into_iter().filter_map(|it| missing(repo, service, &it)));
-        found.extend(unmounted(service));
+        found.extend(targets(service));
     }
     found.extend(dynamic_config(repo));
     found.extend(repo.by_name().get("grafana").into_iter().flat_map(|it| dashboards(repo, *it)));
@@ -47,7 +47,7 @@ fn form(service: Service<'_>, item: &Value) -> Option<Finding> {
         return short.starts_with(['.', '/', '~', '$']).then(|| service.finding(short, what, fix));
     }
     let source = item["source"].as_str()?;
-    let shown = if source.contains("AWS_CONFIG_DIR") { "the AWS directory" } else { source };
+    let shown = if source.contains("AWS_MOUNT_DIR") { "the AWS directory" } else { source };
     let what = format!("{name} could write to {shown}");
     (item["read_only"] != true).then(|| service.finding(source, what, "add `read_only: true` to that mount"))
 }
@@ -65,13 +65,18 @@ fn missing(repo: &Repo, service: Service<'_>, mount: &Mount<'_>) -> Option<Findi
     (!there).then(|| service.finding(mount.source, format!("{what} is not there"), fix))
 }
 
-/// Paths that a command names, of a kind that comes from here, and that are not mounted.
-fn unmounted(service: Service<'_>) -> Vec<Finding> {
+/// Targets of two mounts, of which Compose takes the last, and paths that a command names, of a kind that comes from
+/// here, and that are not mounted.
+fn targets(service: Service<'_>) -> Vec<Finding> {
     let target = |it: &Value| match it.as_str() {
         Some(short) => short.split(':').nth(1).map(str::to_owned),
         None => it.get("target").and_then(text),
     };
     let targets: Vec<String> = list(&service.node["volumes"]).filter_map(target).collect();
+    let twice = targets.iter().enumerate().find(|(i, it)| targets[..*i].contains(it)).map(|(_, it)| {
+        let what = format!("{} mounts two things at {it}", service.name);
+        service.finding(it, what, "give each a target of its own")
+    });
     let inside = |path: &str| targets.iter().any(|it| path == it || path.starts_with(&format!("{it}/")));
     let health = texts(&service.node["healthcheck"]["test"]);
     let words = [service.words("command"), service.words("entrypoint"), health].concat();
@@ -80,7 +85,7 @@ fn unmounted(service: Service<'_>) -> Vec<Finding> {
         let what = format!("{} is told to read {path}, where nothing is mounted", service.name);
         service.finding(path, what, "mount it there, or correct the path")
     };
-    paths.map(|it| it.as_str()).filter(|it| !inside(it)).map(finding).collect()
+    paths.map(|it| it.as_str()).filter(|it| !inside(it)).map(finding).chain(twice).collect()
 }
 
 /// The template's dynamic configuration is a file of the folder that every Temporal server mounts.

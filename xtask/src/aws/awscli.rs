@@ -98,9 +98,9 @@ pub(crate) fn text(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> 
 
 /// The error for a failed call: what AWS said, and what to do about it.
 pub(crate) fn failure(sh: &Shell, args: &[&str], stderr: &str) -> Result<anyhow::Error> {
-    let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::message(stderr));
+    let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::said(stderr));
     let profile = profile(sh)?.name;
     let code = if errors::is_about_credentials(stderr) { PREREQUISITE } else { FAILED };
-    let remedy = errors::remedy(stderr, &profile).map_or(String::new(), |it| format!("\n{it}"));
+    let remedy = errors::remedy(stderr, args, &profile).map_or(String::new(), |it| format!("\n{it}"));
     Ok(exit(code, what + &remedy))
 }

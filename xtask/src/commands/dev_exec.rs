@@ -13,7 +13,7 @@ use crate::stack::project::Project;
 
 impl flags::DevExec {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let (project, service) = (Project::find(sh)?, &self.service);
+        let (project, service) = (Project::find_and_renew(sh)?, &self.service);
         project.check(sh, std::slice::from_ref(service))?;
         if let Some(it) = containers::find(&project.containers, service).filter(|it| it.status != "running") {
             let what = format!("{service} does not run, it is {}: `cargo xtask dev-up {service}` starts it", it.status);

@@ -7,7 +7,7 @@ use crate::{cli::flags, machine::process, stack::project::Project};
 
 impl flags::DevLogs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let project = Project::find(sh)?;
+        let project = Project::find_and_renew(sh)?;
         project.check(sh, &self.service)?;
         let mut logs = project.compose(sh);
         logs.arg("logs");

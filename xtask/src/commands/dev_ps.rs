@@ -10,6 +10,6 @@ use crate::stack::project::Project;
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        process::run(Project::find(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
+        process::run(Project::find_and_renew(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
     }
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
+use crate::aws::credentials;
 use crate::cli::flags::{self, Cluster};
 use crate::docker::containers::{self, Container};
 use crate::docker::engine;
@@ -16,6 +17,14 @@ use crate::stack::readiness::{State, assess, probe};
 use crate::stack::service::Service;
 use crate::stack::{Stack, drift};
 
+/// A service as it stands.
+struct Row<'a> {
+    service: &'a Service,
+    state: State,
+    container: Option<&'a Container>,
+    drift: Option<&'a str>,
+}
+
 impl flags::DevStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let mode = Mode::last(sh)?;
@@ -23,68 +32,48 @@ impl flags::DevStatus {
         let (stack, containers) = Stack::running(sh, &settings, mode)?;
         let drift = drift(sh, &stack, &settings, &containers)?;
         let schema_is_current = schema::is_current(sh, &stack, &settings);
-        let rows = stack.services.iter().map(|service| {
-            let container = containers::find(&containers, &service.name);
-            let drift = drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
-            Row { service, state: assess(service, container, &probe), is_made: container.is_some(), drift }
-        });
-        let rows: Vec<Row<'_>> = rows.collect();
+        let rows: Vec<Row<'_>> = stack.services.iter().map(|it| Row::of(it, &containers, &drift)).collect();
+        // What the containers have, which may be another profile's than the one that is named by now.
+        let held = if mode.local { None } else { credentials::held(sh) };
+        let keys = held.map(|(it, _)| it.describe());
+
         if self.json {
-            let document = json!({
-                "schemaVersion": 1,
-                "project": stack.project,
-                "mode": if mode.local { "local" } else { "dsql" },
-                "schemaIsCurrent": schema_is_current,
-                "services": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
-            });
-            term::out(&format!("{document:#}\n"));
+            let words = keys.as_ref().map(|(words, _)| words.as_str());
+            term::out(&format!("{:#}\n", document(&stack, &rows, schema_is_current, words)));
         } else {
             let titles = ["SERVICE", "STATE", "HOST PORTS", "NOTE"];
             term::out(&table::titled(titles, &rows.iter().map(Row::to_cells).collect::<Vec<_>>()));
+            if let Some((words, soon)) = keys {
+                let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
+                term::say(&format!("{words}{renewal}"));
+            }
         }
         conclude(&rows, schema_is_current)
     }
 }
 
-struct Row<'a> {
-    service: &'a Service,
-    state: State,
-    /// Whether it has a container.
-    is_made: bool,
-    /// What has changed since that was made.
-    drift: Option<&'a str>,
-}
-
-impl Row<'_> {
-    fn word(&self) -> &str {
-        match &self.state {
-            State::Waiting if !self.is_made => "stopped",
-            State::Failed(_) => "failed",
-            other => other.text(),
-        }
-    }
-
-    fn reason(&self) -> Option<&str> {
-        if let State::Failed(why) = &self.state { Some(why) } else { None }
-    }
-
-    fn to_json(&self) -> Value {
+fn document(stack: &Stack, rows: &[Row<'_>], schema_is_current: bool, keys: Option<&str>) -> Value {
+    let service = |it: &Row<'_>| {
         json!({
-            "name": self.service.name,
-            "state": self.word(),
-            "ready": self.state.is_ready(),
-            "reason": self.reason(),
-            "image": self.service.image,
-            "ports": self.service.ports.iter().map(|it| it.host).collect::<Vec<_>>(),
-            "drift": self.drift,
+            "name": it.service.name,
+            "state": it.word(),
+            "ready": it.state.is_ready(),
+            "reason": if let State::Failed(why) = &it.state { Some(why) } else { None },
+            "image": it.service.image,
+            "ports": it.service.ports.iter().map(|port| port.host).collect::<Vec<_>>(),
+            "restarts": it.container.map_or(0, |it| it.restarts),
+            "oomKilled": it.container.is_some_and(|it| it.oom_killed),
+            "drift": it.drift,
         })
-    }
-
-    fn to_cells(&self) -> [String; 4] {
-        let ports: Vec<String> = self.service.ports.iter().map(|it| it.host.to_string()).collect();
-        let note: Vec<&str> = self.reason().into_iter().chain(self.drift).collect();
-        [self.service.name.clone(), self.word().to_owned(), ports.join(" "), note.join("; ")]
-    }
+    };
+    json!({
+        "schemaVersion": 1,
+        "project": stack.project,
+        "mode": if stack.mode.local { "local" } else { "dsql" },
+        "schemaIsCurrent": schema_is_current,
+        "awsKeys": keys,
+        "services": rows.iter().map(service).collect::<Vec<_>>(),
+    })
 }
 
 fn conclude(rows: &[Row<'_>], schema_is_current: bool) -> Result<()> {
@@ -118,4 +107,35 @@ fn drift(sh: &Shell, stack: &Stack, settings: &Settings, containers: &[Container
     let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
     let images = engine::images(sh, stack.services.iter().map(|it| it.image.as_str()))?;
     drift::drift(&root, stack, containers, &hashes, &images, &rendered)
+}
+
+impl<'a> Row<'a> {
+    fn of(service: &'a Service, containers: &'a [Container], drift: &'a [(String, String)]) -> Row<'a> {
+        let container = containers::find(containers, &service.name);
+        let drift = drift.iter().find(|(it, _)| *it == service.name).map(|(_, why)| why.as_str());
+        Row { service, state: assess(service, container, &probe), container, drift }
+    }
+
+    fn word(&self) -> &str {
+        match &self.state {
+            State::Waiting if self.container.is_none() => "stopped",
+            State::Failed(_) => "failed",
+            other => other.text(),
+        }
+    }
+
+    fn to_cells(&self) -> [String; 4] {
+        let ports: Vec<String> = self.service.ports.iter().map(|it| it.host.to_string()).collect();
+        [self.service.name.clone(), self.word().to_owned(), ports.join(" "), self.note()]
+    }
+
+    /// Why it failed, what the engine did to it, what has changed.
+    fn note(&self) -> String {
+        let reason = if let State::Failed(why) = &self.state { Some(why.clone()) } else { None };
+        let alive = self.container.filter(|_| reason.is_none());
+        let memory = alive.filter(|it| it.oom_killed).map(|_| "killed for using more memory than its limit".to_owned());
+        let restarts = alive.filter(|it| it.restarts > 0).map(|it| format!("restarted by the engine: {}", it.restarts));
+        let drift = self.drift.map(str::to_owned);
+        [reason, memory, restarts, drift].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
 }

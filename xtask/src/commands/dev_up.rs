@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
+use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers::{self, Container};
 use crate::docker::engine::{self, ANSWER};
@@ -22,6 +24,7 @@ use crate::preflight::{Preflight, preflight};
 use crate::schema;
 use crate::settings::{Settings, dotenv, template, variables};
 use crate::stack::mode::Mode;
+use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, is_in_crash_loop, probe};
 use crate::stack::service::Service;
 use crate::stack::wait::up_and_wait;
@@ -43,6 +46,10 @@ impl flags::DevUp {
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
+        if sh.path_exists(PERSONAL) {
+            term::say(&format!("note: {PERSONAL} is taken along"));
+        }
+        found.notes.iter().for_each(|it| term::say(&format!("note: {}", it.what)));
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));
@@ -50,6 +57,10 @@ impl flags::DevUp {
         }
         found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
+        hand_on_keys(sh, &found)?;
+        for it in personal::opened(sh, &found.stack)? {
+            term::say(&format!("warning: other machines can reach {it}, by {PERSONAL}"));
+        }
         let stack = &found.stack;
         let mut stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
@@ -115,6 +126,16 @@ impl flags::DevUp {
         }
         look(&Missing::default())
     }
+}
+
+/// Gives the containers today's keys, and says whose they are.
+fn hand_on_keys(sh: &Shell, found: &Preflight) -> Result<()> {
+    let Some(keys) = &found.credentials else { return Ok(()) };
+    keys.write(sh, found.settings.get("AWS_REGION"))?;
+    let (words, soon) = keys.describe();
+    let renewal = if soon { format!("\n{}", credentials::renewal(&found.settings)) } else { String::new() };
+    term::say(&format!("{words}{renewal}"));
+    Ok(())
 }
 
 /// Another database is other containers: what runs is recreated, and each database keeps its own data.
@@ -322,5 +343,15 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
     interrupt::then_run(stop);
+    if !stack.mode.local {
+        // Nobody else would while this command runs.
+        let sh = sh.clone();
+        thread::spawn(move || {
+            loop {
+                thread::sleep(Duration::from_secs(60));
+                credentials::keep_fresh(&sh);
+            }
+        });
+    }
     process::pass_on(stack.compose(sh).args(["logs", "--follow", "--tail", "0"]))
 }

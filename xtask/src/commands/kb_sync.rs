@@ -15,6 +15,6 @@ impl flags::KbSync {
         if self.dry_run {
             return documents::print_sync(sh, &documents, &place, self.delete);
         }
-        documents::sync(sh, &documents, &place, self.delete).map(drop)
+        documents::sync(sh, &documents, &place, self.delete, self.yes).map(drop)
     }
 }

@@ -27,8 +27,7 @@ impl flags::Render {
     }
 
     fn rendered(&self, sh: &Shell) -> Result<Vec<(Cluster, String)>> {
-        let mode = Mode::last(sh)?.with(flags::mode_flag(self.local, self.dsql)?);
-        let settings = Settings::load(sh, mode.local);
+        let settings = Settings::load(sh, Mode::is_local(sh, flags::mode_flag(self.local, self.dsql)?)?);
         let clusters = self.cluster.map_or(Cluster::ALL.to_vec(), |it| vec![it]);
         let mut problems = problems_of(&settings, &clusters);
         let rendered = render(sh, &settings, &clusters).unwrap_or_else(|found| {

@@ -6,6 +6,7 @@ use std::{env, fmt, fs};
 
 use serde_json::Value;
 
+use crate::machine::finding::{Finding, finding};
 use crate::machine::process;
 
 const DEFAULT: &str = "unix:///var/run/docker.sock";
@@ -110,6 +111,21 @@ fn resolve(environment: &dyn Fn(&str) -> Option<String>) -> Route {
         }
         None => Route { host: Some(DEFAULT.to_owned()), source: Source::Default },
     }
+}
+
+/// A helper that Docker asks for credentials before it pulls anything, however public, and that is not there: a product
+/// that was removed leaves its name behind.
+pub(crate) fn missing_helper() -> Option<Finding> {
+    let config = config(&variable);
+    let helper = format!("docker-credential-{}", config["credsStore"].as_str().filter(|it| !it.is_empty())?);
+    if env::split_paths(&env::var_os("PATH")?).any(|it| it.join(&helper).is_file()) {
+        return None;
+    }
+    let file = format!("{}/config.json", config_folder());
+    Some(finding(
+        format!("{file} names {helper}, which is not on PATH: Docker pulls nothing"),
+        format!("grep -n credsStore {file}  # remove that line, or install {helper}"),
+    ))
 }
 
 /// The address in a context's file. The folder is named after a hash of the context's name, so look at each.

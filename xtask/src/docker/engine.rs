@@ -90,13 +90,13 @@ fn install_docker() -> &'static str {
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
 /// [`engine`]: without it there is no Compose to speak of, and no version.
 pub(crate) fn check_compose(sh: &Shell) -> Result<String, Finding> {
-    match compose_version(sh)? {
-        it if it.is_empty() || is_new_enough(&it) => Ok(it),
-        it => {
-            let (major, minor) = COMPOSE_FLOOR;
-            let what = format!("Compose {it} is too old: {major}.{minor} or newer is needed");
-            Err(finding(what, install_compose()))
-        }
+    let version = compose_version(sh)?;
+    match parse_version(&version) {
+        Some(it) if it < COMPOSE_FLOOR => Err(finding(
+            format!("Compose {version} is too old: {}.{} or newer is needed", COMPOSE_FLOOR.0, COMPOSE_FLOOR.1),
+            install_compose(),
+        )),
+        _ => Ok(version),
     }
 }
 
@@ -109,8 +109,11 @@ pub(crate) fn compose_version(sh: &Shell) -> Result<String, Finding> {
     }
 }
 
-fn is_new_enough(compose: &str) -> bool {
-    parse_version(compose).is_some_and(|it| it >= COMPOSE_FLOOR)
+/// What is not known of a Compose that [`check_compose`] lets pass: some are built without a version.
+pub(crate) fn doubt(version: &str) -> Option<Finding> {
+    let (major, minor) = COMPOSE_FLOOR;
+    let what = format!("Compose calls itself `{version}`, and {major}.{minor} or newer is needed");
+    (parse_version(version).is_none() && !version.is_empty()).then(|| finding(what, install_compose()))
 }
 
 fn missing_compose(sh: &Shell) -> Finding {
@@ -119,7 +122,7 @@ fn missing_compose(sh: &Shell) -> Finding {
     let Ok(version) = standalone.as_deref().map(str::trim) else {
         return finding("Docker has no Compose: `docker compose version` fails", install_compose());
     };
-    if !is_new_enough(version) {
+    if parse_version(version).is_none_or(|it| it < COMPOSE_FLOOR) {
         let what = format!("`docker compose` is missing; the `docker-compose` that is there, {version}, is too old");
         return finding(what, install_compose());
     }

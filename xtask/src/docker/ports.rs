@@ -16,10 +16,12 @@ pub(crate) fn is_taken(port: u16) -> bool {
         || TcpStream::connect_timeout(&address.into(), Duration::from_millis(200)).is_ok()
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who has a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
     /// To be read after "taken by".
     pub name: String,
+    /// The command that ends it; for another engine's the one that shows whose it is.
     pub stop: String,
 }
 
@@ -34,7 +36,11 @@ pub(crate) fn owner(sh: &Shell, port: u16) -> Option<Owner> {
 
 /// The process that listens there, unless it belongs to an engine and holds the port for some container.
 pub(crate) fn stranger(sh: &Shell, port: u16) -> Option<Owner> {
-    listener(sh, port).filter(|owner| !ENGINES.iter().any(|it| owner.name.starts_with(it)))
+    listener(sh, port).filter(|owner| !is_engine(&owner.name))
+}
+
+fn is_engine(program: &str) -> bool {
+    ENGINES.iter().any(|it| program.starts_with(it))
 }
 
 fn listener(sh: &Shell, port: u16) -> Option<Owner> {
@@ -69,6 +75,11 @@ fn process_by_lsof(sh: &Shell, port: u16) -> Option<Owner> {
 }
 
 fn of_process(name: &str, pid: &str) -> Owner {
+    if is_engine(name) {
+        // Our own engine would have named the container.
+        let name = format!("{name}, process {pid}: another Docker engine, it seems");
+        return Owner { name, stop: "docker context ls".to_owned() };
+    }
     Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}") }
 }
 

@@ -48,10 +48,15 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
         });
         let described = engine.as_ref().map(|((info, ..), arch)| describe(info, arch)).map_err(Finding::clone);
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
-        checks.extend([Check::from("compose", compose()), builder(buildkit())]);
+        checks.push(match compose() {
+            Ok(it) => Check::of("compose", Status::Warn, engine::doubt(&it).into_iter().collect(), it),
+            Err(it) => Check::from("compose", Err(it)),
+        });
+        checks.push(builder(buildkit()));
         let Ok(((info, images, containers, outdated), arch)) = engine else { return checks };
         let number = |name: &str| info[name].as_u64().unwrap_or(0);
         checks.extend([memory(number("MemTotal")), cpus(number("NCPU"))]);
+        checks.extend(neighbours(&info));
         let is_there = |name: &str| find_image(&images, name).is_some();
         let complete = stack.is_none_or(|it| it.services.iter().all(|it| is_there(&it.image)));
         // Where it keeps images and volumes, on its own machine.
@@ -100,11 +105,15 @@ fn describe(info: &Value, arch: &str) -> String {
     let route = endpoint::find();
     let product = match route.product() {
         Some(it) => format!("{}, ", it.name),
-        None if info["SecurityOptions"].to_string().contains("rootless") => "rootless, ".to_owned(),
+        None if is_rootless(info) => "rootless, ".to_owned(),
         None => String::new(),
     };
     let text = |name: &str| info[name].as_str().unwrap_or_default();
     format!("{product}{} on {}, {arch}, at {route}", text("ServerVersion"), text("OperatingSystem"))
+}
+
+fn is_rootless(info: &Value) -> bool {
+    info["SecurityOptions"].to_string().contains("rootless")
 }
 
 fn builder(is_there: bool) -> Check {
@@ -118,6 +127,21 @@ fn builder(is_there: bool) -> Check {
         "sudo apt-get install docker-buildx-plugin  # or see https://github.com/docker/buildx#installing"
     };
     Check::unwell("buildkit", Status::Warn, what, fix)
+}
+
+/// Whether what is published on 127.0.0.1 stays there. An engine in a virtual machine, or of a user's own, has no route
+/// to its containers.
+fn neighbours(info: &Value) -> Option<Check> {
+    let route = endpoint::find();
+    let is_native = cfg!(target_os = "linux") && route.product().is_none() && route.socket().is_some();
+    let version = info["ServerVersion"].as_str()?;
+    let major: u32 = version.split('.').next()?.parse().ok()?;
+    let what = format!(
+        "Docker {version} lets neighbours on this machine's network reach ports of 127.0.0.1, through the containers' \
+         own addresses; 28 does not"
+    );
+    let fix = "sudo apt-get install --only-upgrade docker-ce  # or on an untrusted network: cargo xtask dev-down";
+    (is_native && !is_rootless(info) && major < 28).then(|| Check::unwell("neighbours", Status::Warn, what, fix))
 }
 
 fn memory(bytes: u64) -> Check {

@@ -106,6 +106,7 @@ pub const ALL: &[Variable] = &[
     fixed("AWS_REGION", Kind::Region, "eu-west-1", "eu-west-1"),
     fixed("AWS_PROFILE", Kind::Text, "default", "default"),
     var("AWS_CONFIG_DIR", Kind::Text, "~/.aws"),
+    var("GRAFANA_CLOUDWATCH", Kind::Bool, "false"),
     var("GRAFANA_ADMIN_PASSWORD", Kind::Text, "admin"),
     var("WORKER_METRICS_ADDRESS", Kind::Text, ""),
     var("TEMPORAL_DSQL_PATH", Kind::Text, "../temporal-dsql"),

@@ -1,5 +1,6 @@
 //! What a user sees of a service that did not become ready: why, its last words, what to type next.
 
+mod compose;
 mod volumes;
 
 use std::io;
@@ -18,15 +19,25 @@ const LOG_LINES: usize = 20;
 /// So many are read, since a Java stack trace alone can be longer than what is shown.
 const LOG_LINES_READ: usize = 400;
 
-/// Shows each of these services on stderr, and what Compose complained about.
+/// Shows on stderr why Compose failed, where it says more than that a service did, then each of these services.
 pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
     let postgres = postgres_image(sh).ok();
+    let cause = compose::cause(complaints);
+    if let Some((first, rest)) = cause.as_deref().and_then(<[_]>::split_first) {
+        term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, &format!("docker compose: {first}"))));
+        rest.iter().for_each(|it| term::say(&format!("  {it}")));
+        term::say(&format!("  next: {}", compose::remedy(complaints, &sh.current_dir())));
+    }
     for (service, state) in culprits {
-        let container = containers::find(containers, &service.name);
+        let container = containers::find(containers, &service.name).filter(|it| it.status != "created");
+        if container.is_none() && cause.is_some() {
+            continue;
+        }
         term::say("");
         term::say(&term::paint(&io::stderr(), Colour::Red, &format!("{}: {}", service.name, reason(state))));
-        let mut next = vec![format!("cargo xtask dev-logs {}", service.name)];
+        let mut next = vec!["cargo xtask doctor".to_owned()];
         if let Some(it) = container {
+            next = vec![format!("cargo xtask dev-logs {}", service.name)];
             if it.health == "unhealthy" || it.health == "starting" {
                 section("health check", it.health_output.trim());
             }
@@ -39,12 +50,7 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
         }
         term::say(&format!("  next: {}", next.join("\n    or: ")));
     }
-    let last: Vec<&str> = complaints.lines().rev().filter(|it| !it.trim().is_empty()).take(5).collect();
-    if !last.is_empty() {
-        term::say("");
-        section("docker compose said", &last.into_iter().rev().collect::<Vec<_>>().join("\n"));
-    }
-    term::say("\nEverything else was left as it is. `cargo xtask dev-up` goes on from here.\n");
+    term::say("\nEverything else was left as it is. With the cause mended, `cargo xtask dev-up` goes on from here.\n");
 }
 
 fn reason(state: &State) -> &str {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
+use crate::aws::credentials;
 use crate::docker::endpoint;
 use crate::settings::{PROJECT, Settings, variables};
 
@@ -15,10 +16,7 @@ pub(super) const MODEL_KEY_FILE: &str = "dev/.rendered/copilot-model.key";
 pub(super) const NO_KEY: &str = "/dev/null";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] = &[KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
-
-/// The throw-away AWS directory of `--local`.
-pub(super) const FAKE_AWS: &str = "dev/.rendered/aws";
+pub const DERIVED: &[&str] = &["AWS_MOUNT_DIR", KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 /// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
 pub(crate) fn project_name(root: &Path) -> String {
@@ -32,8 +30,8 @@ pub(crate) fn project_name(root: &Path) -> String {
 pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
-    let aws = if settings.local { root.join(FAKE_AWS) } else { settings.path(root, "AWS_CONFIG_DIR") };
-    // The owner of what the containers have to read; in `--local` that is whoever owns the checkout.
+    let aws = root.join(credentials::FOLDER);
+    // The owner of what the containers have to read; before it is there, whoever owns the checkout.
     let owner =
         fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
     let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
@@ -43,7 +41,9 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
     let key = settings.local && !settings.get(MODEL_KEY).is_empty();
     let derived = [
         (KEY_FILE, if key { root.join(MODEL_KEY_FILE).display().to_string() } else { NO_KEY.to_owned() }),
-        ("AWS_CONFIG_DIR", aws.display().to_string()),
+        ("AWS_MOUNT_DIR", aws.display().to_string()),
+        // The one profile that is in there, whatever it is called on this machine.
+        ("AWS_PROFILE", "default".to_owned()),
         ("DOCKER_SOCKET", endpoint::find().socket_for_containers()),
         ("HOST_UID", owner.0.to_string()),
         ("HOST_GID", owner.1.to_string()),

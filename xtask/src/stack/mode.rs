@@ -35,7 +35,20 @@ impl Mode {
     /// The mode of the last `dev-up`, as its file says, or where that is gone (`git clean -fdX`) as the containers do;
     /// `None` before the first.
     pub(crate) fn saved(sh: &Shell) -> Result<Option<Mode>> {
-        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(Mode::running(sh)) };
+        Ok(Mode::written(sh)?.or_else(|| Mode::running(sh)))
+    }
+
+    /// Whether PostgreSQL stands in: as the flag says, else as the last `dev-up`. With a flag no container is asked.
+    ///
+    /// # Errors
+    /// As [`Mode::last`].
+    pub(crate) fn is_local(sh: &Shell, flag: Option<bool>) -> Result<bool> {
+        let written = Mode::written(sh)?;
+        Ok(flag.unwrap_or_else(|| written.or_else(|| Mode::running(sh)).unwrap_or_default().local))
+    }
+
+    fn written(sh: &Shell) -> Result<Option<Mode>> {
+        let Some(text) = files::read(&sh.current_dir().join(PATH))? else { return Ok(None) };
         let parsed = serde_json::from_str(&text).ok().and_then(|it| Mode::from_json(&it));
         parsed
             .map(Some)

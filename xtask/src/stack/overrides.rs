@@ -1,4 +1,4 @@
-//! What is written for Compose beside the committed files: variables, digests, shifted ports, a throw-away AWS folder.
+//! What is written for Compose beside the committed files: variables, digests, shifted ports, invented AWS keys.
 
 use std::fmt::Write;
 use std::fs::{self, OpenOptions};
@@ -7,16 +7,18 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use walkdir::WalkDir;
 use xshell::Shell;
 
+use crate::aws::credentials::Credentials;
 use crate::cli::flags::Cluster;
 use crate::docker::containers::DIGESTS_LABEL;
 use crate::docker::endpoint;
 use crate::machine::files;
 use crate::settings::{COMPOSE_ENV, template};
 use crate::stack::Stack;
-use crate::stack::environment::{FAKE_AWS, KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY};
+use crate::stack::environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY};
 use crate::stack::service::Service;
 
 /// What Compose reads beside the committed files, from the workspace root.
@@ -24,8 +26,11 @@ pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
 
 impl Stack {
     /// Writes everything that containers are made from and that is not committed: the renderings, the variables, each
-    /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the throw-away AWS
-    /// directory.
+    /// service's digest, shifted ports and quicker health checks at the start, and with `--local` the invented AWS
+    /// keys.
+    ///
+    /// # Errors
+    /// A file cannot be written; the old one is then kept.
     pub(crate) fn write(&self, sh: &Shell, rendered: &[(Cluster, String)]) -> Result<()> {
         for (cluster, text) in rendered {
             template::write(sh, *cluster, text)?;
@@ -51,9 +56,7 @@ impl Stack {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         if self.mode.local {
-            let credentials = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
-            files::replace(&root.join(FAKE_AWS).join("credentials"), credentials, 0o600)?;
-            files::replace(&root.join(FAKE_AWS).join("config"), "[default]\nregion = eu-west-1\n", 0o600)?;
+            Credentials::invented().write(sh, &self.environment["AWS_REGION"])?;
         }
         Ok(())
     }
@@ -69,9 +72,13 @@ impl Stack {
             if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
                 _ = writeln!(out, "    platform: linux/{arch}");
             }
+            let mut added = self.added.get(&service.name).cloned().unwrap_or_default();
             if let Some(it) = &no_proxy {
-                _ = writeln!(out, "    environment: {{ NO_PROXY: {it}, no_proxy: {it} }}");
+                let environment = added.entry("environment").or_insert_with(|| json!({}));
+                environment["NO_PROXY"] = json!(it);
+                environment["no_proxy"] = json!(it);
             }
+            added.iter().for_each(|(key, value)| _ = writeln!(out, "    {key}: {value}"));
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -84,13 +91,13 @@ impl Stack {
         Ok(out)
     }
 
-    /// What a service reaches without a proxy, in YAML: the other services, by name and by address, and what the user
+    /// What a service reaches without a proxy: the other services, by name and by address, and what the user
     /// lists. Which addresses the network has is not known before.
     fn no_proxy(&self, listed: &str) -> String {
         let services = self.services.iter().map(|it| it.name.as_str());
         let near = ["localhost", "127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
         let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
-        serde_json::json!(all.join(",")).to_string().replace('$', "$$")
+        all.join(",").replace('$', "$$")
     }
 }
 

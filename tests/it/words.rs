@@ -1,0 +1,120 @@
+//! What `dev-up` says first is the cause, once, with what mends it.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+};
+
+use tests::{checkout::Outcome, fakes::Fakes};
+
+fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
+    let line = format!("dev-up --local --port-offset {} {words}", fakes.checkout.offset);
+    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+#[test]
+fn where_compose_itself_fails_its_reason_comes_first_with_what_mends_it() {
+    for (said, next) in [
+        (
+            "failed to create network it: Error response from daemon: all predefined address pools have been fully subnetted",
+            "docker network prune  #",
+        ),
+        (
+            "failed to create network it: Error response from daemon: could not find an available, non-overlapping IPv4 \
+             address pool among the defaults to assign to the network",
+            "docker network prune  #",
+        ),
+        (
+            "error getting credentials - err: exec: \"docker-credential-desktop\": executable file not found in $PATH, out: ``",
+            "grep -n credsStore ",
+        ),
+        (
+            "image with reference grafana/loki:3.7.6 was found but its platform (linux/arm64) does not match the specified platform",
+            "cargo xtask doctor  #",
+        ),
+        ("no matching manifest for linux/arm64/v8 in the manifest list entries", "cargo xtask doctor  #"),
+        (
+            "Error response from daemon: Mounts denied: \nThe path /x is not shared from the host",
+            "docker context ls  #",
+        ),
+        ("Error response from daemon: write /var/lib/docker/x: no space left on device", "docker system df  #"),
+        (
+            "Error response from daemon: driver failed: Bind for 127.0.0.1:3100 failed: port is already allocated",
+            "cargo xtask dev-up  #",
+        ),
+        ("Error response from daemon: toomanyrequests: You have reached your pull rate limit", "docker login  #"),
+        ("Error response from daemon: something new", "cargo xtask doctor  #"),
+    ] {
+        let fakes = Fakes::new();
+        fakes.tell("compose-says", &format!(" Network it  Creating\n{said}\n"));
+        let failed = dev_up(&fakes, "loki mimir").expect(4);
+        let card = failed.err.split_once("mimir loki\n").unwrap().1.trim_start();
+        let first = said.lines().next().unwrap().trim();
+        assert!(card.starts_with(&format!("docker compose: {first}")), "{card}");
+        let next = format!("  next: {next}");
+        assert!(card.contains(&next), "`{next}` is not in\n{card}");
+        // Nobody else is blamed, and no log is named of what never ran.
+        assert!(!card.contains("not started") && !card.contains("dev-logs"), "{card}");
+        assert_eq!(card.matches(first).count(), 1, "{card}");
+    }
+}
+
+#[test]
+fn where_a_service_is_the_cause_compose_is_not_quoted_for_it() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.tell("compose-says", "dependency failed to start: container it-loki-1 exited (137)\n");
+    fakes.tell("exited", "loki\n");
+    let failed = dev_up(&fakes, "loki mimir").expect(4);
+    assert!(!failed.err.contains("docker compose: "), "{}", failed.err);
+    failed.says(&["\nloki: exited with code 137\n", "  next: cargo xtask dev-logs loki"]);
+}
+
+#[test]
+fn many_ports_of_one_owner_are_one_finding_and_nothing_is_stopped_that_is_not_known_to_be_in_the_way() {
+    let fakes = Fakes::new();
+    let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, fakes.checkout.port(port))).unwrap();
+    let _taken = [listen(3100), listen(9009)];
+    let [mimir, loki] = [9009, 3100].map(|it| fakes.checkout.port(it));
+    let taken = format!("ports {mimir}, {loki}, which mimir, loki need, are taken by ");
+    for (program, owner, stop) in [
+        ("node", "node, process 4711\n    ", Some("kill 4711")),
+        ("docker-proxy", "docker-proxy, process 4711: another Docker engine, it seems\n    ", None),
+        ("limactl", "limactl, process 4711: another Docker engine, it seems\n    ", None),
+    ] {
+        fakes.listens(program);
+        let refused = dev_up(&fakes, "loki mimir").expect(3).says(&[&format!("{taken}{owner}")]);
+        assert_eq!(refused.err.matches("\n  - ").count(), 1, "{}", refused.err);
+        let fix = refused.err.split_once(owner).unwrap().1.trim_end();
+        assert!(fix.starts_with("cargo xtask dev-up --port-offset "), "{fix}");
+        assert!(fix.ends_with(&format!("  # or: {}", stop.unwrap_or("docker context ls"))), "{fix}");
+        assert_eq!(refused.err.contains("kill"), stop.is_some(), "{}", refused.err);
+    }
+}
+
+#[test]
+fn a_compose_that_tells_no_version_is_a_warning_and_is_used() {
+    let fakes = Fakes::new();
+    fakes.tell("compose-version", "dev\n");
+    let says = "Compose calls itself `dev`, and 2.24 or newer is needed";
+    let done = dev_up(&fakes, "loki").expect(0).says(&[says]);
+    assert_eq!(done.err.matches(says).count(), 1, "{}", done.err);
+    let checks = fakes.xtask(&["doctor", "--local", "--json"]).json();
+    let compose = checks["checks"].as_array().unwrap().iter().find(|it| it["name"] == "compose").unwrap();
+    assert_eq!(compose["status"], "warn", "{compose}");
+}
+
+#[test]
+fn a_helper_for_credentials_that_is_gone_is_found_where_something_is_to_be_pulled() {
+    let fakes = Fakes::new();
+    let docker = fakes.checkout.home().join(".docker");
+    fs::create_dir_all(&docker).unwrap();
+    fs::write(docker.join("config.json"), "{\"credsStore\":\"desktop\"}").unwrap();
+    dev_up(&fakes, "loki").expect(0);
+    fakes.tell("missing-images", "grafana/mimir:3.0.6\n");
+    let file = docker.join("config.json").display().to_string();
+    let says = format!("{file} names docker-credential-desktop, which is not on PATH: Docker pulls nothing");
+    dev_up(&fakes, "mimir").expect(3).says(&[&says, &format!("grep -n credsStore {file}  # ")]);
+    fakes.add("docker-credential-desktop", "exit 0");
+    dev_up(&fakes, "mimir").expect(0);
+}

@@ -1,0 +1,46 @@
+//! Failures of Compose itself, or of the engine behind it: what was said, and what mends what is known.
+
+use std::path::Path;
+
+use crate::docker::sight;
+
+const PRUNE: &str = "docker network prune  # removes networks that no container uses, and asks first";
+const WHICH: &str = "cargo xtask doctor  # says which image is for which processor";
+
+/// Words of Docker, in lower case, and what mends it.
+const REMEDIES: [(&str, &str); 9] = [
+    ("address pools", PRUNE),
+    ("non-overlapping", PRUNE),
+    (
+        "error getting credentials",
+        "grep -n credsStore \"${DOCKER_CONFIG:-$HOME/.docker}/config.json\"  # names a helper that is gone: remove that line",
+    ),
+    ("no matching manifest", WHICH),
+    ("specified platform", WHICH),
+    ("no space left on device", "docker system df  # says what takes the room; `docker builder prune` asks first"),
+    ("already allocated", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
+    ("address already in use", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
+    ("toomanyrequests", "docker login  # the registry limits whom it does not know"),
+];
+/// How engines say that they do not see a path.
+const UNSEEN: [&str; 3] = ["mounts denied", "not shared", "bind source path does not exist"];
+/// How Compose says that a service is the cause: that one has words of its own.
+const OF_A_SERVICE: [&str; 2] = ["dependency failed to start", "didn't complete successfully"];
+
+/// What Compose said last, where that is the cause: from its last error on, at most five lines.
+pub(super) fn cause(complaints: &str) -> Option<Vec<String>> {
+    let lines: Vec<&str> = complaints.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+    let at = lines.iter().rposition(|it| it.to_lowercase().starts_with("error")).or(lines.len().checked_sub(1))?;
+    let is_of_a_service = OF_A_SERVICE.iter().any(|it| lines[at].contains(it));
+    (!is_of_a_service).then(|| lines[at..].iter().take(5).map(|it| (*it).to_owned()).collect())
+}
+
+/// What mends it.
+pub(super) fn remedy(complaints: &str, root: &Path) -> String {
+    let said = complaints.to_lowercase();
+    if UNSEEN.iter().any(|it| said.contains(it)) {
+        return sight::share(root);
+    }
+    let known = REMEDIES.iter().find(|(words, _)| said.contains(words));
+    known.map_or("cargo xtask doctor  # looks at all that the stack needs", |(_, it)| it).to_owned()
+}
