@@ -4,14 +4,10 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use xshell::Shell;
 
-use xtask::{
-    cli::{
-        flags::{Xtask, XtaskCmd},
-        help,
-    },
-    images::missing,
-    machine::{children, exit, interrupt, term},
-};
+use xtask::cli::flags::{Xtask, XtaskCmd};
+use xtask::cli::help;
+use xtask::images::missing;
+use xtask::machine::{children, exit, interrupt, term};
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));
@@ -75,7 +71,6 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     }
 }
 
-/// A shell in the workspace root.
 fn shell() -> anyhow::Result<Shell> {
     let sh = Shell::new()?;
     sh.change_dir(workspace_root());

@@ -1,10 +1,8 @@
-use std::{
-    io::{Read, Write},
-    net::TcpListener,
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use serde_json::Value;

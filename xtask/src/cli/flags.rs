@@ -293,29 +293,14 @@ xflags::xflags! {
     }
 }
 
-/// The overview's groups; every command stands in exactly one.
-pub const GROUPS: &[(&str, &[&str])] = &[
-    ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
-    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema"]),
-    ("Something to watch", &["dev-load", "dev-fault"]),
-    ("Configuration", &["env-init", "env-sync", "env-check"]),
-    ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
-    ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
-    ("Build and test", &["dev-build", "check", "test"]),
-];
-
 /// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
 
-/// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.
-///
-/// # Errors
-/// Both at once.
+/// `--local` and `--dsql` as one answer: `Some(local?)`, `None` for neither, exit code 2 for both.
 pub fn mode_flag(local: bool, dsql: bool) -> anyhow::Result<Option<bool>> {
     match (local, dsql) {
         (true, true) => Err(exit(USAGE, "`--local` and `--dsql` exclude each other")),
-        (true, false) => Ok(Some(true)),
-        (false, true) => Ok(Some(false)),
         (false, false) => Ok(None),
+        _ => Ok(Some(local)),
     }
 }

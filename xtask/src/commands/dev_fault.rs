@@ -28,9 +28,9 @@ impl flags::DevFault {
             let what = format!("{} does not run as it should; `cargo xtask dev-up` mends it", self.service);
             return Err(exit(PREREQUISITE, what));
         };
-        let (break_it, heal) = commands(sh, self.fault, &container.id)?;
+        let (break_it, heal) = commands(sh, self.fault, container.id.get(..12).unwrap_or(&container.id))?;
         interrupt::on_interrupt("undoing the fault");
-        interrupt::then_run(heal.iter().map(|it| apart(it)).collect());
+        interrupt::then_run(heal.iter().map(apart).collect());
         break_it.into_iter().try_for_each(|mut it| process::run(&mut it, Limit::Within(CHANGE)))?;
         drop(lock);
         let (service, length) = (&self.service, self.for_time.0.as_secs());

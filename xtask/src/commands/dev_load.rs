@@ -1,37 +1,26 @@
 //! `cargo xtask dev-load`: work for the monitored cluster, and what the Copilot says about it.
 
-use std::{
-    fmt::Write,
-    os::unix::process::CommandExt,
-    process::{self as std_process, Command},
-    thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::fmt::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{self as std_process, Command};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags::{self, Verdict},
-    docker::{
-        containers,
-        engine::{ANSWER, CHANGE},
-    },
-    machine::{
-        confirm::confirm,
-        exit::{PREREQUISITE, exit},
-        interrupt,
-        process::{self, Limit},
-        supervise, table, term, time,
-    },
-    settings::Settings,
-    stack::{
-        LOAD, Stack,
-        mode::Mode,
-        readiness::{assess, get, probe},
-    },
-};
+use crate::cli::flags::{self, Verdict};
+use crate::docker::containers;
+use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::confirm::confirm;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, supervise, table, term, time};
+use crate::settings::Settings;
+use crate::stack::mode::Mode;
+use crate::stack::readiness::{assess, get, probe};
+use crate::stack::{LOAD, Stack};
 
 /// What the load talks to, and what is asked about it.
 const FRONTEND: &str = "temporal-frontend";
@@ -206,7 +195,7 @@ fn shown(summary: &Value, said: &[(String, String)], last: &Value, is_up: bool) 
     let titles = ["SECONDS", "STARTED", "DONE", "FAILED", "MISSED", "ENDED", "PER SECOND", "P95 MS"];
     let [a, b, c, d] = row;
     let [e, f, g, h] = rest;
-    let mut out = table::titled(titles, vec![[a, b, c, d, e, f, g, h]]);
+    let mut out = table::titled(titles, &[[a, b, c, d, e, f, g, h]]);
     if !is_up {
         return out + "\nThe Copilot is not up.\n";
     }
@@ -214,7 +203,8 @@ fn shown(summary: &Value, said: &[(String, String)], last: &Value, is_up: bool) 
         return out + "\nThe Copilot has said nothing meanwhile.\n";
     }
     out.push('\n');
-    out += &table::titled(["AT", "THE COPILOT SAYS"], said.iter().map(|(at, it)| [at.clone(), it.clone()]).collect());
+    let rows: Vec<_> = said.iter().map(|(at, it)| [at.clone(), it.clone()]).collect();
+    out += &table::titled(["AT", "THE COPILOT SAYS"], &rows);
     if let Some(it) = last.as_str() {
         _ = writeln!(out, "\n{it}");
     }

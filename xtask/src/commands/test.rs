@@ -5,14 +5,10 @@ use std::env;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags,
-    docker::engine,
-    machine::{
-        exit::{PREREQUISITE, exit},
-        process::{self, Limit},
-    },
-};
+use crate::cli::flags;
+use crate::docker::engine;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::process::{self, Limit};
 
 impl flags::Test {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -20,9 +16,7 @@ impl flags::Test {
             .map_err(|it| exit(PREREQUISITE, format!("{it}\n`cargo test` runs the tests that need no engine")))?;
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let arguments = self.arg;
-        process::run(
-            &mut cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}").into(),
-            Limit::Watched,
-        )
+        let test = cmd!(sh, "{cargo} test --workspace -- --include-ignored {arguments...}");
+        process::run(&mut test.into(), Limit::Watched)
     }
 }
