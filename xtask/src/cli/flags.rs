@@ -251,8 +251,10 @@ xflags::xflags! {
             /// Write what is generated: the tables of services, variables and panels in dev/README.md.
             optional --fix
         }
-        /// Run every test: unit, property, contract, and the engine tests, which need Docker.
+        /// Make what the tests need and run all of them; without Docker, all but the engine tests.
         cmd test {
+            /// Fail with code 3 where the engine tests cannot run.
+            optional --engine
             /// Passed to the test runner, after `--`.
             repeated arg: String
         }
