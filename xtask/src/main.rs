@@ -11,6 +11,8 @@ use xtask::{
     },
     images::missing,
     machine::{children, exit, interrupt, term},
+    settings,
+    stack::mode::Mode,
 };
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     children::are_ours(xtask::variables());
     interrupt::watch()?;
     let sh = shell()?;
+    settings::stand_ins::choose(stand_ins(&sh, &command));
     match command {
         XtaskCmd::DevUp(it) => it.run(&sh),
         XtaskCmd::DevDown(it) => it.run(&sh),
@@ -70,6 +73,14 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::KbStatus(it) => it.run(&sh),
         XtaskCmd::KbSync(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
+    }
+}
+
+/// Whether a command is about the stack of stand-ins: as the last `dev-up` was, unless this one says otherwise.
+fn stand_ins(sh: &Shell, command: &XtaskCmd) -> bool {
+    match command {
+        XtaskCmd::DevUp(it) if it.stand_ins || it.local || it.dsql => it.stand_ins,
+        _ => Mode::stood_in(sh),
     }
 }
 

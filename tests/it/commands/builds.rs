@@ -150,9 +150,9 @@ fn the_tests_are_cargo_s_with_the_ignored_ones_where_their_images_can_be_made() 
 
     script("images/build", "#!/bin/sh\nexit 1\n");
     script("tools", "#!/bin/sh\nexit 1\n");
-    xtask(&fakes, "test --engine").expect(3).says(&["their images cannot be made"]);
+    xtask(&fakes, "test --engine").expect(3).says(&["the stand-in images cannot be made"]);
     expect_calls(&fakes, &[]);
-    xtask(&fakes, "test").expect(0).says(&["their images cannot be made", "note: `tests/tools` ended with"]);
+    xtask(&fakes, "test").expect(0).says(&["the stand-in images cannot be made", "note: `tests/tools` ended with"]);
     expect_calls(&fakes, &["cargo test --workspace --no-fail-fast --".to_owned()]);
 }
 
@@ -168,7 +168,7 @@ fn without_an_engine_all_other_tests_run_and_what_is_left_out_is_counted_with_it
     );
     let run = xtask(&fakes, "test").expect(0);
     let summary = "\nall tests: 1 passed, 0 failed, 2 left out\n     1  needs a Docker engine\n     1  no terraform\n\
-                   with an engine all of them run: no Docker engine answers at unix:///var/run/docker.sock";
+                   there is no engine: no Docker engine answers at unix:///var/run/docker.sock";
     assert!(run.out.contains(summary), "{}", run.out);
     xtask(&fakes, "test --engine").expect(3);
 }

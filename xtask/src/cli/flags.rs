@@ -17,6 +17,8 @@ xflags::xflags! {
             repeated service: String
             /// Use local PostgreSQL in place of Aurora DSQL: no AWS account, no network.
             optional --local
+            /// With `--local`: make the images from this repository, with no registry and no checkout. A stack of its own.
+            optional --stand-ins
             /// Use Aurora DSQL, also where the last `dev-up` was `--local`.
             optional --dsql
             /// Build the images first.

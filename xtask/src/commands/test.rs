@@ -10,13 +10,14 @@ use xshell::{Shell, cmd};
 
 use crate::cli::flags;
 use crate::docker::engine;
-use crate::machine::finding::{Finding, finding};
+use crate::images::stand_ins;
+use crate::machine::finding::Finding;
 use crate::machine::process::{self, Limit};
 use crate::machine::term;
 
 impl flags::Test {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let engine = engine::engine(sh).map(|_| ()).and_then(|()| make_images(sh));
+        let engine = engine::engine(sh).map(|_| ()).and_then(|()| stand_ins::make(sh));
         if let Err(lack) = &engine {
             if self.engine {
                 return Err(lack.clone().into());
@@ -39,13 +40,6 @@ impl flags::Test {
         term::out(&seen.summary(engine.err().as_ref()));
         ended
     }
-}
-
-/// The images of the engine tests, those that are missing or older than their sources.
-fn make_images(sh: &Shell) -> Result<(), Finding> {
-    let fix = "tests/images/build  # says more";
-    let made = process::run(&mut cmd!(sh, "tests/images/build").into(), Limit::Watched);
-    made.map_err(|e| finding(format!("their images cannot be made: {e:#}"), fix))
 }
 
 /// PATH, with what `tests/tools` has put beside it.
@@ -113,7 +107,7 @@ impl Seen {
             text += &format!("  {count:>4}  {reason}\n");
         }
         if let Some(it) = lack {
-            text += &format!("with an engine all of them run: {}\n", it.to_string().replace('\n', "\n  "));
+            text += &format!("there is no engine: {}\n", it.to_string().replace('\n', "\n  "));
         }
         text
     }
@@ -122,6 +116,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::finding::finding;
 
     #[test]
     fn the_summary_counts_over_all_binaries_and_takes_what_looked_at_nothing_from_what_passed() {
@@ -139,7 +134,7 @@ mod tests {
         assert_eq!(
             seen.summary(Some(&finding("no engine", "start it"))),
             "\nall tests: 3 passed, 1 failed, 3 left out\n     1  needs a Docker engine\n     1  no aws\n     \
-             1  no terraform\nwith an engine all of them run: no engine\n  start it\n"
+             1  no terraform\nthere is no engine: no engine\n  start it\n"
         );
     }
 }
