@@ -21,6 +21,7 @@ mod paths;
 mod preflight;
 mod render;
 mod support;
+mod support_file;
 mod terraform;
 mod usage;
 mod variables;

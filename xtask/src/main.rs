@@ -72,6 +72,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::KbPopulate(it) => it.run(&sh),
         XtaskCmd::KbStatus(it) => it.run(&sh),
         XtaskCmd::KbSync(it) => it.run(&sh),
+        XtaskCmd::Support(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
     }
 }

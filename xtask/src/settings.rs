@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod needs;
+pub(crate) mod secrets;
 pub mod stand_ins;
 pub mod template;
 pub mod variables;

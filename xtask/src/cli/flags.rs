@@ -103,6 +103,13 @@ xflags::xflags! {
             /// What Aurora DSQL needs.
             optional --dsql
         }
+        /// Write one file to attach to an issue: versions, doctor, status, logs, what was rendered; without secrets.
+        cmd support {
+            /// Print it instead of writing a file.
+            optional --stdout
+            /// Do not ask.
+            optional -y, --yes
+        }
         /// Render the persistence template for both clusters into `dev/.rendered/`.
         cmd render {
             /// Only this cluster: `monitored` or `copilot`.
@@ -266,7 +273,7 @@ xflags::xflags! {
 /// The overview's groups; every command stands in exactly one.
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
-    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema"]),
+    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema", "support"]),
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
