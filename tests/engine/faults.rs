@@ -158,7 +158,7 @@ fn a_container_that_outgrows_its_memory_is_said_to() {
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("memory");
     let eater = "  entrypoint: [sh, -c, 'sleep 0.3; tail /dev/zero']\n  memswap_limit: 32m\n";
-    checkout.edit(LOCAL, "mem_limit: 1g", "mem_limit: 32m");
+    checkout.edit(LOCAL, "memory: 1g", "memory: 32m");
     checkout.edit(LOCAL, ENTRYPOINT, eater);
     let failed = checkout.dev_up(&["dsql-monitored", "--no-schema", "--timeout", "120"]).expect(4);
     failed.says(&["dsql-monitored: crash loop", "killed for using more memory than its limit"]);
@@ -231,6 +231,29 @@ fn a_network_of_our_name_that_is_somebody_else_s_stays() {
     down.expect(0);
     removed.expect(0);
     checkout.dev_up(&["loki"]).expect(0);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_stack_is_entered_restarted_and_removed_whole_where_nothing_but_its_containers_tells_of_it() {
+    let _turn = engine::beside_others();
+    let checkout = Checkout::copy("ruins");
+    let name = format!("{}-own", checkout.project);
+    fs::write(checkout.root.join("dev/.env"), format!("COMPOSE_PROJECT_NAME={name}\n")).unwrap();
+    let up = checkout.dev_up(&["loki"]);
+    fs::write(checkout.root.join("dev/.env"), "A B=x\n").unwrap();
+    fs::remove_dir_all(checkout.root.join("dev/.rendered")).unwrap();
+    fs::write(checkout.root.join("dev/docker-compose.yml"), "services: [\n").unwrap();
+    let lines: [&[&str]; 4] =
+        [&["dev-ps"], &["dev-logs", "--no-follow"], &["dev-restart"], &["dev-down", "--volumes", "--yes"]];
+    let done = lines.map(|it| checkout.xtask(it));
+    let left = [engine::containers(&name).len(), engine::networks(&name).len(), engine::volumes(&name).len()];
+    engine::remove_project(&name);
+    up.expect(0);
+    let [ps, logs, restart, down] = done.map(|it| it.expect(0));
+    assert!(ps.out.contains(&format!("{name}-loki-1")) && logs.out.contains("loki"), "{ps:?} {logs:?}");
+    assert!(restart.err.contains("loki"), "{restart:?}");
+    assert_eq!(left, [0, 0, 0], "{down:?}");
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn lost_networks_and_volumes_containers_that_never_started_and_lasting_illness_a
         thread::sleep(Duration::from_millis(200));
     }
     checkout.xtask(&["dev-status"]).expect(4).says(&["unhealthy", "`cargo xtask dev-up` starts or mends them"]);
-    up().expect(0).says(&[&format!("stop {DATABASE}")]);
-    assert_eq!(both(), [loki, database], "both are the same containers as before");
+    let mended = up().expect(0).says(&[&format!("stop {DATABASE}")]);
+    assert_eq!(both(), [loki, database], "both were the same containers before\n{}", mended.err);
 
     // Made and never started, as an interrupted run leaves it.
     let shown = checkout.dev_up(&["loki", "--dry-run"]).expect(0).out;

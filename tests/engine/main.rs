@@ -8,4 +8,5 @@ mod faults;
 mod healing;
 mod interruptions;
 mod neighbours;
+mod personal;
 mod signals;

@@ -184,6 +184,9 @@ fn every_image_is_pinned_to_an_exact_tag() {
             continue;
         };
         let image = image.split_once(":-").map_or(image, |(_, default)| default.trim_end_matches('}'));
+        // With a digest behind the tag, the tag says to a reader what it is.
+        let (image, digest) = image.split_once('@').unwrap_or((image, "sha256:"));
+        assert!(digest.starts_with("sha256:"), "{name}: {digest}");
         let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag"));
         assert_ne!(tag, "latest", "{name}: {image}");
         let own = ["temporal-dsql-runtime:test", "temporal-sre-copilot:dev"].contains(&image);
@@ -206,7 +209,10 @@ fn services_drop_what_they_do_not_need_and_are_bounded() {
         assert_eq!(list(&service, "security_opt"), ["no-new-privileges:true"], "{name}");
         assert_eq!(list(&service, "networks"), ["temporal-network"], "{name}");
         assert_eq!(service["logging"]["options"]["max-size"], "10m", "{name} may fill the disk");
-        assert!(service.get("mem_limit").is_some(), "{name} may use all memory");
+        let limits = &service["deploy"]["resources"]["limits"];
+        assert!(limits["memory"].is_string() && limits["pids"].is_u64(), "{name} may use all memory, or all processes");
+        // Compose refuses both spellings at once, and the Copilot's own tools read this one.
+        assert_eq!(service.get("mem_limit"), None, "{name}");
         assert_ne!(service.get("privileged"), Some(&Value::from(true)), "{name}");
         for mount in list(&service, "volumes") {
             if let Value::Mapping(_) = mount {
@@ -235,7 +241,7 @@ fn the_model_of_local_is_as_closed_as_the_services_beside_it() {
     assert_eq!(list(model, "networks"), ["temporal-network"]);
     assert_eq!(model["read_only"], true);
     assert_eq!(model["logging"]["options"]["max-size"], "10m");
-    assert!(model.get("ports").is_none() && model.get("mem_limit").is_some());
+    assert!(model.get("ports").is_none() && model["deploy"]["resources"]["limits"]["pids"].is_u64());
     for mount in list(model, "volumes") {
         assert_eq!(mount["read_only"], true, "{mount:?}");
         assert_eq!(mount["bind"]["create_host_path"], false, "{mount:?}");

@@ -215,3 +215,12 @@ fn no_key_is_printed_passed_as_an_argument_or_written_anywhere_but_to_its_file()
     assert!(all.len() > 2000, "{all}");
     assert_eq!(found(&format!("{all} --env AWS_SECRET_ACCESS_KEY=MARKSHELLSECRET")), 1);
 }
+
+#[test]
+fn the_aws_cli_asks_nothing_whatever_the_shell_or_its_own_file_says() {
+    let fakes = machine();
+    fakes.add("aws", "echo \"$AWS_CLI_AUTO_PROMPT-$AWS_PAGER\" >>\"$FAKES/prompt\"; echo '{}'");
+    run(fakes.command().args(["dev-up", "--dsql"]).env("AWS_CLI_AUTO_PROMPT", "on").env("AWS_PAGER", "less"));
+    run(fakes.command().args(["kb-jobs", "--kb-id", "K", "--ds-id", "D"]).env("AWS_CLI_AUTO_PROMPT", "on")).expect(0);
+    assert_eq!(fakes.told("prompt"), "off-\n".repeat(3));
+}

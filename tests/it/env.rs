@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use tests::checkout::run;
+
 use crate::support::{TERRAFORM, are_there, workspace::Workspace};
 
 fn mode(workspace: &Workspace, file: &str) -> u32 {
@@ -55,6 +57,68 @@ fn env_check_reports_everything_at_once() {
     let broken = workspace.xtask(&["env-check"]).expect(3);
     assert!(broken.err.contains("line 1") && broken.err.contains("line 2"), "{}", broken.err);
     assert!(!broken.err.contains("is not set"), "a file that cannot be read is not missing: {}", broken.err);
+}
+
+#[test]
+fn a_value_that_is_wrong_only_because_of_the_shell_is_said_to_be() {
+    let workspace = Workspace::new();
+    let hosts = "TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n";
+    workspace.write("dev/.env", &format!("{hosts}AWS_REGION=eu-west-1\nTEMPORAL_SQL_AWS_REGION=eu-west-1\n"));
+    for (name, value, says) in [
+        (
+            "AWS_REGION",
+            "us-east-1",
+            "`TEMPORAL_SQL_HOST` is `a.dsql.eu-west-1.on.aws` (dev/.env, line 1): expected a host in AWS_REGION, \
+             `us-east-1` (process environment)\n    unset AWS_REGION  # then dev/.env counts",
+        ),
+        (
+            "TEMPORAL_SQL_MAX_CONNS",
+            "9",
+            "`TEMPORAL_SQL_MAX_IDLE_CONNS` is `50` (default): expected the same as TEMPORAL_SQL_MAX_CONNS, `9` \
+             (process environment)",
+        ),
+        ("TEMPORAL_SQL_PORT", "x", "`TEMPORAL_SQL_PORT` is `x` (process environment): expected a port, 1 to 65535\n"),
+        ("TEMPORAL_LOG_LEVEL", "", "`TEMPORAL_LOG_LEVEL` is empty (process environment): expected"),
+        ("COPILOT_DSQL_HOST", "<id>", "`COPILOT_DSQL_HOST` is still the example's `<id>` (process environment): "),
+    ] {
+        let checked = run(workspace.command().arg("env-check").env(name, value)).expect(3);
+        let fixes = checked.err.matches(&format!("\n    unset {name}  # then dev/.env counts")).count();
+        assert_eq!(fixes, checked.err.matches("\n  - ").count(), "{}", checked.err);
+        checked.says(&[says]);
+    }
+    workspace.xtask(&["env-check"]).expect(0);
+}
+
+#[test]
+fn a_dollar_that_takes_a_part_of_a_value_away_is_said_and_never_what_is_left() {
+    let workspace = Workspace::new();
+    let hosts = "TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n";
+    for value in ["Secr3t$Foo#1", "\"Secr3t$Foo\"", "Secr3t${Foo}", "Secr3t${Bar:-$Foo}"] {
+        workspace.write("dev/.env", &format!("{hosts}GRAFANA_ADMIN_PASSWORD={value}\n"));
+        let refused = workspace.xtask(&["env-check"]).expect(3).says(&[
+            "`GRAFANA_ADMIN_PASSWORD` (dev/.env, line 3) refers to a variable that is not set",
+            "a dollar is written `$$`, or the whole value in single quotes",
+        ]);
+        assert!(!refused.err.contains("Secr3t"), "{}", refused.err);
+    }
+    for value in [
+        "Secr3t$$Foo#1",
+        "'Secr3t$Foo#1'",
+        "Secr3t${Foo:-}",
+        "Secr3t${Foo-x}",
+        "${Foo:+x}Secr3t",
+        "Secr3t$",
+        "Secr3t$1",
+        "\"Secr3t\\$Foo\"",
+        "$COPILOT_DSQL_HOST",
+        "x\nMY_OWN=$Foo",
+        "$Foo\nGRAFANA_ADMIN_PASSWORD=x",
+    ] {
+        workspace.write("dev/.env", &format!("{hosts}GRAFANA_ADMIN_PASSWORD={value}\n"));
+        workspace.xtask(&["env-check"]).expect(0);
+    }
+    workspace.write("dev/.env", &format!("{hosts}GRAFANA_ADMIN_PASSWORD=x$Foo\n"));
+    run(workspace.command().arg("env-check").env("Foo", "y")).expect(0);
 }
 
 #[test]
@@ -121,4 +185,41 @@ fn env_sync_refuses_what_it_cannot_read_and_follows_a_link() {
     assert!(workspace.path("dev/.env").is_symlink());
     let target = workspace.read("elsewhere/env");
     assert!(target.starts_with("MINE=1\n") && target.contains("TEMPORAL_SQL_HOST="), "{target}");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_without_what_stands_in_it() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "dev/.env",
+        "GRAFANA_ADMIN_PASSWORD=\"a\"SECRET1\nSECRET2 and more=1\nSECRET3%=1\nA=${SECRET4\nA=${:SECRET5}\nA=${B^SECRET6}\n\
+         A=${B?SECRET7}\nGRAFANA_ADMIN_PASSWORD='SECRET8\n",
+    );
+    let checked = workspace.xtask(&["env-check"]).expect(3);
+    assert!(!checked.err.contains("SECRET"), "{}", checked.err);
+    assert_eq!(checked.err.matches("dev/.env, line ").count(), 8, "{}", checked.err);
+    workspace.write("dev/.env", "GRAFANA_ADMIN_PASSWORD=\"a\nSECRET\"\n");
+    let checked = workspace.xtask(&["env-check"]).expect(3);
+    assert!(
+        checked.err.contains("`GRAFANA_ADMIN_PASSWORD` is `…`") && !checked.err.contains("SECRET"),
+        "{}",
+        checked.err
+    );
+}
+
+#[test]
+fn a_host_that_is_not_verified_and_a_file_that_others_can_read_are_found() {
+    let workspace = Workspace::new();
+    let hosts = "TEMPORAL_SQL_HOST=a.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=b.dsql.eu-west-1.on.aws\n";
+    workspace.write("dev/.env", &format!("{hosts}TEMPORAL_SQL_HOST_VERIFICATION=false\n"));
+    workspace
+        .xtask(&["env-check"])
+        .expect(3)
+        .says(&["`TEMPORAL_SQL_HOST_VERIFICATION` is `false`", "the password is a token"]);
+    workspace.xtask(&["env-check", "--local"]).expect(0);
+    workspace.write("dev/.env", hosts);
+    fs::set_permissions(workspace.path("dev/.env"), fs::Permissions::from_mode(0o644)).unwrap();
+    workspace.xtask(&["env-check"]).expect(0).says(&["note: others can read dev/.env", "chmod 600 dev/.env"]);
+    fs::set_permissions(workspace.path("dev/.env"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(workspace.xtask(&["env-check"]).expect(0).err, "");
 }

@@ -215,7 +215,7 @@ fn an_interrupted_apply_saves_what_it_made_before_the_prompt_returns() {
         assert_eq!(child.wait().unwrap().code(), Some(expected), "{signal}");
         assert!(began.elapsed() < Duration::from_secs(30), "the slow part was cut short");
         let said: Vec<String> = stderr.lines().map(Result::unwrap).collect();
-        assert!(said.iter().any(|it| it.starts_with("interrupted: what was made until then is recorded")), "{said:#?}");
+        assert!(said.iter().any(|it| it.starts_with("interrupted: what Terraform noted is recorded")), "{said:#?}");
         assert!(!workspace.path("terraform/dev/.terraform.tfstate.lock.info").exists(), "no lock is left");
         assert!(resources(&workspace) >= 4);
         fs::remove_file(workspace.path(SWITCHES)).unwrap();
@@ -318,5 +318,274 @@ fn our_one_rule_for_regions_is_terraforms() {
             plan.args(["plan", "-input=false", "-var", "project_name=demo", "-var", &format!("region={region}")]);
         let theirs = theirs.output().unwrap().status.success();
         assert_eq!((by_flag, by_variable), (theirs, theirs), "{region:?}");
+    }
+}
+
+/// An `aws` of a test's own: the account, what carries the project's tag, and whatever else a script says.
+fn with_aws(workspace: &Workspace, script: &str) -> String {
+    let text =
+        format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>aws.log\ncase \"$*\" in\n{script}\n*) echo '{{}}' ;;\nesac\n");
+    workspace.write("bin/aws", &text);
+    fs::set_permissions(workspace.path("bin/aws"), PermissionsExt::from_mode(0o755)).unwrap();
+    format!("{}:{}", workspace.path("bin").display(), std::env::var("PATH").unwrap())
+}
+
+fn mode(workspace: &Workspace, file: &str) -> u32 {
+    workspace.path(file).metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn another_workspace_hides_nothing_and_variables_of_the_shell_change_nothing() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let bent = |arguments: &[&str]| {
+        let mut command = workspace.command();
+        command.env("TF_WORKSPACE", "team").env("TF_CLI_ARGS", "-no-such-flag").env("TF_CLI_ARGS_apply", "-target=x.y");
+        run(command.env("TF_DATA_DIR", "elsewhere").env("TF_INPUT", "true").args(arguments))
+    };
+    bent(APPLY).expect(0).says(&["6 to add", "COPILOT_DSQL_HOST"]);
+    assert!(!workspace.path("terraform/dev/terraform.tfstate.d").exists());
+    assert_eq!(resources(&workspace), 6);
+    bent(&["infra-apply", "--project-name", "other", "--yes"]).expect(5).says(&["`demo` in eu-west-1"]);
+
+    // By hand: a workspace that stays selected, with an environment of its own.
+    let by_hand = |arguments: &[&str]| {
+        let mut command = tests::terraform::command(&workspace.path("terraform/dev")).unwrap();
+        assert!(command.args(arguments).output().unwrap().status.success(), "{arguments:?}");
+    };
+    by_hand(&["workspace", "new", "team"]);
+    assert_eq!(resources(&workspace), 6, "an empty workspace changes nothing");
+    by_hand(&["apply", "-auto-approve", "-var", "project_name=theirs"]);
+    destroy(&workspace, "demo\n")
+        .expect(3)
+        .says(&["6 resources are in the workspace `team`", "TF_WORKSPACE=team terraform"]);
+    workspace.xtask(&["infra-apply", "--yes"]).expect(3).says(&["workspace `team`"]);
+    workspace
+        .xtask(&["infra-status"])
+        .expect(0)
+        .says(&["`demo` in eu-west-1: 6 resources", "note: 6 resources are in"]);
+    by_hand(&["destroy", "-auto-approve", "-var", "project_name=theirs"]);
+    destroy(&workspace, "demo\n").expect(0);
+}
+
+#[test]
+fn a_plan_that_destroys_something_wants_the_name_typed_or_two_flags() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.xtask(APPLY).expect(0);
+    let main = workspace.read("terraform/dev/main.tf");
+    let before = workspace.read("terraform/dev/terraform.tfstate");
+    let replacing = main.replacen("triggers_replace = [var.project_name, var.region]", "triggers_replace = [1]", 1);
+    workspace.write("terraform/dev/main.tf", &replacing);
+    let refused = workspace.xtask(&["infra-apply", "--yes"]).expect(5);
+    refused.says(&["this destroys in AWS", "\n  terraform_data.monitored", "`--yes --replace`"]);
+    workspace.xtask(&["infra-apply"]).expect(5).says(&["`demo` was not typed"]);
+    assert_eq!(workspace.read("terraform/dev/terraform.tfstate"), before);
+    let typed = |text: &str| {
+        let mut child = workspace.command();
+        let child = child.arg("infra-apply").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        Outcome::from(child.wait_with_output().unwrap())
+    };
+    typed("y\n").expect(5).says(&["`y` is not `demo`"]);
+    assert_eq!(workspace.read("terraform/dev/terraform.tfstate"), before);
+    typed("demo\n").expect(0);
+    assert_ne!(workspace.read("terraform/dev/terraform.tfstate"), before);
+    workspace.write("terraform/dev/main.tf", &main);
+    workspace.xtask(&["infra-apply", "--yes", "--replace"]).expect(0);
+    assert!(!workspace.path("terraform/dev/.terraform/xtask.tfplan").exists());
+}
+
+#[test]
+fn a_state_that_is_lost_or_empty_is_not_taken_for_an_environment_that_never_was() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.xtask(APPLY).expect(0);
+    let main = workspace.read("terraform/dev/main.tf");
+    workspace.write("terraform/dev/main.tf", &format!("{main}\nresource \"terraform_data\" \"more\" {{}}\n"));
+    workspace.xtask(&["infra-apply", "--yes"]).expect(0);
+    for file in ["terraform.tfstate", "terraform.tfstate.backup"] {
+        assert_eq!(mode(&workspace, &format!("terraform/dev/{file}")), 0o600, "{file}");
+    }
+    let (state, backup) = ("terraform/dev/terraform.tfstate", "terraform/dev/terraform.tfstate.backup");
+    let whole = workspace.read(state);
+    let everything: [&[&str]; 5] =
+        [&["infra-status"], &["infra-destroy", "--yes"], &["infra-apply", "--yes"], &["infra-output"], &["env-sync"]];
+    fs::remove_file(workspace.path(state)).unwrap();
+    for arguments in everything {
+        workspace
+            .xtask(arguments)
+            .expect(3)
+            .says(&["is gone, and its backup is still there", &format!("cp {backup} {state}")]);
+    }
+    workspace.write(state, "");
+    for arguments in everything {
+        let said = workspace.xtask(arguments).expect(3).says(&["terraform.tfstate is empty"]);
+        assert!(!said.err.contains('\u{1b}'), "{}", said.err);
+    }
+    workspace.write(state, "{ nonsense");
+    let broken = workspace.xtask(&["infra-status"]);
+    assert!(broken.code == 1 && !broken.err.contains('\u{1b}'), "{broken:?}");
+    workspace.write(state, &whole);
+    assert_eq!(resources(&workspace), 7);
+}
+
+#[test]
+fn a_backend_of_somebody_s_own_is_set_up_and_asked_before_anything_is_called_nothing() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    // As a remote one: its state is where a fresh clone knows nothing of it.
+    let place = workspace.path("../far/state.json");
+    let backend = format!("terraform {{\n  backend \"local\" {{ path = {:?} }}\n}}\n", place.to_str().unwrap());
+    workspace.write("terraform/dev/backend.tf", &backend);
+    workspace.xtask(APPLY).expect(0);
+    assert!(place.exists() && !workspace.path("terraform/dev/terraform.tfstate").exists());
+    fs::remove_dir_all(workspace.path("terraform/dev/.terraform")).unwrap();
+    fs::remove_file(workspace.path("terraform/dev/dev.auto.tfvars.json")).unwrap();
+    workspace.xtask(&["infra-status"]).expect(0).says(&["`demo` in eu-west-1: 6 resources"]);
+    fs::remove_dir_all(workspace.path("terraform/dev/.terraform")).unwrap();
+    destroy(&workspace, "demo\n").expect(0).says(&["`demo` is destroyed"]);
+}
+
+#[test]
+fn another_account_than_the_environment_s_is_found_before_anything_is_planned() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let run_as = |account: &str, arguments: &[&str]| {
+        let path =
+            with_aws(&workspace, &format!("'sts get-caller-identity'*) echo '{{\"Account\":\"{account}\"}}' ;;"));
+        run(workspace.command().args(arguments).env("PATH", path))
+    };
+    run_as("123456789012", APPLY).expect(0);
+    for arguments in [&["infra-apply", "--yes"], &["infra-destroy", "--yes"]] {
+        let what = "`demo` was made in the AWS account 123456789012, and these credentials are for 210987654321";
+        run_as("210987654321", arguments).expect(3).says(&[what, "AWS_PROFILE"]);
+    }
+    assert_eq!(resources(&workspace), 6);
+    run_as("123456789012", &["infra-destroy", "--yes"]).expect(0);
+}
+
+#[test]
+fn what_was_made_and_not_noted_is_listed_with_the_command_that_removes_it() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let cluster = "arn:aws:dsql:eu-west-1:123456789012:cluster/lost";
+    let path = with_aws(
+        &workspace,
+        &format!(
+            "'resourcegroupstaggingapi get-resources --tag-filters Key=Project,Values=demo '*)
+               echo '{{\"ResourceTagMappingList\":[{{\"ResourceARN\":\"demo-vectors\"}},{{\"ResourceARN\":\"arn:aws:s3:::b\"}}]}}' ;;
+             'dsql list-clusters'*) echo '{{\"clusters\":[{{\"arn\":\"{cluster}\"}},{{\"arn\":\"{cluster}-of-others\"}}]}}' ;;
+             'dsql list-tags-for-resource --resource-arn {cluster} '*) echo '{{\"tags\":{{\"Project\":\"demo\"}}}}' ;;"
+        ),
+    );
+    let xtask = |arguments: &[&str], fails: &str| {
+        workspace.write(SWITCHES, &format!("fail = {fails}\n"));
+        run(workspace.command().args(arguments).env("PATH", &path))
+    };
+    let list = format!(
+        "these carry the tag Project=demo, are in no state, and cost until they go:\n  arn:aws:s3:::b\n    aws s3 rb s3://b \
+         --force --region eu-west-1\n  {cluster}\n    aws dsql delete-cluster --identifier lost --region eu-west-1\n"
+    );
+    // The vector bucket is in the state, and the other cluster carries another tag.
+    xtask(APPLY, "true").expect(1).says(&[&list, "names what was made and not noted"]);
+    xtask(&["infra-apply", "--yes"], "false").expect(0).says(&[&list]);
+    xtask(&["infra-destroy", "--yes"], "false").expect(0).says(&[
+        "  demo-vectors\n",
+        "  arn:aws:s3:::b\n",
+        "is destroyed",
+    ]);
+    xtask(&["infra-destroy", "--yes"], "false").expect(0).says(&["nothing to destroy", cluster]);
+    let silent = run(workspace.command().args(["infra-destroy"]).env("AWS_EC2_METADATA_DISABLED", "true"));
+    silent.expect(0).says(&["that Terraform does not know of could not be asked"]);
+}
+
+#[test]
+fn a_running_ingestion_is_stopped_before_its_data_source_is_destroyed() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    workspace.xtask(APPLY).expect(0);
+    let path = with_aws(
+        &workspace,
+        "'bedrock-agent list-ingestion-jobs'*)
+           echo '{\"ingestionJobSummaries\":[{\"ingestionJobId\":\"J1\",\"status\":\"IN_PROGRESS\"},{\"ingestionJobId\":\"J0\",\"status\":\"COMPLETE\"}]}' ;;
+         'bedrock-agent get-ingestion-job'*) echo '{\"ingestionJob\":{\"ingestionJobId\":\"J1\",\"status\":\"STOPPED\"}}' ;;",
+    );
+    run(workspace.command().args(["infra-destroy", "--yes"]).env("PATH", path))
+        .expect(0)
+        .says(&["job J1 runs, and is stopped"]);
+    let log = workspace.read("aws.log");
+    let stops: Vec<&str> = log.lines().filter(|it| it.contains("stop-ingestion-job")).collect();
+    assert!(stops.len() == 1 && stops[0].contains("--ingestion-job-id J1"), "{log}");
+}
+
+#[test]
+fn a_null_an_odd_and_a_sensitive_output_neither_mislead_nor_reach_the_terminal() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    let outputs = workspace.read("terraform/dev/outputs.tf");
+    let null = outputs.replacen("terraform_data.knowledge_base.output", "null", 1);
+    let odd = "output \"odd\" { value = \"a\\u001b[31mb\\u0007\\nc\" }\n";
+    workspace.write("terraform/dev/outputs.tf", &(null + odd));
+    workspace.xtask(APPLY).expect(0).says(&["note: Terraform has no value for `knowledge_base_id`"]);
+    let status = workspace
+        .xtask(&["infra-status"])
+        .expect(0)
+        .says(&["no value for `knowledge_base_id`", "odd                      ab�\\nc"]);
+    assert!(!status.out.contains("dev/.env agrees"), "{}", status.out);
+    let sensitive = outputs.replacen(
+        "value       = \"${terraform_data.copilot.output}",
+        "sensitive   = true\n  value       = \"${terraform_data.copilot.output}",
+        1,
+    );
+    assert_ne!(sensitive, outputs);
+    workspace.write("terraform/dev/outputs.tf", &sensitive);
+    let applied = workspace.xtask(&["infra-apply", "--yes"]).expect(0);
+    workspace.write("dev/.env", "COPILOT_DSQL_HOST=other.dsql.eu-west-1.on.aws\n");
+    let mut said = applied.out + &applied.err;
+    for arguments in [&["infra-status"][..], &["infra-status", "--json"], &["infra-output"], &["env-sync"]] {
+        let outcome = workspace.xtask(arguments).expect(0);
+        said += &(outcome.out + &outcome.err);
+    }
+    let state: serde_json::Value = serde_json::from_str(&workspace.read("terraform/dev/terraform.tfstate")).unwrap();
+    let host = state["outputs"]["copilot_dsql_endpoint"]["value"].as_str().unwrap();
+    assert!(!said.contains(host) && said.contains("(sensitive)"), "{host}: {said}");
+    assert!(workspace.read("dev/.env").contains(host));
+}
+
+#[test]
+fn a_file_of_variables_that_cannot_be_replaced_is_found_before_anything_is_made() {
+    if !are_there(&[TERRAFORM]) {
+        return;
+    }
+    let workspace = Workspace::new();
+    // A link into a folder that nobody can write to, to a file that sets nothing: only Linux has one.
+    if std::path::Path::new("/proc/self/timers").exists() {
+        std::os::unix::fs::symlink("/proc/self/timers", workspace.path("dev/.env")).unwrap();
+        workspace.xtask(APPLY).expect(3).says(&["timers cannot be replaced", "ls -ld /proc/"]);
+        assert!(!workspace.path("terraform/dev/terraform.tfstate").exists());
+        fs::remove_file(workspace.path("dev/.env")).unwrap();
+    }
+    workspace.write("dev/.env", "");
+    if std::os::unix::fs::chown(workspace.path("dev/.env"), Some(65534), None).is_ok() {
+        workspace.xtask(APPLY).expect(3).says(&["dev/.env belongs to another user", "sudo chown $(id -un)"]);
+        assert!(!workspace.path("terraform/dev/terraform.tfstate").exists());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     process::Command,
     time::{Duration, SystemTime},
 };
@@ -125,7 +126,13 @@ fn documents_are_uploaded_under_relative_keys_and_ingested() {
     fs::remove_file(documents.join("deep er/polling.md")).unwrap();
     account.xtask(&["kb-sync", "--bucket", "documents"]).expect(0).says(&["1 of 2 documents uploaded", "0 deleted"]);
     assert_eq!(account.keys().len(), 4);
-    account.xtask(&["kb-sync", "--bucket", "s3://documents/", "--delete"]).expect(0).says(&["1 deleted"]);
+    let delete = ["kb-sync", "--bucket", "s3://documents/", "--delete"];
+    account
+        .xtask(&delete)
+        .expect(5)
+        .says(&["this removes 1 documents:\n  s3://documents/deep er/polling.md", "`--yes`"]);
+    assert_eq!(account.keys().len(), 4);
+    account.xtask(&[&delete[..], &["--yes"]].concat()).expect(0).says(&["1 deleted"]);
     assert_eq!(account.keys(), ["deep er/caché.md", "other.txt", "scaling.md"]);
 }
 
@@ -145,6 +152,58 @@ fn a_folder_without_documents_or_a_bucket_that_is_not_there_is_an_error() {
         .expect(1)
         .says(&["NoSuchBucket", "infra-output"]);
     assert_eq!(account.bedrock.calls(), [""; 0]);
+}
+
+#[test]
+fn what_could_not_be_uploaded_or_read_is_found_before_anything_is_and_nothing_that_changed_is_left_out() {
+    if !are_there(&[AWS, MOTO]) {
+        return;
+    }
+    let account = Account::with_s3(Bedrock::start(&[]));
+    let sync = || account.xtask(&["kb-sync", "--bucket", "documents", "--source", "docs"]);
+    let path = |file: &str| account.workspace.path(&format!("docs/{file}"));
+    account.workspace.write("docs/deep/a.md", "12345");
+    account.workspace.write("docs/large.md", "");
+    fs::File::options().write(true).open(path("large.md")).unwrap().set_len(60 << 20).unwrap();
+    symlink("..", path("deep/loop")).unwrap();
+    symlink("nowhere.md", path("broken.md")).unwrap();
+    let (broken, looped) = (path("broken.md"), path("deep/loop"));
+    sync().expect(3).says(&[
+        &format!("{} leads nowhere", broken.display()),
+        &format!("{} is a link into a folder above it", looped.display()),
+        &format!("{} is larger than 50 MB", path("large.md").display()),
+    ]);
+    assert_eq!(account.keys(), [""; 0]);
+    for file in ["large.md", "broken.md", "deep/loop"] {
+        fs::remove_file(path(file)).unwrap();
+    }
+    sync().expect(0).says(&["1 of 1 documents uploaded"]);
+    sync().expect(0).says(&["nothing to upload"]);
+    // An older version comes back: as long as the other, and not newer.
+    fs::write(path("deep/a.md"), "54321").unwrap();
+    let file = fs::File::options().write(true).open(path("deep/a.md")).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+    sync().expect(0).says(&["1 of 1 documents uploaded"]);
+    assert_eq!(account.aws(&["s3", "cp", "s3://documents/deep/a.md", "-"]), "54321");
+    sync().expect(0).says(&["nothing to upload"]);
+}
+
+#[test]
+fn a_look_that_fails_ends_no_ingestion_and_a_knowledge_base_that_failed_says_why() {
+    if !are_there(&[AWS]) {
+        return;
+    }
+    let account = Account::without_s3(Bedrock::start(&[complete([3, 3, 0, 0, 0]), complete([3, 0, 0, 0, 0])]));
+    account.bedrock.failing_looks(2);
+    account.xtask(&[&["kb-ingest"], IDS].concat()).expect(0).says(&["COMPLETE: 3 scanned, 3 new"]);
+    account.bedrock.failing_looks(100);
+    let given_up = account.xtask(&[&["kb-ingest"], IDS].concat()).expect(1);
+    given_up.says(&["for a moment", "ingestion job JOB0000001 goes on", "`cargo xtask kb-ingest` waits for it again"]);
+
+    let account = Account::without_s3(Bedrock::start(&[]).broken("the role is gone"));
+    account.xtask(&[&["kb-status"], IDS].concat()).expect(0).says(&["FAILED", "the role is gone"]);
+    let status = account.xtask(&[&["kb-status", "--json"], IDS].concat()).expect(0).json();
+    assert_eq!(status["knowledgeBase"]["failureReasons"][0], "the role is gone");
 }
 
 #[test]

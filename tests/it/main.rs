@@ -18,6 +18,7 @@ mod model;
 mod mounts;
 mod output;
 mod paths;
+mod personal;
 mod preflight;
 mod render;
 mod support;

@@ -113,7 +113,7 @@ fn each_finding_alone_names_its_remedy() {
             |it| it.add_to_env("COMPOSE_PROJECT_NAME=My Project\n"),
             &["`COMPOSE_PROJECT_NAME` is `My Project` (dev/.env, line 1): expected lower-case letters"],
         ),
-        ("a broken line", |it| it.add_to_env("# one\nA B\n"), &["dev/.env, line 2: `A B` is not `NAME=value`"]),
+        ("a broken line", |it| it.add_to_env("# one\nA B\n"), &["dev/.env, line 2: this is not `NAME=value`"]),
         (
             "a misspelt placeholder",
             |it| it.checkout.edit(TEMPLATE, "$TEMPORAL_LOG_LEVEL", "$TEMPORAL_LOG_LEVL"),

@@ -133,6 +133,17 @@ fn windows_line_ends_and_a_byte_order_mark_do_not_reach_the_values() {
 }
 
 #[test]
+fn a_comment_may_be_in_any_encoding() {
+    let fakes = Fakes::new();
+    write_env(
+        &fakes,
+        b"# Z\xfcrich\n  # \xe9t\xe9\nTEMPORAL_LOG_LEVEL=warn # pr\xeat\r\nGRAFANA_ADMIN_PASSWORD=\xc3\xbc#x\n",
+    );
+    let printed = fakes.xtask(&["render", "--local", "--stdout"]).expect(0).out;
+    assert!(printed.contains("level: warn"), "{printed}");
+}
+
+#[test]
 fn an_env_file_that_is_none_is_one_finding_and_never_a_panic() {
     let fakes = Fakes::new();
     let path = fakes.checkout.root.join("dev/.env");
@@ -143,7 +154,9 @@ fn an_env_file_that_is_none_is_one_finding_and_never_a_panic() {
         assert_eq!(files(&fakes), [""; 0]);
     };
     write_env(&fakes, &[0xff, 0xfe, 0x00, b'A', b'=', 0x9f]);
-    refused("is not UTF-8 text");
+    refused("dev/.env, line 1, is not UTF-8 (it is UTF-16): save it as UTF-8");
+    write_env(&fakes, b"A=1\nGRAFANA_ADMIN_PASSWORD='a # \xfc' # \xfc\n");
+    refused("dev/.env, line 2, is not UTF-8 (another encoding, or no text)");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     refused("Is a directory");

@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 21] = [
+const QUESTIONS: [&str; 22] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
@@ -40,6 +40,7 @@ const QUESTIONS: [&str; 21] = [
     "docker cp probe:",
     "docker rm --force probe",
     " config --hash ",
+    " config --format json",
     "/_mapping",
 ];
 

@@ -81,7 +81,7 @@ impl Settings {
     pub(crate) fn load(sh: &Shell, local: bool) -> Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
-        let text = files::read(&path).map_err(|e| vec![finding(format!("{e:#}"), "")]);
+        let text = files::read_but_comments(&path).map_err(|e| vec![finding(format!("{e:#}"), "")]);
         let settings = match text.and_then(|it| dotenv::parse(ENV_FILE, &it.unwrap_or_default(), &environment)) {
             Ok(entries) => Settings::resolve(local, &entries, &environment),
             Err(unread) => {
@@ -108,8 +108,10 @@ impl Settings {
             Settings { local, stand_ins: false, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
-            settings.problems.extend(problem(variable, found.as_ref()));
+            let problem = cut(variable, found.as_ref(), file).or_else(|| problem(variable, found.as_ref()));
             settings.values.extend(found.map(|it| (variable.name, it)));
+            let problem = problem.map(|it| Finding { fix: settings.unset(&[variable.name]), ..it });
+            settings.problems.extend(problem);
         }
         settings.check_together();
         settings
@@ -142,52 +144,70 @@ impl Settings {
 
     /// Rules over more than one variable.
     fn check_together(&mut self) {
-        let pair = |a: &str, b: &str| (self.get(a).to_owned(), self.get(b).to_owned());
         let mut found = Vec::new();
-        let (most, idle) = pair("TEMPORAL_SQL_MAX_CONNS", "TEMPORAL_SQL_MAX_IDLE_CONNS");
-        if most != idle {
-            let name = "TEMPORAL_SQL_MAX_IDLE_CONNS";
+        let (most, idle) = ("TEMPORAL_SQL_MAX_CONNS", "TEMPORAL_SQL_MAX_IDLE_CONNS");
+        if self.get(most) != self.get(idle) {
             let why = "a pool that closes idle connections runs into DSQL's limit on new ones";
-            found.push((name, format!("it must equal TEMPORAL_SQL_MAX_CONNS, `{most}`: {why}")));
+            found.push((idle, most, format!("the same as {}: {why}", self.named(most))));
         }
-        let (monitored, copilot) = pair("TEMPORAL_ELASTICSEARCH_INDEX", "COPILOT_ELASTICSEARCH_INDEX");
-        if monitored == copilot {
-            found.push(("COPILOT_ELASTICSEARCH_INDEX", "another index than TEMPORAL_ELASTICSEARCH_INDEX".to_owned()));
+        let (monitored, copilot) = ("TEMPORAL_ELASTICSEARCH_INDEX", "COPILOT_ELASTICSEARCH_INDEX");
+        if self.get(monitored) == self.get(copilot) {
+            found.push((copilot, monitored, format!("another index than {}", self.named(monitored))));
         }
-        let (monitored, copilot) = pair("TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST");
-        if monitored == copilot && !monitored.is_empty() {
-            found.push((
-                "COPILOT_DSQL_HOST",
-                "another cluster than TEMPORAL_SQL_HOST: both Temporals would write one schema".to_owned(),
-            ));
+        let (monitored, copilot) = ("TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST");
+        if self.get(monitored) == self.get(copilot) && !self.get(monitored).is_empty() {
+            let why = "both Temporals would write one schema";
+            found.push((copilot, monitored, format!("another cluster than {}: {why}", self.named(monitored))));
+        }
+        if !self.local && self.get("TEMPORAL_SQL_HOST_VERIFICATION") == "false" {
+            let why = "the password is a token, good for whoever else would answer in the cluster's name";
+            let name = "TEMPORAL_SQL_HOST_VERIFICATION";
+            found.push((name, name, format!("`true` with Aurora DSQL: {why}")));
         }
         found.extend(self.check_regions());
-        for (name, expected) in found {
+        for (name, other, expected) in found {
             if !self.problems.iter().any(|it| it.concerns(name)) {
-                self.problems.push(self.wrong(name, &expected));
+                let names = [name, other];
+                let fix = self.unset(if name == other { &names[1..] } else { &names });
+                self.problems.push(Finding { fix, ..self.wrong(name, &expected) });
             }
         }
     }
 
     /// A DSQL host names its region; a token for another one is refused there.
-    fn check_regions(&self) -> Vec<(&'static str, String)> {
-        let region = self.get("AWS_REGION");
+    fn check_regions(&self) -> Vec<(&'static str, &'static str, String)> {
+        let region = "AWS_REGION";
         let mut found = Vec::new();
         for name in ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"] {
-            if variables::dsql_region(self.get(name)).is_some_and(|it| it != region) {
-                found.push((name, format!("a host in AWS_REGION, `{region}`")));
+            if variables::dsql_region(self.get(name)).is_some_and(|it| it != self.get(region)) {
+                found.push((name, region, format!("a host in {}", self.named(region))));
             }
         }
         let signing = "TEMPORAL_SQL_AWS_REGION";
-        if self.get(signing) != region && self.origin(signing) != Some(Origin::Default) {
-            found.push((signing, format!("AWS_REGION's `{region}`: tokens are signed for one region")));
+        if self.get(signing) != self.get(region) && self.origin(signing) != Some(Origin::Default) {
+            let why = "tokens are signed for one region";
+            found.push((signing, region, format!("the same as {}: {why}", self.named(region))));
         }
         found
     }
 
+    /// A variable with its value, and where that comes from.
+    fn named(&self, name: &str) -> String {
+        let origin = self.origin(name).unwrap_or(Origin::Default);
+        format!("{name}, `{}` ({origin})", term::shorten(self.get(name)))
+    }
+
+    /// What takes those of these variables out of the shell that are set there; empty where none is.
+    pub(crate) fn unset(&self, names: &[&str]) -> String {
+        let is_set = |it: &&&str| self.origin(it) == Some(Origin::Environment);
+        let set: Vec<&str> = names.iter().filter(is_set).copied().collect();
+        if set.is_empty() { String::new() } else { format!("unset {}  # then {ENV_FILE} counts", set.join(" ")) }
+    }
+
     /// A finding about a variable's value; `expected` says what is allowed.
     pub(crate) fn wrong(&self, name: &'static str, expected: &str) -> Finding {
-        wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), expected)
+        let found = wrong(name, self.get(name), self.origin(name).unwrap_or(Origin::Default), expected);
+        Finding { fix: self.unset(&[name]), ..found }
     }
 }
 
@@ -242,11 +262,22 @@ fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Find
     }
 }
 
+/// That a line of the file does not say what its writer meant. The value is not shown: it may be a password.
+fn cut(variable: &Variable, found: Option<&(String, Origin)>, file: &[dotenv::Entry]) -> Option<Finding> {
+    let (_, origin @ Origin::File(line)) = found? else { return None };
+    file.iter().find(|it| it.line == *line && it.is_cut)?;
+    let name = variable.name;
+    let what = format!("`{name}` ({origin}) refers to a variable that is not set, and is shorter for it");
+    let way = "a dollar is written `$$`, or the whole value in single quotes";
+    Some(finding(format!("{what}: {way}"), "").at(At::Variable(name)))
+}
+
 fn expected(kind: Kind) -> String {
     kind.check("").err().unwrap_or_else(|| "a value".to_owned())
 }
 
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
+    let value = if name.ends_with("PASSWORD") { "…" } else { value };
     finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
         .at(At::Variable(name))
 }

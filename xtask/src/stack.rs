@@ -6,6 +6,7 @@ pub mod environment;
 pub mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
+pub(crate) mod personal;
 pub(crate) mod project;
 pub(crate) mod readiness;
 pub mod service;
@@ -14,6 +15,7 @@ pub(crate) mod wait;
 use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, Result};
+use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
@@ -32,6 +34,7 @@ use crate::{
         environment::environment,
         mode::Mode,
         overrides::OVERRIDE,
+        personal::PERSONAL,
         service::{Service, depends_on, read_services},
     },
 };
@@ -58,8 +61,10 @@ pub(crate) struct Stack {
     /// one was asked.
     pub arch: Option<String>,
     files: Vec<&'static str>,
-    /// What `x-where` adds to services under these settings: service, key and the key's value as JSON.
-    added: Vec<(String, String, serde_json::Value)>,
+    /// What `x-where` adds to services under these settings.
+    added: BTreeMap<String, service::Added>,
+    /// Whether there is a [`PERSONAL`].
+    personal: bool,
 }
 
 impl Stack {
@@ -90,9 +95,18 @@ impl Stack {
         if settings.stand_ins && mode.local {
             services.iter_mut().for_each(Service::stand_in);
         }
+        let project = environment[PROJECT].clone();
+        let personal = sh.path_exists(PERSONAL);
+        for (name, node) in if personal { read_services(&root, PERSONAL)? } else { Vec::new() } {
+            match services.iter_mut().find(|it| it.name == name) {
+                Some(known) => known.depends_on.extend(depends_on(&node)),
+                None => services.push(service::personal(name, &node, &project)),
+            }
+        }
         Ok(Stack {
             mode,
-            project: environment[PROJECT].clone(),
+            project,
+            personal,
             services,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
@@ -120,7 +134,7 @@ impl Stack {
             return Err(it.into());
         }
         if !mode.local && !containers.is_empty() {
-            credentials::keep_fresh(sh, settings);
+            credentials::keep_fresh(sh);
         }
         Ok((stack, containers))
     }
@@ -153,7 +167,8 @@ impl Stack {
     /// that [`Stack::write`] makes.
     pub(crate) fn compose(&self, sh: &Shell) -> Command {
         let env_file = self.rendered.then_some(["--env-file", COMPOSE_ENV]).into_iter().flatten();
-        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE)).flat_map(|it| ["--file", it]);
+        let files = self.files.iter().copied().chain(self.rendered.then_some(OVERRIDE));
+        let files = files.chain(self.personal.then_some(PERSONAL)).flat_map(|it| ["--file", it]);
         let project = &self.project;
         cmd!(sh, "docker compose --project-name {project} {env_file...} {files...}").into()
     }
@@ -161,7 +176,8 @@ impl Stack {
     /// [`Stack::compose`] as if [`Stack::write`] had just been at work: the variables come by environment, and what
     /// [`Stack::overrides`] says on stdin.
     pub(crate) fn compose_unwritten(&self, sh: &Shell) -> Command {
-        let files = self.files.iter().copied().chain(["-"]).flat_map(|it| ["--file", it]);
+        let files = self.files.iter().copied().chain(["-"]).chain(self.personal.then_some(PERSONAL));
+        let files = files.flat_map(|it| ["--file", it]);
         let project = &self.project;
         // Without a file named here Compose would read `dev/.env` itself.
         let mut command =
@@ -220,9 +236,11 @@ pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
 }
 
-/// The volumes that the compose files declare.
+/// The volumes that the compose files declare, as far as those can be read.
 pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
-    [BASE, LOCAL].iter().flat_map(|it| service::volumes(&sh.current_dir(), it)).collect()
+    let read = |it| serde_yaml::from_str::<Value>(&sh.read_file(it).ok()?).ok()?.get("volumes")?.as_mapping().cloned();
+    let declared = [BASE, LOCAL].into_iter().filter_map(read).flatten();
+    declared.filter_map(|(name, _)| name.as_str().map(str::to_owned)).collect()
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.

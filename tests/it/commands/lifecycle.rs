@@ -343,10 +343,10 @@ fn before_the_first_start_nothing_runs_and_that_is_said() {
     expect_calls(&fakes, &[down("")]);
     let project = &fakes.checkout.project;
     for (line, says) in [
-        ("dev-logs", format!("the project {project} has no containers: `cargo xtask dev-up` makes them")),
-        ("dev-logs loki mimir", "loki, mimir have no containers: `cargo xtask dev-up loki mimir` makes".to_owned()),
-        ("dev-exec loki", "loki has no container: `cargo xtask dev-up loki` makes it".to_owned()),
-        ("dev-restart", "has no containers".to_owned()),
+        ("dev-logs", format!("there is no container of {project}: `cargo xtask dev-up` makes it")),
+        ("dev-logs loki mimir", "no container of loki, mimir: `cargo xtask dev-up loki mimir` makes it".to_owned()),
+        ("dev-exec loki", "there is no container of loki: `cargo xtask dev-up loki` makes it".to_owned()),
+        ("dev-restart", "there is no container of ".to_owned()),
     ] {
         xtask(&fakes, line).expect(3).says(&[&says]);
         expect_calls(&fakes, &[]);
@@ -497,7 +497,6 @@ fn a_stop_always_stops_and_what_runs_can_be_looked_at_whatever_has_become_of_the
     for (ruin, make) in RUINS {
         let fakes = Fakes::new();
         dev_up(&fakes, "--local loki").expect(0);
-        fakes.tell("projects", &format!("{}\n", fakes.checkout.project));
         make(&fakes);
         for (line, expected) in [
             ("dev-ps", "ps --all"),
@@ -518,7 +517,6 @@ fn a_stop_always_stops_and_what_runs_can_be_looked_at_whatever_has_become_of_the
 #[test]
 fn a_project_whose_name_cannot_be_read_is_known_by_its_containers() {
     let fakes = Fakes::new();
-    fakes.tell("running", "loki\n");
     fakes.add_to_env("A B=x\n");
     let name = |expected: &str| {
         let shown = xtask(&fakes, "dev-down --dry-run").expect(0).out;
@@ -526,19 +524,20 @@ fn a_project_whose_name_cannot_be_read_is_known_by_its_containers() {
     };
     // Nothing runs: the folder's name is as good as any.
     name(&fakes.checkout.project);
-    fakes.tell("projects", "theirs\ntheirs\n");
+    fakes.tell("running", "loki\nmimir\n");
+    fakes.tell("project", "theirs\n");
     name("theirs");
-    let asked = "docker ps --all --filter label=com.docker.compose.project.working_dir=ROOT/dev --format ";
-    assert!(fakes.log().iter().any(|it| it.starts_with(asked)), "{:#?}", fakes.log());
-    fakes.tell("projects", &format!("theirs\n{}\n", fakes.checkout.project));
+    let asked = "docker ps --all --quiet --no-trunc --filter label=com.docker.compose.project.working_dir=ROOT/dev";
+    assert!(fakes.log().iter().any(|it| it == asked), "{:#?}", fakes.log());
+    fakes.tell("project-of-mimir", &format!("{}\n", fakes.checkout.project));
     name(&fakes.checkout.project);
-    fakes.tell("projects", "one\ntwo\n");
+    fakes.tell("project-of-mimir", "another\n");
     let refused = xtask(&fakes, "dev-down").expect(3);
-    refused.says(&["this checkout has several: one, two", "export COMPOSE_PROJECT_NAME=one"]);
+    refused.says(&["this checkout has several: another, theirs", "export COMPOSE_PROJECT_NAME=another"]);
     // What the shell says can be read.
     let mut command = fakes.command();
-    let shown = run(command.args(["dev-down", "--dry-run"]).env("COMPOSE_PROJECT_NAME", "two")).expect(0).out;
-    assert!(shown.contains(" --project-name two "), "{shown}");
+    let shown = run(command.args(["dev-down", "--dry-run"]).env("COMPOSE_PROJECT_NAME", "theirs")).expect(0).out;
+    assert!(shown.contains(" --project-name theirs "), "{shown}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt};
 
 use super::{BARE, LOCAL, PSQL, dev_up, expect_calls, expect_shown, xtask};
 use tests::fakes::Fakes;
@@ -132,7 +132,7 @@ fn overwriting_is_refused_without_a_terminal_and_done_with_yes() {
 }
 
 #[test]
-fn on_aurora_dsql_a_token_goes_by_environment_and_the_certificate_is_verified() {
+fn on_aurora_dsql_a_token_goes_by_a_file_that_does_not_stay_and_the_certificate_is_verified() {
     let fakes = Fakes::with_checkouts();
     fakes.add_to_env("TEMPORAL_SQL_HOST=one.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=two.dsql.eu-west-1.on.aws\n");
     fakes.add_to_env("AWS_PROFILE=work\n");
@@ -145,16 +145,22 @@ fn on_aurora_dsql_a_token_goes_by_environment_and_the_certificate_is_verified() 
     xtask(&fakes, "schema --only copilot-app").expect(0);
     let token = "AWS_PROFILE=work aws dsql generate-db-connect-admin-auth-token --hostname two.dsql.eu-west-1.on.aws \
                  --region eu-west-1 --output text";
+    let owner = fakes.checkout.root.metadata().unwrap();
     let psql = format!(
-        "PGPASSWORD=token docker run --rm --interactive --env PGPASSWORD --env PGSSLMODE=verify-full \
-         --env PGSSLROOTCERT=/ca.crt --env PGCONNECT_TIMEOUT=15 \
-         --volume ROOT/dev/.rendered/ca-certificates.crt:/ca.crt:ro postgres:17.11 psql \
-         --host two.dsql.eu-west-1.on.aws --port 5432 {PSQL}"
+        "docker run --rm --interactive --user {}:{} --read-only --cap-drop ALL --security-opt no-new-privileges \
+         --pids-limit 64 --env PGPASSFILE=/pgpass --env PGSSLMODE=verify-full --env PGSSLROOTCERT=/ca.crt \
+         --env PGCONNECT_TIMEOUT=15 --volume ROOT/dev/.rendered/ca-certificates.crt:/ca.crt:ro \
+         --volume ROOT/dev/.rendered/pgpass:/pgpass:ro postgres:17.11 psql --host two.dsql.eu-west-1.on.aws \
+         --port 5432 {PSQL}",
+        owner.uid(),
+        owner.gid()
     );
     let certificates = "docker run --rm temporal-dsql-runtime:test cat /etc/ssl/certs/ca-certificates.crt".to_owned();
     // The catalogue, the statements, the index jobs, the catalogue once more; each with a fresh token.
     let sent = std::iter::repeat_n([token.to_owned(), psql], 4).flatten();
     expect_calls(&fakes, &std::iter::once(certificates).chain(sent).collect::<Vec<_>>());
+    assert_eq!(fakes.told("pgpass"), "600 *:*:*:*:token\n".repeat(4));
+    assert!(!fakes.checkout.root.join("dev/.rendered/pgpass").exists());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use tests::checkout::run;
 
-use super::{doctor, expect, machine};
+use super::{checks, doctor, expect, machine};
 
 #[test]
 fn without_docker_the_one_finding_is_docker() {
@@ -109,4 +109,16 @@ fn a_machine_that_is_too_small_fails_and_a_tight_one_is_warned_of() {
     fakes.tell("info", &info(4, 8 << 30));
     fakes.tell("no-buildx", "");
     expect(&fakes, "buildkit", "warn", "`docker buildx` is missing", "buildx");
+}
+
+#[test]
+fn an_engine_that_lets_neighbours_in_is_warned_of() {
+    let fakes = machine(true);
+    let info = |version: &str| format!("{{\"ServerVersion\":\"{version}\",\"NCPU\":4,\"MemTotal\":{}}}\n", 8u64 << 30);
+    fakes.tell("info", &info("28.0.0"));
+    assert!(!checks(&fakes, 0).contains_key("neighbours"));
+    if cfg!(target_os = "linux") {
+        fakes.tell("info", &info("26.1.5"));
+        expect(&fakes, "neighbours", "warn", "Docker 26.1.5 lets neighbours", "cargo xtask dev-down");
+    }
 }

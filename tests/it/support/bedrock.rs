@@ -47,6 +47,10 @@ struct State {
     denied: Option<&'static str>,
     /// Whether a start is refused although nothing runs.
     busy: bool,
+    /// How many looks at a job fail from now on.
+    failing: usize,
+    /// Why the knowledge base is of no use.
+    broken: Option<&'static str>,
     calls: Vec<String>,
 }
 
@@ -86,6 +90,17 @@ impl Bedrock {
 
     pub fn refusing_to_start(self) -> Bedrock {
         self.state.lock().unwrap().busy = true;
+        self
+    }
+
+    /// The next looks at a job fail, as where a network is down for a moment.
+    pub fn failing_looks(&self, count: usize) {
+        self.state.lock().unwrap().failing = count;
+    }
+
+    /// The knowledge base itself has failed.
+    pub fn broken(self, why: &'static str) -> Bedrock {
+        self.state.lock().unwrap().broken = Some(why);
         self
     }
 
@@ -156,13 +171,19 @@ fn answer(state: &mut State, method: &str, path: &str, body: &Value) -> Answer {
     match operation {
         "GetKnowledgeBase" => {
             let at = "2026-01-01T00:00:00+00:00";
-            let base = json!({"knowledgeBaseId": KB, "name": "demo-kb", "status": "ACTIVE", "createdAt": at,
+            let status = if state.broken.is_some() { "FAILED" } else { "ACTIVE" };
+            let reasons: Vec<&str> = state.broken.into_iter().collect();
+            let base = json!({"failureReasons": reasons, "knowledgeBaseId": KB, "name": "demo-kb", "status": status, "createdAt": at,
                               "updatedAt": at, "roleArn": "arn:aws:iam::123456789012:role/demo",
                               "knowledgeBaseArn": format!("arn:aws:bedrock:eu-west-1:123456789012:knowledge-base/{KB}")});
             (200, None, json!({ "knowledgeBase": base }))
         }
         "StartIngestionJob" => start(state),
         "ListIngestionJobs" => (200, None, list(state, body)),
+        _ if state.failing > 0 => {
+            state.failing -= 1;
+            (400, Some("ValidationException"), json!({"message": "for a moment"}))
+        }
         _ => {
             let Some(number) = (0..state.jobs.len()).find(|it| id(*it) == parts[5]) else {
                 return (404, Some("ResourceNotFoundException"), json!({"message": "no such job"}));

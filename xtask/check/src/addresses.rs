@@ -68,10 +68,9 @@ fn wrong(owner: &str, text: &str, listening: &BTreeMap<&str, BTreeSet<u16>>) -> 
 
 /// A variable that a configuration reads from its container's environment and that is not there.
 fn unset(repo: &Repo, file: &str, line: usize, service: &str, name: &str) -> Option<Finding> {
-    let additions = repo.get(BASE).value["x-where"].as_sequence().into_iter().flatten();
-    let additions = additions.filter(|it| it["service"].as_str() == Some(service)).map(|it| &it["add"]);
-    let there = repo.by_name().get(service).map(|it| it.node).into_iter().chain(additions);
-    let there = there.into_iter().any(|it| it["environment"].get(name).is_some());
+    let added = repo.get(BASE).value["x-where"].as_sequence().into_iter().flatten();
+    let added = added.filter(|it| it["service"] == *service).any(|it| it["add"]["environment"].get(name).is_some());
+    let there = added || repo.by_name().get(service).is_some_and(|it| it.node["environment"].get(name).is_some());
     let fix = format!("add it to the environment of {service} in {BASE}");
     (!there).then(|| repo.get(file).finding(line, format!("{service} has no variable {name}"), fix))
 }

@@ -58,9 +58,10 @@ fn spans(repo: &Repo, file: &Document) -> Vec<Finding> {
         variables::find(name).is_some() || repo.services().any(|it| it.node["environment"].get(name).is_some())
     };
     let is_path = pattern!(r"^(xtask|dev|grafana|terraform|tests|\.ci)/[a-z0-9_./-]*$");
-    // What the commands make, and a fresh checkout does not hold.
-    let is_made =
-        pattern!(r"^(dev/\.env|dev/\.rendered|terraform/dev/(\.terraform\.lock\.hcl|dev\.auto\.tfvars\.json))(/|$)");
+    // What the commands or the developer make, and a fresh checkout does not hold.
+    let is_made = pattern!(
+        r"^(dev/(\.env|\.rendered|docker-compose\.override\.yml)|terraform/dev/(\.terraform\.lock\.hcl|dev\.auto\.tfvars\.json))(/|$)"
+    );
     let mut found = Vec::new();
     for (line, text) in markdown::code(&file.text) {
         if pattern!(r"^(TEMPORAL|COPILOT|DSQL|AWS|GRAFANA|COMPOSE)_[A-Z0-9_]+$").is_match(&text) && !is_variable(&text)

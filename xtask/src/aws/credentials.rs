@@ -31,6 +31,8 @@ const KEYS: &str = "credentials.json";
 
 /// AWS answers in well under a second; a network that swallows packets would let the CLI wait for minutes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Keys may have to be fetched: an SSO session or another role is behind them.
+const FETCHING: Duration = Duration::from_secs(20);
 /// From when on it is a warning that keys end. The AWS CLI renews by itself what it can renew before this.
 const SHORT: Duration = Duration::from_secs(15 * 60);
 
@@ -56,8 +58,8 @@ impl Credentials {
         let other = sh.clone();
         let export = ["configure", "export-credentials", "--format", "process"];
         let (identity, keys) = thread::scope(|scope| {
-            let identity = scope.spawn(move || call(&other, settings, &["sts", "get-caller-identity"]));
-            let keys = call(sh, settings, &export);
+            let identity = scope.spawn(move || call(&other, settings, &["sts", "get-caller-identity"], PATIENCE));
+            let keys = call(sh, settings, &export, FETCHING);
             (identity.join().expect("a question to AWS does not panic"), keys)
         });
         let identity = match identity? {
@@ -69,7 +71,7 @@ impl Credentials {
             None => None,
         };
         let keys = keys?.ok_or_else(|| {
-            let what = format!("the AWS CLI has not handed its keys on within {} s", PATIENCE.as_secs());
+            let what = format!("the AWS CLI has not handed its keys on within {} s", FETCHING.as_secs());
             finding(what, "aws configure export-credentials --format process >/dev/null  # shows why")
         })?;
         if !keys.status.success() {
@@ -135,12 +137,12 @@ pub(crate) fn held(sh: &Shell) -> Option<(Credentials, SystemTime)> {
 
 /// Renews what the containers have, once less than half of its time is left. What keeps it from that is said, no more:
 /// the command at hand may well not need AWS.
-pub(crate) fn keep_fresh(sh: &Shell, settings: &Settings) {
+pub(crate) fn keep_fresh(sh: &Shell) {
     let Some((held, since)) = held(sh) else { return };
     let Some(until) = held.until() else { return };
     let left = until.duration_since(SystemTime::now()).unwrap_or_default();
     if left * 2 < until.duration_since(since).unwrap_or_default() || left.is_zero() {
-        renew(sh, settings);
+        renew(sh, &Settings::load(sh, false));
     }
 }
 
@@ -158,10 +160,10 @@ pub(crate) fn renewal(settings: &Settings) -> String {
     format!("aws sso login --profile {profile}  # or where they come from; then `cargo xtask dev-up` hands them on")
 }
 
-fn call(sh: &Shell, settings: &Settings, args: &[&str]) -> Result<Option<Output>, Finding> {
+fn call(sh: &Shell, settings: &Settings, args: &[&str], limit: Duration) -> Result<Option<Output>, Finding> {
     let region = settings.get("AWS_REGION");
     let output = awscli::command(sh, region, args)
-        .and_then(|mut it| process::capture_within(it.args(["--output", "json"]), PATIENCE));
+        .and_then(|mut it| process::capture_within(it.args(["--output", "json"]), limit));
     output.map_err(|e| finding(format!("{e:#}"), "cargo xtask doctor --dsql"))
 }
 

@@ -13,82 +13,96 @@ pub(crate) const INSTALL: &str = if cfg!(target_os = "macos") {
      unzip -q awscli-exe-linux-*.zip && sudo ./aws/install --update"
 };
 
-/// What a failure is about, by the words that the AWS CLI (both major versions) and Terraform's provider use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    TooOld,
-    SourceMissing,
-    ProcessFailed,
-    Mfa,
-    ProfileMissing,
-    SessionExpired,
-    KeysExpired,
-    KeysWrong,
-    NoCredentials,
-    Denied,
-    NotFound,
-    OtherRegion,
-    Throttled,
-    Unreachable,
-}
+/// The signs of a CLI that lacks a command: a page of usage, which names every other one.
+const TOO_OLD: &str = "Invalid choice|invalid choice";
 
-/// The first that fits counts: a missing profile also has no credentials.
-const SIGNS: &[(Kind, &[&str])] = &[
-    (Kind::TooOld, &["Invalid choice", "invalid choice"]),
-    (Kind::SourceMissing, &["The source_profile \"", "The source profile \""]),
-    (Kind::ProcessFailed, &["Error when retrieving credentials from custom-process", "error in credential_process"]),
-    (Kind::Mfa, &["Enter MFA code", "AssumeRoleTokenProvider", "MultiFactorAuthentication failed"]),
-    (Kind::ProfileMissing, &["The config profile (", "failed to get shared config profile"]),
+/// What a failure is about: words of the AWS CLI (both major versions) and of Terraform's provider, with a `|` between
+/// them; whether the credentials are what is wrong; what that means, and the command that mends it, for a `{profile}`,
+/// which is `{quoted}` in a command. The first that fits counts: a missing profile also has no credentials.
+const FAILURES: &[(&str, bool, &str, &str)] = &[
+    (TOO_OLD, true, "this AWS CLI does not know `{command}`: install today's version 2", INSTALL),
     (
-        Kind::SessionExpired,
-        &[
-            "Error loading SSO Token",
-            "Error when retrieving token from sso",
-            "The SSO session associated with this profile",
-            "the SSO session has expired",
-            "SSO Token has expired",
-            "cached SSO token",
-            "UnauthorizedSSOTokenError",
-        ],
+        "The source_profile \"|The source profile \"",
+        true,
+        "profile `{profile}` builds on another one, its source_profile, which is missing or has no keys",
+        "aws configure list-profiles",
     ),
     (
-        Kind::KeysExpired,
-        &["ExpiredToken", "RequestExpired", "credentials are expired", "token included in the request is expired"],
+        "Error when retrieving credentials from custom-process|error in credential_process",
+        true,
+        "the credential_process of profile `{profile}` fails; run it by hand",
+        "aws configure get credential_process --profile {quoted}",
     ),
     (
-        Kind::KeysWrong,
-        &[
-            "InvalidClientTokenId",
-            "UnrecognizedClientException",
-            "InvalidAccessKeyId",
-            "SignatureDoesNotMatch",
-            "AuthFailure",
-        ],
+        "Enter MFA code|AssumeRoleTokenProvider|MultiFactorAuthentication failed",
+        true,
+        "profile `{profile}` asks for an MFA code; answered here, it serves this shell for an hour or so",
+        "eval \"$(aws configure export-credentials --profile {quoted} --format env)\"",
     ),
     (
-        Kind::NoCredentials,
-        &[
-            "Unable to locate credentials",
-            "Unable to retrieve credentials: no credentials found",
-            "No valid credential sources found",
-            "no EC2 IMDS role found",
-            "Partial credentials found",
-        ],
+        "The config profile (|failed to get shared config profile",
+        true,
+        "there is no AWS profile `{profile}` (`aws configure list-profiles` lists those there are): name another as \
+         AWS_PROFILE in dev/.env, or make it",
+        "aws configure sso --profile {quoted}",
     ),
-    (Kind::OtherRegion, &["PermanentRedirect", "Moved Permanently", "AuthorizationHeaderMalformed"]),
-    (Kind::Throttled, &["SlowDown", "Throttling", "TooManyRequests", "RequestLimitExceeded", "Rate exceeded"]),
-    (Kind::Denied, &["AccessDenied", "UnauthorizedOperation", "is not authorized to perform", "(403)"]),
-    (Kind::NotFound, &["ResourceNotFoundException", "NoSuchBucket"]),
     (
-        Kind::Unreachable,
-        &[
-            "Could not connect to the endpoint URL",
-            "Connect timeout on endpoint URL",
-            "Could not resolve host",
-            "no such host",
-        ],
+        "Error loading SSO Token|Error when retrieving token from sso|The SSO session associated with this profile|\
+         the SSO session has expired|SSO Token has expired|cached SSO token|UnauthorizedSSOTokenError",
+        true,
+        "the SSO session of profile `{profile}` is over",
+        "aws sso login --profile {quoted}",
+    ),
+    (
+        "ExpiredToken|RequestExpired|credentials are expired|token included in the request is expired",
+        true,
+        "the temporary credentials have expired: renew AWS_SESSION_TOKEN and its keys where they come from, or with SSO",
+        "aws sso login --profile {quoted}",
+    ),
+    (
+        "InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|SignatureDoesNotMatch|AuthFailure",
+        true,
+        "AWS does not know these keys; where they come from is shown",
+        "aws configure list --profile {quoted}",
+    ),
+    (
+        "Unable to locate credentials|Unable to retrieve credentials: no credentials found|\
+         No valid credential sources found|no EC2 IMDS role found|Partial credentials found",
+        true,
+        "there are no AWS credentials: store some (`aws configure` does it for keys), and name the profile as \
+         AWS_PROFILE in dev/.env",
+        "aws configure sso --profile {quoted}",
+    ),
+    (
+        "PermanentRedirect|Moved Permanently|AuthorizationHeaderMalformed",
+        false,
+        "the bucket is in another region than the one asked: give its own with `--region`",
+        "",
+    ),
+    (
+        "SlowDown|Throttling|TooManyRequests|RequestLimitExceeded|Rate exceeded",
+        false,
+        "AWS asks for fewer requests: wait a minute, then the same command again",
+        "",
+    ),
+    ("AccessDenied|UnauthorizedOperation|is not authorized to perform|(403)", false, DENIED, ""),
+    (
+        "ResourceNotFoundException|NoSuchBucket",
+        false,
+        "no such thing in this account and region: compare `--region` and the ids",
+        "cargo xtask infra-output",
+    ),
+    (
+        "Could not connect to the endpoint URL|Connect timeout on endpoint URL|Could not resolve host|no such host",
+        false,
+        "a server cannot be reached: look at the network, and whether the region exists",
+        "",
     ),
 ];
+
+/// What to do where something is not allowed; the failure says what.
+const DENIED: &str =
+    "profile `{profile}` lacks {permission}: have it added to the role, or use another profile (AWS_PROFILE)";
 
 /// Permissions that an operation needs under another name than its own.
 const PERMISSIONS: &[(&str, &str)] = &[
@@ -103,81 +117,23 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("GetKnowledgeBase", "bedrock:GetKnowledgeBase"),
 ];
 
-fn kind(stderr: &str) -> Option<Kind> {
-    SIGNS.iter().find(|(_, signs)| signs.iter().any(|it| stderr.contains(it))).map(|(kind, _)| *kind)
+fn failure(stderr: &str) -> Option<&(&str, bool, &str, &str)> {
+    FAILURES.iter().find(|(signs, ..)| signs.split('|').any(|it| stderr.contains(it)))
 }
 
-/// Whether the credentials are what is wrong, so that nothing was even tried.
+/// Whether the credentials, or the CLI itself, are what is wrong, so that nothing was even tried.
 pub(crate) fn is_about_credentials(stderr: &str) -> bool {
-    use Kind::{
-        KeysExpired, KeysWrong, Mfa, NoCredentials, ProcessFailed, ProfileMissing, SessionExpired, SourceMissing,
-        TooOld,
-    };
-    let all = [TooOld, SourceMissing, ProcessFailed, Mfa, ProfileMissing, SessionExpired];
-    kind(stderr).is_some_and(|it| all.contains(&it) || [KeysExpired, KeysWrong, NoCredentials].contains(&it))
+    failure(stderr).is_some_and(|it| it.1)
 }
 
 /// What a failure of somebody with this profile means, and the command that mends it where one does; `None` where its
 /// text has to speak for itself. `args` are those of the AWS CLI; a failure of Terraform's has none.
 pub(crate) fn explain(stderr: &str, args: &[&str], profile: &str) -> Option<Finding> {
-    let quoted = process::quote(profile);
-    let login = format!("aws sso login --profile {quoted}");
-    Some(match kind(stderr)? {
-        // A page of usage follows, which names every other command.
-        Kind::TooOld => {
-            let words: Vec<&str> = args.iter().take(2).copied().collect();
-            finding(
-                format!("this AWS CLI does not know `{}`: it is too old, install today's version 2", words.join(" ")),
-                INSTALL,
-            )
-        }
-        Kind::SourceMissing => finding(
-            format!("profile `{profile}` builds on another one, its source_profile, which is missing or has no keys"),
-            "aws configure list-profiles",
-        ),
-        Kind::ProcessFailed => finding(
-            format!("the credential_process of profile `{profile}` fails; run it by hand"),
-            format!("aws configure get credential_process --profile {quoted}"),
-        ),
-        Kind::Mfa => finding(
-            format!("profile `{profile}` asks for an MFA code; answered here, it serves this shell for an hour or so"),
-            format!("eval \"$(aws configure export-credentials --profile {quoted} --format env)\""),
-        ),
-        Kind::ProfileMissing => finding(
-            format!(
-                "there is no AWS profile `{profile}` (`aws configure list-profiles` lists those there are): name \
-                 another as AWS_PROFILE in dev/.env, or make it"
-            ),
-            format!("aws configure sso --profile {quoted}"),
-        ),
-        Kind::SessionExpired => finding(format!("the SSO session of profile `{profile}` is over"), login),
-        Kind::KeysExpired => finding(
-            "the temporary credentials have expired: renew AWS_SESSION_TOKEN and its keys where they come from, or \
-             with SSO",
-            login,
-        ),
-        Kind::KeysWrong => finding(
-            "AWS does not know these keys; where they come from is shown",
-            format!("aws configure list --profile {quoted}"),
-        ),
-        Kind::NoCredentials => finding(
-            "there are no AWS credentials: store some (`aws configure` does it for keys), and name the profile as \
-             AWS_PROFILE in dev/.env",
-            format!("aws configure sso --profile {quoted}"),
-        ),
-        Kind::Denied => finding(denied(stderr, profile), ""),
-        Kind::NotFound => finding(
-            "no such thing in this account and region: compare `--region` and the ids",
-            "cargo xtask infra-output",
-        ),
-        Kind::OtherRegion => {
-            finding("the bucket is in another region than the one asked: give its own with `--region`", "")
-        }
-        Kind::Throttled => finding("AWS asks for fewer requests: wait a minute, then the same command again", ""),
-        Kind::Unreachable => {
-            finding("a server cannot be reached: look at the network, and whether the region exists", "")
-        }
-    })
+    let (_, _, what, fix) = failure(stderr)?;
+    let command: Vec<&str> = args.iter().take(2).copied().collect();
+    let what = what.replace("{profile}", profile).replace("{command}", &command.join(" "));
+    let what = what.replace("{permission}", &permission(stderr));
+    Some(finding(what, fix.replace("{quoted}", &process::quote(profile))))
 }
 
 /// The same as text.
@@ -188,10 +144,11 @@ pub(crate) fn remedy(stderr: &str, args: &[&str], profile: &str) -> Option<Strin
 
 /// What AWS said; nothing of the page of usage with which a CLI answers that does not know a command.
 pub(crate) fn said(stderr: &str) -> String {
-    if kind(stderr) == Some(Kind::TooOld) { "it knows no such command".to_owned() } else { message(stderr) }
+    let is_usage = failure(stderr).is_some_and(|it| it.0 == TOO_OLD);
+    if is_usage { "it knows no such command".to_owned() } else { message(stderr) }
 }
 
-fn denied(stderr: &str, profile: &str) -> String {
+fn permission(stderr: &str) -> String {
     let named = word_after(stderr, "not authorized to perform: ").filter(|it| it.contains(':'));
     let action = named.or_else(|| {
         let operation = word_after(stderr, "when calling the ")?;
@@ -199,13 +156,7 @@ fn denied(stderr: &str, profile: &str) -> String {
     });
     let resource = named.and_then(|_| word_after(stderr, " on resource: "));
     let resource = resource.map_or(String::new(), |it| format!(" on {it}"));
-    match action {
-        Some(it) => format!(
-            "profile `{profile}` lacks the permission `{it}`{resource}: have it added to the role, or use another \
-             profile (AWS_PROFILE)"
-        ),
-        None => format!("profile `{profile}` lacks a permission for this: use another profile (AWS_PROFILE)"),
-    }
+    action.map_or("a permission for this".to_owned(), |it| format!("the permission `{it}`{resource}"))
 }
 
 fn word_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {

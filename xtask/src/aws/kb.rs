@@ -53,7 +53,9 @@ pub(crate) fn locate(sh: &Shell, given: Given, needed: &[Part]) -> Result<Place>
         KB_ID => given.kb_id.as_ref(),
         _ => given.ds_id.as_ref(),
     };
-    let outputs = if needed.iter().all(|it| flag(it).is_some()) { Outputs::default() } else { terraform::outputs(sh)? };
+    // Without Terraform the flags can still say it all.
+    let known = needed.iter().all(|it| flag(it).is_some()) || terraform::tool().is_err();
+    let outputs = if known { Outputs::default() } else { terraform::outputs(sh)? };
     place(given, needed, &outputs, || Settings::load(sh, false).get("AWS_REGION").to_owned())
 }
 

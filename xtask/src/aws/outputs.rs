@@ -20,7 +20,7 @@ use crate::{
 
 /// The outputs as a table.
 pub(crate) fn table(outputs: &Outputs) -> String {
-    let body = outputs.shown().map(|(name, value)| [name.to_owned(), value.to_owned()]).collect();
+    let body = outputs.shown().map(|(name, value)| [name.to_owned(), value]).collect();
     table::titled(["OUTPUT", "VALUE"], body)
 }
 
@@ -42,23 +42,39 @@ pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
         None => (EXAMPLE, example(sh)?),
     };
     let entries = entries(source, &text)?;
+    if !dry_run {
+        files::check_replaceable(&path)?;
+    }
     let wanted = wanted(outputs)?;
     let (merged, changes) = merge::merge(&text, &entries, &wanted);
     if !dry_run {
         files::replace(&path, &merged, 0o600)?;
         restrict(&path)?;
     }
-    report(source, &changes, &wanted, dry_run);
+    report(source, outputs, &changes, &wanted, dry_run);
     Ok(())
 }
 
-/// That `dev/.env`, where there is one, can be read.
+/// That `dev/.env` can be filled: that it can be read, where there is one, and replaced.
 ///
 /// # Errors
-/// Every line that cannot.
-pub(crate) fn check_readable(sh: &Shell) -> Result<()> {
-    let text = files::read(&sh.current_dir().join(ENV_FILE))?;
-    entries(ENV_FILE, &text.unwrap_or_default()).map(drop)
+/// Every line that cannot be read; or why it cannot be replaced.
+pub(crate) fn check_fillable(sh: &Shell) -> Result<()> {
+    let path = sh.current_dir().join(ENV_FILE);
+    let text = files::read(&path)?;
+    entries(ENV_FILE, &text.unwrap_or_default())?;
+    files::check_replaceable(&fs::canonicalize(&path).unwrap_or(path))
+}
+
+/// The outputs that fill variables and have no value, so that these stay as they are.
+pub(crate) fn missing(outputs: &Outputs) -> Vec<&'static str> {
+    FILLS.iter().map(|(output, _)| *output).filter(|it| outputs.get(it).is_none()).collect()
+}
+
+/// The value that an output gives a variable, as it may be shown.
+pub(crate) fn show(outputs: &Outputs, variable: &str) -> String {
+    let output = FILLS.iter().find(|(_, names)| names.contains(&variable)).map_or("", |(output, _)| output);
+    outputs.show(output)
 }
 
 fn entries(source: &str, text: &str) -> Result<Vec<Entry>> {
@@ -81,7 +97,10 @@ pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
             match variable.kind.check(value) {
                 Ok(()) => wanted.push((*name, value)),
                 Err(expected) => {
-                    problems.push(finding(format!("`{output}` is `{value}`, but {name} has to be {expected}"), ""));
+                    problems.push(finding(
+                        format!("`{output}` is `{}`, but {name} has to be {expected}", outputs.show(output)),
+                        "",
+                    ));
                 }
             }
         }
@@ -90,13 +109,17 @@ pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
     Ok(wanted)
 }
 
-fn report(source: &str, changes: &[Change], wanted: &[(&str, &str)], dry_run: bool) {
+fn report(source: &str, outputs: &Outputs, changes: &[Change], wanted: &[(&str, &str)], dry_run: bool) {
     if changes.is_empty() {
         term::say(&format!("{ENV_FILE} agrees with Terraform: nothing to change"));
     } else {
+        let row = |it: &Change| row(it, &show(outputs, &it.name));
         let made = if source == ENV_FILE { String::new() } else { format!(", made from {source}") };
         let would = if dry_run { " would become" } else { "" };
         term::out(&format!("{ENV_FILE}{made}{would}:\n{}", table::rows(&changes.iter().map(row).collect::<Vec<_>>())));
+    }
+    for output in missing(outputs) {
+        term::say(&format!("note: Terraform has no value for `{output}`, so what it fills stays as it is"));
     }
     for (name, value) in wanted {
         if env::var(name).is_ok_and(|it| it != *value) {
@@ -105,13 +128,14 @@ fn report(source: &str, changes: &[Change], wanted: &[(&str, &str)], dry_run: bo
     }
 }
 
-fn row(change: &Change) -> [String; 2] {
+fn row(change: &Change, new: &str) -> [String; 2] {
     let old = match change.old.as_deref() {
         None => "(no line)",
         Some("") => "(empty)",
-        Some(it) => it,
+        Some(_) if new == "(sensitive)" => new,
+        Some(it) => &term::plain(it),
     };
-    [format!("  {}", change.name), format!("{old} → {}", change.new)]
+    [format!("  {}", change.name), format!("{old} → {new}")]
 }
 
 /// Takes the file from group and others: it may hold passwords.

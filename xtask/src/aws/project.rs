@@ -5,11 +5,15 @@ use serde_json::{Map, Value, json};
 use xshell::Shell;
 
 use crate::{
-    aws::terraform,
+    aws::{
+        awscli, credentials,
+        terraform::{self, Outputs},
+    },
     cli::flags::{ProjectName, Region},
     machine::{
         exit::{REFUSED, USAGE, exit},
         files,
+        finding::finding,
     },
     settings::variables,
 };
@@ -71,6 +75,30 @@ impl Project {
                 Err(exit(REFUSED, text))
             }
             _ => Ok(project),
+        }
+    }
+
+    /// That the AWS account at hand is the one in which the environment was made, where both can be known.
+    ///
+    /// # Errors
+    /// Exit code 3: it is another.
+    pub(crate) fn check_account(&self, sh: &Shell, outputs: &Outputs) -> Result<()> {
+        let middle = outputs
+            .get("kb_source_bucket")
+            .and_then(|it| it.strip_prefix(&format!("{}-kb-", self.name))?.strip_suffix(&format!("-{}", self.region)));
+        let asked = ["sts", "get-caller-identity"];
+        let (Some(theirs), Ok(Ok(me))) =
+            (middle, awscli::ask(sh, &self.region.to_string(), &asked, credentials::PATIENCE))
+        else {
+            return Ok(());
+        };
+        match me["Account"].as_str() {
+            Some(ours) if ours != theirs => Err(finding(
+                format!("`{}` was made in the AWS account {theirs}, and these credentials are for {ours}", self.name),
+                "aws configure list-profiles  # then name that account's as AWS_PROFILE in dev/.env",
+            )
+            .into()),
+            _ => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, io,
+    env, fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -16,12 +16,16 @@ use crate::{
     aws::{awscli, errors},
     machine::{
         exit::{PREREQUISITE, exit},
+        finding::{Finding, finding},
         process, supervise, term,
     },
 };
 
 /// The module, from the workspace root.
 pub(crate) const FOLDER: &str = "terraform/dev";
+
+/// The workspace that we work in.
+const DEFAULT: &str = "default";
 
 /// The outputs of the last apply.
 #[derive(Debug, Default)]
@@ -41,8 +45,16 @@ impl Outputs {
     }
 
     /// Names and values that may be shown, in the order of the names.
-    pub(crate) fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, it)| (&**name, if it.sensitive { "(sensitive)" } else { &*it.text }))
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.keys().map(|name| (&**name, self.show(name)))
+    }
+
+    /// An output's value as it may be shown: a terminal obeys control characters.
+    pub(crate) fn show(&self, name: &str) -> String {
+        match self.0.get(name) {
+            Some(it) if it.sensitive => "(sensitive)".to_owned(),
+            it => term::plain(it.map_or("", |it| &it.text)).replace('\n', "\\n"),
+        }
     }
 
     /// From what `output -json` prints; `None` where it is something else.
@@ -85,6 +97,8 @@ fn is_on_path(program: &str) -> bool {
 pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
     command.current_dir(sh.current_dir()).arg(format!("-chdir={FOLDER}")).args(args);
+    // One checkout, one environment: in another workspace it would look as if nothing existed.
+    command.env("TF_WORKSPACE", DEFAULT);
     Ok(command)
 }
 
@@ -100,7 +114,9 @@ pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
     let profile = awscli::profile(sh)?;
     let mut command = command(sh, &[&[*name], plain, rest].concat())?;
     command.envs(profile.variables);
-    let (status, stderr) = supervise::run(&mut command)?;
+    let ended = supervise::run(&mut command);
+    restrict(sh);
+    let (status, stderr) = ended?;
     match status.code() {
         Some(code) if accepted.contains(&code) => Ok(code),
         _ => {
@@ -118,11 +134,8 @@ pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
 /// # Errors
 /// The tool is missing or cannot read its state.
 pub(crate) fn outputs(sh: &Shell) -> Result<Outputs> {
-    if !has_state(sh) {
-        return Ok(Outputs::default());
-    }
-    let text = read(sh, &["output", "-no-color", "-json"])?;
-    let json = serde_json::from_str(&text).ok();
+    let text = ask(sh, &["output", "-no-color", "-json"])?;
+    let json = serde_json::from_str(if text.is_empty() { "{}" } else { &text }).ok();
     json.and_then(|it| Outputs::from_json(&it)).context("the outputs are not the JSON that was expected")
 }
 
@@ -145,10 +158,59 @@ pub(crate) fn require(outputs: &Outputs) -> Result<()> {
 /// # Errors
 /// As [`outputs`].
 pub(crate) fn resources(sh: &Shell) -> Result<Vec<String>> {
-    if !has_state(sh) {
+    Ok(ask(sh, &["state", "list"])?.lines().filter(|it| !is_data_source(it)).map(str::to_owned).collect())
+}
+
+/// The whole state as text, for looking something up in it. It may hold secrets.
+///
+/// # Errors
+/// As [`outputs`].
+pub(crate) fn state(sh: &Shell) -> Result<String> {
+    ask(sh, &["state", "pull"])
+}
+
+/// What a plan destroys, with or without making it anew: the addresses.
+///
+/// # Errors
+/// The plan cannot be read.
+pub(crate) fn destroyed_by(sh: &Shell, plan: &str) -> Result<Vec<String>> {
+    let plan: Value = serde_json::from_str(&read(sh, &["show", "-json", plan])?).context("the plan is no JSON")?;
+    // What was not completed at the last apply holds nothing yet.
+    let deletes = |it: &&Value| {
+        let actions = it["change"]["actions"].as_array();
+        actions.is_some_and(|it| it.contains(&"delete".into())) && it["action_reason"] != "replace_because_tainted"
+    };
+    let all = plan["resource_changes"].as_array().into_iter().flatten().filter(deletes);
+    Ok(all.filter_map(|it| it["address"].as_str()).map(str::to_owned).collect())
+}
+
+/// What exists in other workspaces than ours, each with the command that destroys it.
+///
+/// # Errors
+/// The tool is missing or cannot read a state.
+pub(crate) fn elsewhere(sh: &Shell) -> Result<Vec<Finding>> {
+    let folder = sh.current_dir().join(FOLDER);
+    let traces = ["terraform.tfstate.d", ".terraform/environment", ".terraform/terraform.tfstate"];
+    if !traces.iter().any(|it| folder.join(it).exists()) {
         return Ok(Vec::new());
     }
-    Ok(read(sh, &["state", "list"])?.lines().filter(|it| !is_data_source(it)).map(str::to_owned).collect())
+    // A backend may well have no workspaces.
+    let listed = read(sh, &["workspace", "list"]).unwrap_or_default();
+    let names = listed.lines().map(|it| it.trim_start_matches(['*', ' ']).trim());
+    let mut found = Vec::new();
+    for name in names.filter(|it| !it.is_empty() && *it != DEFAULT) {
+        let mut list = command(sh, &["state", "list"])?;
+        let count = process::read_within(list.env("TF_WORKSPACE", name), awscli::PATIENCE).unwrap_or_default();
+        let count = count.lines().filter(|it| !is_data_source(it)).count();
+        if count > 0 {
+            let destroy = process::line(&command(sh, &["destroy"])?);
+            found.push(finding(
+                format!("{count} resources are in the workspace `{name}`, which `infra-*` never touches"),
+                format!("TF_WORKSPACE={} {destroy}  # if they are not wanted", process::quote(name)),
+            ));
+        }
+    }
+    Ok(found)
 }
 
 /// Whether an address is that of something that is only read: `data.` stands behind its modules, before its type. A
@@ -176,14 +238,59 @@ fn end_of_part(address: &str) -> Option<usize> {
     })
 }
 
-/// Whether there can be a state: a local one, or a remote one that `init` set up.
-fn has_state(sh: &Shell) -> bool {
+/// Asks about the state; empty where there never was one. A backend that somebody configured is set up first: without,
+/// Terraform knows nothing of what exists.
+fn ask(sh: &Shell, args: &[&str]) -> Result<String> {
+    if let Some(it) = lost(&sh.current_dir().join(FOLDER)) {
+        return Err(it.into());
+    }
+    let no_state = |e: &anyhow::Error| e.to_string().contains("No state file was found");
+    let answer = match read(sh, args) {
+        Err(e) if e.to_string().contains("ackend initialization required") => {
+            run(sh, INIT, &[0])?;
+            read(sh, args)
+        }
+        other => other,
+    };
+    answer.or_else(|e| if no_state(&e) { Ok(String::new()) } else { Err(e) })
+}
+
+/// A local state that is no more what Terraform wrote.
+fn lost(folder: &Path) -> Option<Finding> {
+    let (state, backup) = (folder.join("terraform.tfstate"), folder.join("terraform.tfstate.backup"));
+    let is_empty = state.metadata().ok().map(|it| it.len() == 0);
+    let how = match is_empty {
+        Some(true) => "is empty",
+        None if backup.exists() => "is gone, and its backup is still there",
+        _ => return None,
+    };
+    let fix = if backup.exists() {
+        format!("cp {FOLDER}/terraform.tfstate.backup {FOLDER}/terraform.tfstate  # or rm both, if nothing exists")
+    } else {
+        format!("rm {FOLDER}/terraform.tfstate  # if nothing was ever made")
+    };
+    Some(finding(format!("{FOLDER}/terraform.tfstate {how}: so it is not known what exists in AWS"), fix))
+}
+
+/// Takes states and plans from group and others: both may hold secrets, and Terraform makes them for everybody.
+fn restrict(sh: &Shell) {
     let folder = sh.current_dir().join(FOLDER);
-    ["terraform.tfstate", ".terraform/terraform.tfstate"].iter().any(|it| Path::exists(&folder.join(it)))
+    for folder in [folder.join(".terraform"), folder] {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if [".tfstate", ".tfplan", ".backup"].iter().any(|it| name.ends_with(it)) {
+                _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600));
+            }
+        }
+    }
 }
 
 fn read(sh: &Shell, args: &[&str]) -> Result<String> {
-    process::read_within(&mut command(sh, args)?, awscli::PATIENCE)
+    let mut command = command(sh, args)?;
+    // A remote state needs it. What is wrong with the file of variables is said elsewhere.
+    command.envs(awscli::profile(sh).map(|it| it.variables).unwrap_or_default());
+    process::read_within(&mut command, awscli::PATIENCE)
+        .map_err(|e| anyhow::anyhow!("{}", term::plain(&format!("{e:#}"))))
 }
 
 /// Prepares the module; safe to repeat.
@@ -234,7 +341,10 @@ mod tests {
         assert_eq!(outputs.get("b"), Some("secret"));
         assert_eq!((outputs.get("d"), outputs.get("e")), (None, None));
         let shown: Vec<_> = outputs.shown().collect();
-        assert_eq!(shown, [("a", "x"), ("b", "(sensitive)"), ("c", "[\"y\"]"), ("d", "")]);
+        assert_eq!(
+            shown,
+            [("a", "x"), ("b", "(sensitive)"), ("c", "[\"y\"]"), ("d", "")].map(|(a, b)| (a, b.to_owned()))
+        );
         assert!(Outputs::from_json(&json!([])).is_none() && Outputs::from_json(&json!({"a": 1})).is_none());
     }
 }

@@ -160,8 +160,10 @@ xflags::xflags! {
             optional --project-name name: ProjectName
             /// Make everything in this region (default eu-west-1). Remembered.
             optional --region region: Region
-            /// Do not ask.
+            /// Do not ask, unless the plan destroys something.
             optional -y, --yes
+            /// With `--yes`: also where the plan destroys or replaces something, with its data.
+            optional --replace
             /// Print what would run; change nothing.
             optional --dry-run
         }
@@ -190,8 +192,10 @@ xflags::xflags! {
         cmd kb-populate {
             /// The folder of documents (default: `docs/rag` of the Copilot checkout).
             optional --source dir: PathBuf
-            /// Also remove uploaded documents that are no longer in the folder.
+            /// Also remove uploaded documents that are not in the folder: names them and asks.
             optional --delete
+            /// Do not ask.
+            optional -y, --yes
             /// Upload to this bucket (default: Terraform's output).
             optional --bucket bucket: String
             /// The knowledge base's id (default: Terraform's output).
@@ -209,8 +213,10 @@ xflags::xflags! {
         cmd kb-sync {
             /// The folder of documents (default: `docs/rag` of the Copilot checkout).
             optional --source dir: PathBuf
-            /// Also remove uploaded documents that are no longer in the folder.
+            /// Also remove uploaded documents that are not in the folder: names them and asks.
             optional --delete
+            /// Do not ask.
+            optional -y, --yes
             /// Upload to this bucket (default: Terraform's output).
             optional --bucket bucket: String
             /// Its region (default: Terraform's output, else AWS_REGION).

@@ -7,14 +7,15 @@ use xshell::Shell;
 
 use crate::{
     aws::credentials,
-    cli::flags::{self, Cluster},
+    cli::flags,
     docker::engine::CHANGE,
     images::build,
     machine::{
         lock,
         process::{self, Limit},
+        term,
     },
-    settings::{Settings, template},
+    settings::Settings,
     stack::{self, mode::Mode, project::Project, service::Service},
 };
 
@@ -29,9 +30,9 @@ impl flags::DevRestart {
         if !self.build {
             let project = Project::find(sh)?;
             project.check(sh, &self.service)?;
-            if Cluster::ALL.iter().any(|it| !sh.path_exists(template::path(*it))) {
-                // Where it cannot be written again, Docker says what is missing.
-                _ = stack::last(sh).and_then(|it| it.restored(sh));
+            // What is mounted has to be there, as far as it can be made.
+            if let Err(e) = stack::last(sh).and_then(|it| it.restored(sh)) {
+                term::say(&format!("note: what is generated stays as it is: {e:#}"));
             }
             let mut restart = project.compose(sh);
             return process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE));

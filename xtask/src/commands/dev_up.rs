@@ -34,6 +34,7 @@ use crate::{
         Stack, drift,
         mode::{self, Mode},
         namespaces,
+        personal::{self, PERSONAL},
         readiness::{assess, is_in_crash_loop, probe},
         service::Service,
         wait::up_and_wait,
@@ -71,6 +72,9 @@ impl flags::DevUp {
         }
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
+        if sh.path_exists(PERSONAL) {
+            term::say(&format!("note: {PERSONAL} is taken along"));
+        }
         found.notes.iter().for_each(|it| term::say(&format!("note: {}", it.what)));
         let services = found.stack.closure(&self.service);
         if self.dry_run {
@@ -80,6 +84,9 @@ impl flags::DevUp {
         found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
         hand_on_keys(sh, &found)?;
+        for it in personal::opened(sh, &found.stack)? {
+            term::say(&format!("warning: other machines can reach {it}, by {PERSONAL}"));
+        }
         let stack = &found.stack;
         let mut stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
@@ -372,7 +379,7 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
         thread::spawn(move || {
             loop {
                 thread::sleep(Duration::from_secs(60));
-                credentials::keep_fresh(&sh, &Settings::load(&sh, false));
+                credentials::keep_fresh(&sh);
             }
         });
     }

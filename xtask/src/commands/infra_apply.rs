@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use xshell::Shell;
 
 use crate::{
-    aws::{outputs, project::Project, terraform},
+    aws::{leftovers, outputs, project::Project, terraform},
     cli::flags,
     machine::{
         confirm,
-        exit::{code, exit},
+        exit::{REFUSED, code, exit, prerequisites},
         interrupt, lock, term,
     },
 };
@@ -22,8 +22,8 @@ const PLAN: &str = ".terraform/xtask.tfplan";
 const CHANGES: i32 = 2;
 
 const PLAN_ARGS: &[&str] = &["plan", "-input=false", "-detailed-exitcode", "-out", PLAN];
-const UNFINISHED: &str = "what was made until then is recorded: `cargo xtask infra-apply` goes on from there, \
-                          `cargo xtask infra-destroy` removes it";
+const UNFINISHED: &str = "what Terraform noted is recorded: `cargo xtask infra-apply` goes on from there, `cargo xtask \
+                          infra-destroy` removes it, and names what was made and not noted";
 const APPLY: &[&str] = &["apply", "-input=false", PLAN];
 
 impl flags::InfraApply {
@@ -37,13 +37,15 @@ impl flags::InfraApply {
         let _lock = lock::take(sh, "infra-apply")?;
         // What would be learned after minutes of work is looked at first.
         terraform::tool()?;
-        outputs::check_readable(sh)?;
+        outputs::check_fillable(sh)?;
+        prerequisites("what exists is not where it should be", terraform::elsewhere(sh)?)?;
+        project.check_account(sh, &terraform::outputs(sh)?)?;
         if let Some(remark) = project.remark() {
             term::say(&format!("note: {remark}"));
         }
         project.remember(sh)?;
         terraform::run(sh, terraform::INIT, &[0])?;
-        let applied = apply(sh, &plan, self.yes);
+        let applied = apply(sh, &project, &plan, self.yes, self.replace);
         _ = fs::remove_file(sh.current_dir().join(terraform::FOLDER).join(PLAN));
         applied?;
         let made = terraform::outputs(sh)?;
@@ -52,14 +54,27 @@ impl flags::InfraApply {
     }
 }
 
-fn apply(sh: &Shell, plan: &[&str], yes: bool) -> Result<()> {
+fn apply(sh: &Shell, project: &Project, plan: &[&str], yes: bool, replace: bool) -> Result<()> {
     let folder = sh.current_dir().join(terraform::FOLDER).join(".terraform");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     if terraform::run(sh, plan, &[0, CHANGES])? != CHANGES {
         term::say("no changes: everything is there already");
         return Ok(());
     }
-    confirm::confirm("this makes the changes above in AWS", yes)?;
+    let destroyed = terraform::destroyed_by(sh, PLAN)?;
+    if destroyed.is_empty() {
+        confirm::confirm("this makes the changes above in AWS", yes)?;
+    } else {
+        let list: String = destroyed.iter().map(|it| format!("\n  {it}")).collect();
+        let what = format!("this destroys in AWS, with all data, what the plan above then makes anew or not:{list}");
+        if yes && !replace {
+            return Err(exit(REFUSED, format!("{what}\n`--yes` alone does not confirm that; `--yes --replace` does")));
+        }
+        term::say(&what);
+        confirm::confirm_by_name(&project.name.to_string(), yes)?;
+    }
     interrupt::on_interrupt(UNFINISHED);
-    terraform::run(sh, APPLY, &[0]).map(drop).map_err(|e| exit(code(&e), format!("{e:#}\n{UNFINISHED}")))
+    let applied = terraform::run(sh, APPLY, &[0]);
+    leftovers::say(sh, project);
+    applied.map(drop).map_err(|e| exit(code(&e), format!("{e:#}\n{UNFINISHED}")))
 }

@@ -15,6 +15,8 @@ use crate::{
 struct Filled<'a> {
     name: &'static str,
     expected: &'a str,
+    /// As it may be shown.
+    shown: String,
     actual: String,
     origin: String,
 }
@@ -24,12 +26,17 @@ impl flags::InfraStatus {
         let project = Project::known(sh)?;
         let resources = terraform::resources(sh)?;
         let made = terraform::outputs(sh)?;
+        let elsewhere = terraform::elsewhere(sh)?;
+        for it in &elsewhere {
+            term::say(&format!("note: {it}"));
+        }
         let settings = Settings::load(sh, false);
         let filled: Vec<Filled<'_>> = outputs::wanted(&made)?
             .into_iter()
             .map(|(name, expected)| Filled {
                 name,
                 expected,
+                shown: outputs::show(&made, name),
                 actual: settings.get(name).to_owned(),
                 origin: settings.origin(name).map_or("not set".to_owned(), |it| it.to_string()),
             })
@@ -46,6 +53,10 @@ impl flags::InfraStatus {
             term::out(&format!("{report:#}\n"));
             return Ok(());
         }
+        if resources.is_empty() && !elsewhere.is_empty() {
+            term::out("nothing exists in the workspace that is ours\n");
+            return Ok(());
+        }
         if resources.is_empty() {
             term::out("nothing exists: `cargo xtask infra-apply` makes the AWS environment\n");
             return Ok(());
@@ -60,12 +71,12 @@ impl flags::InfraStatus {
             term::out(&format!("\n{ENV_FILE} cannot be read: `cargo xtask env-check` says why\n"));
             return Ok(());
         }
-        term::out(&format!("\n{}", agreement(&filled)));
+        term::out(&format!("\n{}", agreement(&filled, &outputs::missing(&made))));
         Ok(())
     }
 }
 
-fn agreement(filled: &[Filled<'_>]) -> String {
+fn agreement(filled: &[Filled<'_>], missing: &[&str]) -> String {
     if filled.is_empty() {
         return "there are no outputs yet: `cargo xtask infra-apply` completes the environment\n".to_owned();
     }
@@ -73,10 +84,16 @@ fn agreement(filled: &[Filled<'_>]) -> String {
         .iter()
         .filter(|it| it.actual != it.expected)
         .map(|it| {
-            let actual = if it.actual.is_empty() { "empty" } else { &it.actual };
-            [format!("  {}", it.name), format!("{actual} ({}), not {}", it.origin, it.expected)]
+            let actual = if it.actual.is_empty() { "empty" } else { &term::shorten(&it.actual) };
+            [format!("  {}", it.name), format!("{actual} ({}), not {}", it.origin, it.shown)]
         })
         .collect();
+    if wrong.is_empty() && !missing.is_empty() {
+        let missing = missing.join("`, `");
+        return format!(
+            "Terraform has no value for `{missing}`: `cargo xtask infra-apply` completes the environment\n"
+        );
+    }
     if wrong.is_empty() {
         return format!("{ENV_FILE} agrees\n");
     }
@@ -84,5 +101,5 @@ fn agreement(filled: &[Filled<'_>]) -> String {
 }
 
 fn json_of(it: &Filled<'_>) -> serde_json::Value {
-    json!({ "name": it.name, "expected": it.expected, "actual": it.actual, "agrees": it.actual == it.expected })
+    json!({ "name": it.name, "expected": it.shown, "actual": it.actual, "agrees": it.actual == it.expected })
 }

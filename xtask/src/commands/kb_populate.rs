@@ -22,7 +22,7 @@ impl flags::KbPopulate {
             documents::print(sh, &place, &documents::args(&documents, &place, self.delete))?;
             return ingestion::print(sh, &place);
         }
-        let changed = documents::sync(sh, &documents, &place, self.delete)?;
+        let changed = documents::sync(sh, &documents, &place, self.delete, self.yes)?;
         if ingestion::ingest(sh, &place, self.timeout)? == Start::Joined && changed > 0 {
             // The joined job may have listed the bucket before our upload. The next one certainly lists it after.
             term::say("that job began before the upload: one more, to be sure");

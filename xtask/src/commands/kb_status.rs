@@ -28,7 +28,8 @@ impl flags::KbStatus {
             let report = json!({
                 "schemaVersion": 1,
                 "region": place.region,
-                "knowledgeBase": { "id": place.kb_id, "name": base["name"], "status": base["status"], "updatedAt": base["updatedAt"] },
+                "knowledgeBase": { "id": place.kb_id, "name": base["name"], "status": base["status"], "updatedAt": base["updatedAt"],
+                                   "failureReasons": kb::reasons(&base) },
                 "dataSourceId": place.ds_id,
                 "lastJob": if last.is_null() { Value::Null } else { kb::json(&last) },
             });
@@ -42,6 +43,7 @@ impl flags::KbStatus {
             row("data source", &place.ds_id),
             row("region", &place.region),
         ];
+        rows.extend(kb::reasons(&base).iter().map(|it| row("  reason", it)));
         if last.is_null() {
             rows.push(row("last ingestion", "none yet: `cargo xtask kb-populate`"));
             term::out(&table::rows(&rows));

@@ -20,6 +20,6 @@ impl flags::KbSync {
         if self.dry_run {
             return print(sh, &place, &args(&documents, &place, self.delete));
         }
-        sync(sh, &documents, &place, self.delete).map(drop)
+        sync(sh, &documents, &place, self.delete, self.yes).map(drop)
     }
 }

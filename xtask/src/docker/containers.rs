@@ -1,6 +1,6 @@
 //! What the engine says about the project's containers.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -15,6 +15,7 @@ pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub id: String,
+    pub project: String,
     pub service: String,
     /// `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
     pub status: String,
@@ -75,19 +76,6 @@ pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<C
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// The projects that have containers which were made from the compose files of this folder.
-///
-/// # Errors
-/// The engine does not answer.
-pub(crate) fn projects_of(sh: &Shell, folder: &Path) -> Result<Vec<String>> {
-    let filter = format!("label=com.docker.compose.project.working_dir={}", folder.display());
-    let format = r#"{{.Label "com.docker.compose.project"}}"#;
-    let mut ask = cmd!(sh, "docker ps --all --filter {filter} --format {format}").into();
-    let printed = process::read_within(&mut ask, ANSWER)?;
-    let all: BTreeSet<&str> = printed.lines().filter(|it| !it.is_empty()).collect();
-    Ok(all.into_iter().map(str::to_owned).collect())
-}
-
 /// The container of a service, where there is one.
 pub(crate) fn find<'a>(containers: &'a [Container], service: &str) -> Option<&'a Container> {
     containers.iter().find(|it| it.service == service)
@@ -115,6 +103,7 @@ fn container(node: &Value) -> Container {
     let volumes = node["Mounts"].as_array().into_iter().flatten().filter(|it| it["Type"] == "volume");
     Container {
         id: text(&node["Id"]),
+        project: label(node, "project"),
         service: label(node, "service"),
         status: text(&state["Status"]),
         exit_code: state["ExitCode"].as_i64().unwrap_or(0),

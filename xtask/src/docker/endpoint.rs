@@ -138,12 +138,12 @@ fn resolve(environment: &dyn Fn(&str) -> Option<String>) -> Route {
 /// A helper that Docker asks for credentials before it pulls anything, however public, and that is not there: a product
 /// that was removed leaves its name behind.
 pub(crate) fn missing_helper() -> Option<Finding> {
-    let (folder, config) = (folder(&variable)?, config(&variable));
+    let config = config(&variable);
     let helper = format!("docker-credential-{}", config["credsStore"].as_str().filter(|it| !it.is_empty())?);
     if env::split_paths(&env::var_os("PATH")?).any(|it| it.join(&helper).is_file()) {
         return None;
     }
-    let file = folder.join("config.json").display().to_string();
+    let file = format!("{}/config.json", config_folder());
     Some(finding(
         format!("{file} names {helper}, which is not on PATH: Docker pulls nothing"),
         format!("grep -n credsStore {file}  # remove that line, or install {helper}"),

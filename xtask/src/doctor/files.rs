@@ -40,10 +40,10 @@ fn env(sh: &Shell, settings: &Settings) -> Check {
     let status = if refused.is_empty() { Status::Warn } else { Status::Fail };
     let mut findings = refused;
     // Where there is no file, to name each variable that it would hold adds nothing.
-    if findings.iter().all(|it| it.fix.is_empty()) {
+    if sh.path_exists(ENV_FILE) || findings.iter().all(|it| it.at != At::Unsaid) {
         findings = audit::look(sh, settings).0;
     }
-    findings.iter_mut().filter(|it| it.fix.is_empty()).for_each(|it| it.fix = remedy(settings, &it.at));
+    findings.iter_mut().filter(|it| it.fix.is_empty()).for_each(|it| it.fix = remedy(&it.at));
     let set = variables::ALL.iter().filter(|it| matches!(settings.origin(it.name), Some(Origin::File(_)))).count();
     let ok = if sh.path_exists(ENV_FILE) {
         format!("{ENV_FILE} is valid and sets {set} of {} variables", variables::ALL.len())
@@ -54,10 +54,9 @@ fn env(sh: &Shell, settings: &Settings) -> Check {
 }
 
 /// The command that mends a variable's value, wherever it stands.
-fn remedy(settings: &Settings, at: &At) -> String {
+fn remedy(at: &At) -> String {
     let by_hand = format!("${{EDITOR:-vi}} {ENV_FILE}");
     match at {
-        At::Variable(it) if settings.origin(it) == Some(Origin::Environment) => format!("unset {it}"),
         At::Variable(it) if variables::fills(it) => format!("cargo xtask env-sync  # or by hand: {by_hand}"),
         _ => by_hand,
     }

@@ -58,6 +58,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&
         checks.push(builder(buildkit.join().expect(join)));
         let Ok((answers, arch)) = engine else { return checks };
         checks.extend([memory(&answers.info), cpus(&answers.info)]);
+        checks.extend(neighbours(&answers.info));
         let complete =
             stack.is_none_or(|it| it.services.iter().all(|it| find_image(&answers.images, &it.image).is_some()));
         checks.extend(disk(sh, &answers.info, complete));
@@ -149,6 +150,21 @@ fn builder(is_there: bool) -> Check {
         )
     });
     Check::of("buildkit", Status::Warn, findings.into_iter().collect(), "builds keep their caches")
+}
+
+/// Whether what is published on 127.0.0.1 stays there. An engine in a virtual machine, or of a user's own, has no route
+/// to its containers.
+fn neighbours(info: &Info) -> Option<Check> {
+    let is_native = matches!(endpoint::find().kind(), Kind::Service | Kind::Unknown) && cfg!(target_os = "linux");
+    let major: u32 = info.version.split('.').next()?.parse().ok()?;
+    let what = format!(
+        "Docker {} lets neighbours on this machine's network reach ports of 127.0.0.1, through the containers' own \
+         addresses; 28 does not",
+        info.version
+    );
+    let fix = "sudo apt-get install --only-upgrade docker-ce  # or on an untrusted network: cargo xtask dev-down";
+    (is_native && !info.rootless && major < 28)
+        .then(|| Check::of("neighbours", Status::Warn, vec![finding(what, fix)], ""))
 }
 
 fn memory(info: &Info) -> Check {

@@ -32,14 +32,9 @@ impl fmt::Display for Exit {
 
 impl Error for Exit {}
 
-/// An error that ends the process with `code`.
+/// An error that ends the process with `code`; without a text where it has been told already.
 pub fn exit(code: u8, text: impl Into<String>) -> anyhow::Error {
     Exit { code, text: text.into(), findings: Vec::new() }.into()
-}
-
-/// An error that has been told already.
-pub fn told(code: u8) -> anyhow::Error {
-    exit(code, "")
 }
 
 /// The exit code of an error: its own, or [`FAILED`].

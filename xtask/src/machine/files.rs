@@ -3,7 +3,7 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -18,13 +18,36 @@ use crate::machine::finding::{Finding, finding};
 /// The file is there and cannot be read as UTF-8 text.
 pub fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => anyhow::bail!("{} is not UTF-8 text", path.display()),
-        },
+        Ok(bytes) => text(path, bytes).map(Some),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed(e, path, format!("cannot read {}", path.display()))),
     }
+}
+
+/// As [`read`], for a file of settings whose comments may be in another encoding: what they hold of it becomes `?`.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_but_comments(path: &Path) -> Result<Option<String>> {
+    let whole = read(path);
+    let Some(mut bytes) = whole.is_err().then(|| fs::read(path).ok()).flatten() else { return whole };
+    for line in bytes.split_mut(|it| *it == b'\n').filter(|it| str::from_utf8(it).is_err()) {
+        let starts = |at: &usize| line[*at] == b'#' && line[..*at].last().is_none_or(u8::is_ascii_whitespace);
+        let comment = (0..line.len()).find(starts).filter(|it| !line[..*it].iter().any(|it| b"'\"".contains(it)));
+        let from = comment.unwrap_or(line.len());
+        line[from..].iter_mut().filter(|it| !it.is_ascii()).for_each(|it| *it = b'?');
+    }
+    text(path, bytes).map(Some)
+}
+
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|it| **it == b'\n').count();
+        let utf16 = e.as_bytes().starts_with(b"\xff\xfe") || e.as_bytes().starts_with(b"\xfe\xff");
+        let what = if utf16 { "it is UTF-16" } else { "another encoding, or no text" };
+        anyhow::anyhow!("{}, line {line}, is not UTF-8 ({what}): save it as UTF-8", path.display())
+    })
 }
 
 /// The error for a file that cannot be used. One of another user's is a missing prerequisite: `sudo` once makes such.
@@ -78,6 +101,26 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
         return Err(failed(e, path, format!("cannot write {}; what was there is kept", path.display())));
     }
     Ok(true)
+}
+
+/// That a file of ours can be replaced, or made.
+///
+/// # Errors
+/// Exit code 3: its folder cannot be written to, or it is another user's, to whom it would no longer belong.
+pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
+    let folder = path.parent().context("a file needs a folder")?;
+    let temporary = temporary_name(path);
+    let me = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|it| it.metadata());
+    _ = fs::remove_file(&temporary);
+    let me = me.map_err(|e| {
+        let fix = format!("ls -ld {}  # shows whose it is", folder.display());
+        finding(format!("{} cannot be replaced: {e}", path.display()), fix)
+    })?;
+    if fs::metadata(path).is_ok_and(|it| it.uid() != me.uid()) {
+        let fix = format!("sudo chown $(id -un) {}", path.display());
+        return Err(finding(format!("{} belongs to another user", path.display()), fix).into());
+    }
+    Ok(())
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

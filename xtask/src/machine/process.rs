@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::machine::{
     children,
-    exit::{FAILED, PREREQUISITE, exit, told},
+    exit::{FAILED, PREREQUISITE, exit},
     interrupt::{self, Tracked},
     term,
 };
@@ -66,7 +66,7 @@ pub(crate) fn pass_on(command: &mut Command) -> Result<()> {
     let status = child.wait()?;
     // As a shell reports a program that a signal has ended.
     let code = status.code().or_else(|| Some(128 + status.signal()?)).and_then(|it| it.try_into().ok());
-    if status.success() { Ok(()) } else { Err(told(code.unwrap_or(FAILED))) }
+    if status.success() { Ok(()) } else { Err(exit(code.unwrap_or(FAILED), "")) }
 }
 
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.

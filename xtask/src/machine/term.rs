@@ -57,3 +57,25 @@ pub(crate) fn shorten(value: &str) -> String {
     }
     shown
 }
+
+/// What another program, or AWS, said, without what a terminal would obey: escape sequences and control characters.
+pub(crate) fn plain(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| ('@'..='~').contains(&c)).map_or(part.len(), |at| at + 1);
+        out.push_str(&part[end..]);
+    }
+    out.chars().map(|it| if it.is_control() && it != '\n' { '�' } else { it }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        assert_eq!(plain("a\u{1b}[31mb\u{1b}[0m\nc\u{1b}]0;x\u{7}d\u{9b}e\u{1b}["), "ab\nc�]0;x�d�e");
+        assert_eq!(plain("plain é 日本"), "plain é 日本");
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    fs,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -27,6 +28,8 @@ const PSQL: &str = "--username admin --dbname postgres --no-psqlrc --quiet --no-
                     --set ON_ERROR_STOP=1 --set VERBOSITY=verbose --file -";
 /// Where the certificates to check Aurora DSQL's with are kept, from the workspace root.
 const CA_FILE: &str = "dev/.rendered/ca-certificates.crt";
+/// The password of the moment, for as long as a `psql` runs, from the workspace root.
+const TOKEN_FILE: &str = "dev/.rendered/pgpass";
 /// How often a script is sent when Aurora DSQL says that another transaction was faster.
 const CONFLICT_TRIES: u32 = 10;
 
@@ -70,8 +73,9 @@ impl Database<'_> {
         answers.map_or(self.host, |it| &it.name)
     }
 
-    /// `psql`, reading a script from stdin. The token goes by environment: a command line can be seen by everybody.
-    pub(super) fn psql(&self, token: Option<&str>) -> Result<Command> {
+    /// `psql`, reading a script from stdin. The token is in a file: arguments can be seen by everybody, and the
+    /// environment of a container by everybody who may ask the engine.
+    pub(super) fn psql(&self) -> Result<Command> {
         let sh = self.context.sh;
         let mut command = if self.is_local() {
             let mut exec = self.context.stack.compose(sh);
@@ -80,14 +84,17 @@ impl Database<'_> {
         } else {
             let image = postgres_image(sh)?;
             let (host, port) = (self.host, self.context.settings.get("TEMPORAL_SQL_PORT"));
-            let certificates = format!("{}:/ca.crt:ro", sh.current_dir().join(CA_FILE).display());
+            let mount = |file: &str, at: &str| format!("{}:{at}:ro", sh.current_dir().join(file).display());
+            let (certificates, token) = (mount(CA_FILE, "/ca.crt"), mount(TOKEN_FILE, "/pgpass"));
+            let environment = &self.context.stack.environment;
+            let user = format!("{}:{}", environment["HOST_UID"], environment["HOST_GID"]);
             let run = cmd!(
                 sh,
-                "docker run --rm --interactive --env PGPASSWORD --env PGSSLMODE=verify-full --env PGSSLROOTCERT=/ca.crt --env PGCONNECT_TIMEOUT=15 --volume {certificates} {image} psql --host {host} --port {port}"
+                "docker run --rm --interactive --user {user} --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --env PGPASSFILE=/pgpass --env PGSSLMODE=verify-full --env PGSSLROOTCERT=/ca.crt --env PGCONNECT_TIMEOUT=15 --volume {certificates} --volume {token} {image} psql --host {host} --port {port}"
             );
             run.into()
         };
-        command.args(PSQL.split(' ')).envs(token.map(|it| ("PGPASSWORD", it)));
+        command.args(PSQL.split(' '));
         Ok(command)
     }
 
@@ -102,9 +109,15 @@ impl Database<'_> {
         let script = format!("{script}\\q\n");
         let mut attempt = 1;
         loop {
-            let token = if self.is_local() { None } else { Some(self.token()?) };
+            let token = self.context.sh.current_dir().join(TOKEN_FILE);
+            if !self.is_local() {
+                let word = self.token()?.replace('\\', "\\\\").replace(':', "\\:");
+                files::replace(&token, &format!("*:*:*:*:{word}\n"), 0o600)?;
+            }
             let rest = self.context.deadline.saturating_duration_since(Instant::now());
-            let output = process::capture_with_input_within(&mut self.psql(token.as_deref())?, &script, rest)?;
+            let output = process::capture_with_input_within(&mut self.psql()?, &script, rest);
+            _ = fs::remove_file(token);
+            let output = output?;
             let Some(output) = output else {
                 bail!(
                     "{} has not answered in time\n{}",
@@ -161,30 +174,30 @@ impl Database<'_> {
         Ok(have)
     }
 
-    /// Aurora DSQL builds indexes after the statement has returned.
+    /// Aurora DSQL builds indexes after the statement has returned. Ours only are waited for.
     fn wait_for_indexes(&self, schema: &Schema) -> Result<()> {
-        let mut shown = String::new();
+        let mut shown = 0;
         loop {
             let jobs = self.send("SELECT count(*) FROM sys.jobs WHERE status IN ('submitted', 'processing');\n")?;
+            let have = self.catalogue()?;
+            let created = schema.statements().filter_map(|it| it.creates.as_deref());
+            let missing: Vec<&str> = created.filter(|it| !have.objects.contains(*it)).collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
             if jobs.trim() == "0" {
-                break;
+                let missing = missing.join(", ");
+                bail!("these were not built: {missing}\n`SELECT * FROM sys.jobs` on the cluster says why");
             }
             if Instant::now() >= self.context.deadline {
                 bail!("index builds are still under way at the deadline; `cargo xtask schema` waits for them again");
             }
-            if shown != jobs {
-                term::say(&format!("    {} index builds under way", jobs.trim()));
-                shown = jobs;
+            if shown != missing.len() {
+                shown = missing.len();
+                term::say(&format!("    {shown} indexes are being built"));
             }
             thread::sleep(Duration::from_secs(2));
         }
-        let have = self.catalogue()?;
-        let created = schema.statements().filter_map(|it| it.creates.as_deref());
-        let missing: Vec<&str> = created.filter(|it| !have.objects.contains(*it)).collect();
-        if !missing.is_empty() {
-            bail!("these were not built: {}\n`SELECT * FROM sys.jobs` on the cluster says why", missing.join(", "));
-        }
-        Ok(())
     }
 
     /// The Temporal image has certificates to trust; the PostgreSQL image has none.

@@ -42,7 +42,7 @@ pub(super) fn dry_run(context: &Context<'_>, step: Step) -> String {
         None => {
             let input = schema(context, step).map_or_else(|e| format!("# {e:#}"), |it| it.summary());
             _ = writeln!(out, "# reads the catalogue, then sends what is missing of {input}");
-            database(context, step).psql(None).into_iter().collect()
+            database(context, step).psql().into_iter().collect()
         }
     };
     commands.iter().for_each(|it| _ = writeln!(out, "{}", process::line(it)));

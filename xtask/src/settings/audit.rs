@@ -1,6 +1,6 @@
 //! A second look at the variables and at `dev/.env`: everything that the settings find, and what only the file shows.
 
-use std::env;
+use std::{env, fs, os::unix::fs::PermissionsExt};
 
 use xshell::Shell;
 
@@ -23,12 +23,17 @@ const FAMILIES: [&str; 5] = ["TEMPORAL_", "COPILOT_", "DSQL_", "AWS_", "GRAFANA_
 
 /// What is wrong with the variables and their file, and what is only worth knowing.
 pub(crate) fn look(sh: &Shell, settings: &Settings) -> (Vec<Finding>, Vec<String>) {
-    let read = |file: &str| files::read(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
+    let read = |file: &str| files::read_but_comments(&sh.current_dir().join(file)).ok().flatten().unwrap_or_default();
     let environment = |name: &str| env::var(name).ok();
     // What cannot be read stands among the settings' problems.
     let entries = dotenv::parse(ENV_FILE, &read(ENV_FILE), &environment).unwrap_or_default();
     let samples = dotenv::parse(EXAMPLE, &read(EXAMPLE), &environment).unwrap_or_default();
-    check(settings, &entries, &samples)
+    let (findings, mut notes) = check(settings, &entries, &samples);
+    let mode = fs::metadata(sh.current_dir().join(ENV_FILE)).map_or(0, |it| it.permissions().mode());
+    if mode & 0o077 != 0 {
+        notes.push(format!("others can read {ENV_FILE}, which may hold passwords: `chmod 600 {ENV_FILE}`"));
+    }
+    (findings, notes)
 }
 
 fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<Finding>, Vec<String>) {
@@ -84,7 +89,8 @@ fn describe(settings: &Settings, variable: &Variable) -> Finding {
         (false, None) => "set it".to_owned(),
     };
     let value = term::shorten(settings.get(name));
-    finding(format!("`{name}` is still the example's `{value}` ({origin}): {remedy}"), "").at(At::Variable(name))
+    finding(format!("`{name}` is still the example's `{value}` ({origin}): {remedy}"), settings.unset(&[name]))
+        .at(At::Variable(name))
 }
 
 /// That the Copilot can work in the region. Under `--local` the region is fixed.

@@ -3,13 +3,11 @@
 
 mod references;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
-use crate::machine::{
-    finding::{At, Finding, finding},
-    term,
-};
+use crate::machine::finding::{At, Finding, finding};
 
+use references::expand_noting;
 pub use references::{Lookup, expand};
 
 /// One assignment.
@@ -23,6 +21,8 @@ pub(crate) struct Entry {
     pub line: usize,
     /// Bytes of the value as written, with its quotes.
     pub span: Range<usize>,
+    /// Whether it refers to something that is not set, so that nothing stands in its place.
+    pub is_cut: bool,
 }
 
 /// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines, as in Compose.
@@ -35,7 +35,8 @@ pub(crate) fn parse(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Entry>, Vec<Finding>> {
-    let mut reader = Reader { text, at: text.strip_prefix('\u{feff}').map_or(0, |_| 3), line: 1 };
+    let mut reader =
+        Reader { text, at: text.strip_prefix('\u{feff}').map_or(0, |_| 3), line: 1, cut: Cell::new(false) };
     let (mut entries, mut problems) = (Vec::<Entry>::new(), Vec::new());
     let mut known = BTreeMap::<String, String>::new();
     while reader.skip_blank() {
@@ -44,7 +45,7 @@ pub(crate) fn parse(
         match reader.assignment(&lookup) {
             Ok(Some((key, value, span))) => {
                 known.insert(key.clone(), value.clone());
-                entries.push(Entry { key, value, line, span });
+                entries.push(Entry { key, value, line, span, is_cut: reader.cut.take() });
             }
             Ok(None) => {}
             Err(message) => {
@@ -60,6 +61,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     line: usize,
+    /// What [`Entry::is_cut`] will be.
+    cut: Cell<bool>,
 }
 
 impl<'a> Reader<'a> {
@@ -127,7 +130,7 @@ impl<'a> Reader<'a> {
     fn unquoted(&mut self, lookup: &Lookup<'_>) -> Result<(String, usize), String> {
         let line = self.rest().lines().next().unwrap_or("");
         let raw = line.find(" #").map_or(line, |comment| &line[..comment]).trim_end();
-        let value = expand(raw, lookup)?;
+        let value = expand_noting(raw, lookup, &self.cut)?;
         let end = self.at + raw.len();
         self.skip_line();
         Ok((value, end))
@@ -146,9 +149,11 @@ impl<'a> Reader<'a> {
         let end = self.at + close + 2;
         let after = body[close + 1..].lines().next().unwrap_or("");
         if !after.trim().is_empty() && !after.trim_start().starts_with('#') {
-            return Err(format!("`{}` follows the closing {quote}", term::shorten(after.trim())));
+            // What it is may be the rest of a password.
+            return Err(format!("something follows the closing {quote}: only a comment may"));
         }
-        let value = if quote == '\'' { raw.replace("\\'", "'") } else { expand(&unescape(raw), lookup)? };
+        let value =
+            if quote == '\'' { raw.replace("\\'", "'") } else { expand_noting(&unescape(raw), lookup, &self.cut)? };
         self.advance(close + 2);
         self.skip_line();
         Ok((value, end))
@@ -161,10 +166,8 @@ fn check_key(key: &str) -> Result<(), String> {
     }
     match key.chars().find(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'))) {
         None => Ok(()),
-        Some(c) if c.is_whitespace() => {
-            Err(format!("`{}` is not `NAME=value`: a name holds no space", term::shorten(key)))
-        }
-        Some(c) => Err(format!("`{}` is not a variable name: it holds {c:?}", term::shorten(key))),
+        Some(c) if c.is_whitespace() => Err("this is not `NAME=value`: a name holds no space".to_owned()),
+        Some(c) => Err(format!("this is not `NAME=value`: a name does not hold {c:?}")),
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const MODEL_KEY_FILE: &str = "dev/.rendered/copilot-model.key";
 pub(super) const NO_KEY: &str = "/dev/null";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] = &[KEY_FILE, "AWS_MOUNT_DIR", "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &["AWS_MOUNT_DIR", KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 /// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
 pub(crate) fn project_name(root: &Path) -> String {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use walkdir::WalkDir;
 use xshell::Shell;
 
@@ -79,16 +80,17 @@ impl Stack {
             if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
                 _ = writeln!(out, "    platform: linux/{arch}");
             }
+            let mut added = self.added.get(&service.name).cloned().unwrap_or_default();
             if let Some(it) = &no_proxy {
-                _ = writeln!(out, "    environment: {{ NO_PROXY: {it}, no_proxy: {it} }}");
+                let environment = added.entry("environment").or_insert_with(|| json!({}));
+                environment["NO_PROXY"] = json!(it);
+                environment["no_proxy"] = json!(it);
             }
+            added.iter().for_each(|(key, value)| _ = writeln!(out, "    {key}: {value}"));
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
                 _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
-            }
-            for more in self.added.iter().filter(|it| it.0 == service.name) {
-                _ = writeln!(out, "    {}: {}", more.1, more.2);
             }
             if self.start_interval && service.has_health_check {
                 _ = writeln!(out, "    healthcheck: {{ start_interval: 2s }}");
@@ -97,13 +99,13 @@ impl Stack {
         Ok(out)
     }
 
-    /// What a service reaches without a proxy, in YAML: the other services, by name and by address, and what the user
+    /// What a service reaches without a proxy: the other services, by name and by address, and what the user
     /// lists. Which addresses the network has is not known before.
     fn no_proxy(&self, listed: &str) -> String {
         let services = self.services.iter().map(|it| it.name.as_str());
         let near = ["localhost", "127.0.0.1", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
         let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
-        serde_json::json!(all.join(",")).to_string().replace('$', "$$")
+        all.join(",").replace('$', "$$")
     }
 }
 

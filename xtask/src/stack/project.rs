@@ -1,6 +1,6 @@
 //! What runs, as the engine has it: it can be stopped, looked at and entered whatever the checkout and the shell say.
 
-use std::{fs, process::Command, thread};
+use std::{collections::BTreeSet, fs, process::Command, thread};
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
@@ -57,7 +57,7 @@ impl Project {
     pub(crate) fn find_and_renew(sh: &Shell) -> Result<Project> {
         let project = Project::find(sh)?;
         if !project.containers.is_empty() && Mode::last(sh).is_ok_and(|it| !it.local) {
-            credentials::keep_fresh(sh, &Settings::load(sh, false));
+            credentials::keep_fresh(sh);
         }
         Ok(project)
     }
@@ -80,29 +80,24 @@ impl Project {
         if missing.is_empty() && !self.containers.is_empty() {
             return Ok(());
         }
-        let root = sh.current_dir();
-        let mut known: Vec<String> = Vec::new();
-        for (name, _) in [BASE, LOCAL].iter().flat_map(|it| read_services(&root, it).unwrap_or_default()) {
-            if !known.contains(&name) {
-                known.push(name);
-            }
-        }
+        let read = |file| read_services(&sh.current_dir(), file).unwrap_or_default();
+        let known: BTreeSet<String> = [BASE, LOCAL].into_iter().flat_map(read).map(|(name, _)| name).collect();
         // Files that cannot be read know no name at all.
         if !known.is_empty() {
-            check_names(&known, &missing)?;
+            check_names(&Vec::from_iter(known), &missing)?;
         }
-        let what = match missing.as_slice() {
-            [] => format!("the project {} has no containers: `cargo xtask dev-up` makes them", self.name),
-            [it] => format!("{it} has no container: `cargo xtask dev-up {it}` makes it"),
-            all => format!("{} have no containers: `cargo xtask dev-up {}` makes them", all.join(", "), all.join(" ")),
-        };
+        let words = missing.iter().fold(String::new(), |all, it| all + " " + it);
+        let who = if missing.is_empty() { self.name.clone() } else { missing.join(", ") };
+        let what = format!("there is no container of {who}: `cargo xtask dev-up{words}` makes it");
         Err(exit(PREREQUISITE, what))
     }
 }
 
 /// The one project that has containers of this checkout, else the name that is left to try.
 fn by_containers(sh: &Shell, wrong: Option<&Finding>, named: String) -> Result<String> {
-    let all = containers::projects_of(sh, &sh.current_dir().join("dev"))?;
+    let label = format!("project.working_dir={}", sh.current_dir().join("dev").display());
+    let found = containers::labelled(sh, &label, engine::ANSWER)?.into_iter().map(|it| it.project);
+    let all = Vec::from_iter(found.filter(|it| !it.is_empty()).collect::<BTreeSet<String>>());
     match (all.as_slice(), wrong) {
         ([one], _) => Ok(one.clone()),
         (_, None) if all.is_empty() || all.contains(&named) => Ok(named),

@@ -86,39 +86,34 @@ impl Service {
 
 pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
     let document = read(root, file)?;
-    let services =
-        document.get("services").and_then(Value::as_mapping).with_context(|| format!("{file} has no services"))?;
-    Ok(services.iter().map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+    let services = document.get("services").and_then(Value::as_mapping).into_iter().flatten();
+    Ok(services.map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
 }
 
-/// The volumes that a file declares; none where it cannot be read.
-pub(super) fn volumes(root: &Path, file: &str) -> Vec<String> {
-    let text = files::read(&root.join(file)).ok().flatten().unwrap_or_default();
-    let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
-    let declared = document.get("volumes").and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
-    declared.filter_map(|it| it.as_str().map(str::to_owned)).collect()
-}
-
-/// What `x-where` of a compose file adds to services under these settings: service, key and the key's value as JSON.
+/// What `x-where` of a compose file adds to services under these settings.
 pub(super) fn added(
     root: &Path,
     file: &str,
     environment: &BTreeMap<String, String>,
-) -> Result<Vec<(String, String, serde_json::Value)>> {
+) -> Result<BTreeMap<String, Added>> {
     let document = read(root, file)?;
     let lookup = |it: &str| environment.get(it).cloned();
     let text = |it: &Value, key: &str| dotenv::expand(it.get(key)?.as_str()?, &lookup).ok();
-    let mut added = Vec::new();
+    let mut added = BTreeMap::<String, Added>::new();
     for it in document.get("x-where").and_then(Value::as_sequence).into_iter().flatten() {
         let wrong = || format!("{file}: x-where needs `when`, `service` and `add`");
         let (when, service) = text(it, "when").zip(text(it, "service")).with_context(wrong)?;
-        let add = it.get("add").and_then(Value::as_mapping).with_context(wrong)?;
-        for (key, value) in add.iter().filter(|_| when == "true") {
-            added.push((service.clone(), key.as_str().with_context(wrong)?.to_owned(), serde_json::to_value(value)?));
+        let add = it.get("add").and_then(|it| serde_json::to_value(it).ok()?.as_object().cloned());
+        let add = add.with_context(wrong)?;
+        if when == "true" {
+            added.entry(service).or_default().extend(add);
         }
     }
     Ok(added)
 }
+
+/// Keys of a service, with what they hold.
+pub(super) type Added = serde_json::Map<String, serde_json::Value>;
 
 fn read(root: &Path, file: &str) -> Result<Value> {
     let text = files::read(&root.join(file))?
@@ -193,6 +188,30 @@ pub(super) fn service(
     })
 }
 
+/// A service that only the developer's own file has: started and waited for, and otherwise Compose's matter.
+pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
+    let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
+    Service {
+        image: text("image").unwrap_or_else(|| format!("{project}-{name}")),
+        image_variable: String::new(),
+        url: None,
+        namespace: None,
+        one_shot: text("restart").as_deref() == Some("no"),
+        ports: Vec::new(),
+        mounts: Vec::new(),
+        binds: Vec::new(),
+        user: None,
+        // Whatever it is, it is the developer's choice.
+        has_platform: true,
+        has_health_check: node.get("healthcheck").is_some(),
+        ready: None,
+        depends_on: depends_on(node),
+        aliases: Vec::new(),
+        schema: None,
+        name,
+    }
+}
+
 fn url(node: &Value) -> Option<Url> {
     let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
     let port = node.get("port")?.as_u64()?.try_into().ok()?;
@@ -200,8 +219,10 @@ fn url(node: &Value) -> Option<Url> {
 }
 
 pub(super) fn depends_on(node: &Value) -> Vec<String> {
-    let mapping = node.get("depends_on").and_then(Value::as_mapping);
-    mapping.into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str).map(str::to_owned).collect()
+    let on = node.get("depends_on");
+    let mapping = on.and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
+    let list = on.and_then(Value::as_sequence).into_iter().flatten();
+    mapping.chain(list).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.

@@ -1,23 +1,33 @@
 //! The documents of the knowledge base, and their upload.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
+use serde_json::Value;
 use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::{
     aws::{awscli, kb::Place},
     machine::{
-        exit::{PREREQUISITE, exit},
+        confirm::confirm,
+        exit::{PREREQUISITE, exit, prerequisites},
+        finding::finding,
         supervise, term,
     },
 };
 
+/// What Bedrock reads of one document at most.
+const LARGEST: u64 = 50 << 20;
+
 /// A folder with at least one document.
 pub(crate) struct Documents {
     folder: String,
-    count: usize,
+    files: Vec<PathBuf>,
 }
 
 /// Looks for documents in a folder.
@@ -30,13 +40,32 @@ pub(crate) fn find(folder: &Path) -> Result<Documents> {
     if !folder.is_dir() {
         return Err(exit(PREREQUISITE, format!("there is no folder {shown}: {remedy}")));
     }
-    let is_document =
-        |it: &walkdir::DirEntry| it.file_type().is_file() && it.path().extension().is_some_and(|it| it == "md");
-    let count = WalkDir::new(folder).follow_links(true).into_iter().flatten().filter(is_document).count();
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        match entry {
+            Ok(it) if it.file_type().is_file() && it.path().extension().is_some_and(|it| it == "md") => {
+                if it.metadata().is_ok_and(|it| it.len() > LARGEST) {
+                    let what = format!("{} is larger than 50 MB, the most that Bedrock reads", it.path().display());
+                    problems.push(finding(what, ""));
+                }
+                files.push(it.into_path());
+            }
+            Ok(_) => {}
+            // The AWS CLI would follow a loop until the names are too long, and fail for the others after the upload.
+            Err(e) => {
+                let at = e.path().unwrap_or(folder).display();
+                let what =
+                    if e.loop_ancestor().is_some() { "is a link into a folder above it" } else { "leads nowhere" };
+                problems.push(finding(format!("{at} {what}"), format!("rm {at}  # or let it lead to a document")));
+            }
+        }
+    }
+    prerequisites("the documents cannot be uploaded", problems)?;
+    let count = files.len();
     if count == 0 {
         return Err(exit(PREREQUISITE, format!("there are no documents (*.md) in {shown}: {remedy}")));
     }
-    Ok(Documents { folder: folder.to_string_lossy().into_owned(), count })
+    Ok(Documents { folder: folder.to_string_lossy().into_owned(), files })
 }
 
 /// The arguments of the upload. The order of the filters counts: the later one wins.
@@ -54,31 +83,68 @@ pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<St
 ///
 /// # Errors
 /// A document was not uploaded, or AWS refuses.
-pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<usize> {
+pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool, yes: bool) -> Result<usize> {
     let args = args(documents, place, delete);
     let args: Vec<&str> = args.iter().map(|it| &**it).collect();
-    let mut command = awscli::command(sh, &place.region, &args)?;
-    term::say(&format!("$ {}", awscli::line(&command)));
+    let Documents { folder, files } = documents;
+    let (bucket, count) = (&place.bucket, files.len());
+    if delete {
+        // Somebody else's documents may be in that bucket as well.
+        let mut doomed = Vec::new();
+        run(sh, place, &[&args[..], &["--dryrun"]].concat(), &mut |line| {
+            doomed.extend(line.strip_prefix("(dryrun) delete: ").map(|it| format!("\n  {it}")));
+        })?;
+        if !doomed.is_empty() {
+            confirm(&format!("this removes {} documents:{}", doomed.len(), doomed.concat()), yes)?;
+        }
+    }
     let (mut uploaded, mut deleted) = (0, 0);
-    let (status, stderr) = supervise::lines(&mut command, &mut |line| {
+    let mut look = |line: &str| {
         if line.starts_with("upload:") {
             uploaded += 1;
         } else if line.starts_with("delete:") {
             deleted += 1;
         }
         term::say(&format!("  {line}"));
-    })?;
-    if !status.success() {
-        return Err(awscli::failure(sh, &args, &stderr)?);
+    };
+    run(sh, place, &args, &mut look)?;
+    // `sync` leaves out what is neither newer nor of another size, such as an older version that came back.
+    for (file, key) in stale(sh, documents, place)? {
+        run(sh, place, &["s3", "cp", &file, &format!("s3://{bucket}/{key}"), "--no-progress"], &mut look)?;
     }
-    let Documents { folder, count } = documents;
-    let bucket = &place.bucket;
     if uploaded + deleted == 0 {
         term::say(&format!("nothing to upload: the {count} documents of {folder} are in s3://{bucket}"));
     } else {
         term::say(&format!("{uploaded} of {count} documents uploaded to s3://{bucket}, {deleted} deleted there"));
     }
     Ok(uploaded + deleted)
+}
+
+/// Runs a command of the AWS CLI, whose lines are looked at as they come.
+fn run(sh: &Shell, place: &Place, args: &[&str], look: &mut dyn FnMut(&str)) -> Result<()> {
+    let mut command = awscli::command(sh, &place.region, args)?;
+    term::say(&format!("$ {}", awscli::line(&command)));
+    let (status, stderr) = supervise::lines(&mut command, look)?;
+    if status.success() { Ok(()) } else { Err(awscli::failure(sh, args, &stderr)?) }
+}
+
+/// Documents whose content in the bucket is another, with their keys: S3's tag of what came in one piece is its MD5.
+fn stale(sh: &Shell, documents: &Documents, place: &Place) -> Result<Vec<(String, String)>> {
+    let asked = ["s3api", "list-objects-v2", "--bucket", &place.bucket];
+    let answer = awscli::json(sh, &place.region, &asked, awscli::PATIENCE)?;
+    let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().trim_matches('"').to_owned();
+    let objects = answer["Contents"].as_array().into_iter().flatten();
+    let tags: BTreeMap<String, String> = objects.map(|it| (text(it, "Key"), text(it, "ETag"))).collect();
+    let mut stale = Vec::new();
+    for file in &documents.files {
+        let key = file.strip_prefix(&documents.folder)?.to_string_lossy().into_owned();
+        if let Some(tag) = tags.get(&key).filter(|it| it.len() == 32)
+            && *tag != format!("{:x}", md5::compute(fs::read(file)?))
+        {
+            stale.push((file.to_string_lossy().into_owned(), key));
+        }
+    }
+    Ok(stale)
 }
 
 /// Prints a command instead of running it.

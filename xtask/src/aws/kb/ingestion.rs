@@ -14,10 +14,16 @@ use crate::{
         awscli,
         kb::{self, Place, documents},
     },
-    machine::{interrupt, table, term},
+    machine::{
+        exit::{PREREQUISITE, code, exit},
+        interrupt, table, term,
+    },
 };
 
 const DEFAULT_TIMEOUT: u64 = 900;
+/// How many looks in a row may fail.
+const POLLS: u32 = 3;
+const GOES_ON: &str = "`cargo xtask kb-status` shows it, `cargo xtask kb-ingest` waits for it again";
 
 /// How the job came about that was waited for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,9 +41,7 @@ pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<
     let (id, start) = start(sh, place)?;
     let how = if start == Start::Ours { "started" } else { "runs already: waiting for it" };
     term::say(&format!("ingestion job {id} {how}"));
-    interrupt::on_interrupt(
-        "the ingestion goes on: `cargo xtask kb-status` shows it, `cargo xtask kb-ingest` waits for it",
-    );
+    interrupt::on_interrupt("the ingestion goes on: `cargo xtask kb-status` shows it");
     let job = wait(sh, place, &id, Duration::from_secs(timeout.unwrap_or(DEFAULT_TIMEOUT)))?;
     term::out(&statistics(&job));
     verdict(&job)?;
@@ -69,6 +73,22 @@ fn start(sh: &Shell, place: &Place) -> Result<(String, Start)> {
     }
 }
 
+/// Stops a job that runs, and waits until it has ended. Where AWS does not tell, whatever follows will.
+///
+/// # Errors
+/// The job does not end.
+pub(crate) fn stop(sh: &Shell, place: &Place) -> Result<()> {
+    let jobs = kb::jobs(sh, place, 10).unwrap_or_default();
+    for job in jobs.iter().filter(|it| is_running(kb::text(it, "status"))) {
+        let id = kb::text(job, "ingestionJobId");
+        term::say(&format!("ingestion job {id} runs, and is stopped first"));
+        let args = place.bedrock("stop-ingestion-job", &["--ingestion-job-id", id]);
+        awscli::json(sh, &place.region, &args, awscli::PATIENCE)?;
+        wait(sh, place, id, Duration::from_secs(DEFAULT_TIMEOUT))?;
+    }
+    Ok(())
+}
+
 fn is_running(status: &str) -> bool {
     matches!(status, "STARTING" | "IN_PROGRESS" | "STOPPING")
 }
@@ -76,20 +96,27 @@ fn is_running(status: &str) -> bool {
 /// Looks at a job until it has ended, and says what changed.
 fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value> {
     let began = Instant::now();
-    let (mut shown, mut pause) = (String::new(), Duration::from_secs(1));
+    let (mut shown, mut pause, mut failures) = (String::new(), Duration::from_secs(1), 0);
     loop {
         let rest = timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
-        let job = match kb::job(sh, place, id, rest.min(awscli::PATIENCE)) {
+        match kb::job(sh, place, id, rest.min(awscli::PATIENCE)) {
+            Ok(job) => {
+                failures = 0;
+                let now = progress(&job);
+                if now != shown {
+                    term::say(&format!("  {:>4} s  {now}", began.elapsed().as_secs()));
+                    shown = now;
+                }
+                if !is_running(kb::text(&job, "status")) {
+                    return Ok(job);
+                }
+            }
             Err(_) if began.elapsed() >= timeout => return Err(goes_on(id, timeout)),
-            other => other?,
-        };
-        let now = progress(&job);
-        if now != shown {
-            term::say(&format!("  {:>4} s  {now}", began.elapsed().as_secs()));
-            shown = now;
-        }
-        if !is_running(kb::text(&job, "status")) {
-            return Ok(job);
+            // The job does not care whether anybody looks.
+            Err(e) if failures == POLLS || code(&e) == PREREQUISITE => {
+                return Err(exit(code(&e), format!("{e:#}\ningestion job {id} goes on: {GOES_ON}")));
+            }
+            Err(_) => failures += 1,
         }
         if began.elapsed() + pause > timeout {
             return Err(goes_on(id, timeout));
@@ -100,11 +127,7 @@ fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value>
 }
 
 fn goes_on(id: &str, timeout: Duration) -> anyhow::Error {
-    anyhow!(
-        "ingestion job {id} has not ended after {} s and goes on: `cargo xtask kb-status` shows it, \
-         `cargo xtask kb-ingest` waits for it again",
-        timeout.as_secs()
-    )
+    anyhow!("ingestion job {id} has not ended after {} s and goes on: {GOES_ON}", timeout.as_secs())
 }
 
 fn progress(job: &Value) -> String {

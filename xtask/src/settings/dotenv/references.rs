@@ -1,6 +1,6 @@
 //! References to variables, as `.env` files and compose files write them.
 
-use crate::machine::term::shorten;
+use std::cell::Cell;
 
 /// Where a reference finds its value.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -10,10 +10,26 @@ pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 /// # Errors
 /// A reference that is not closed, names nothing, or asks for a variable that is not set.
 pub fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
-    expand_nested(raw, lookup, 0)
+    expand_noting(raw, lookup, &Cell::new(false))
 }
 
-fn expand_nested(raw: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String, String> {
+/// As [`expand`]; notes whether something is referred to that is not set, without a word for that case.
+///
+/// # Errors
+/// As [`expand`].
+pub(super) fn expand_noting(raw: &str, lookup: &Lookup<'_>, cut: &Cell<bool>) -> Result<String, String> {
+    let plain = |name: &str| {
+        lookup(name).unwrap_or_else(|| {
+            cut.set(true);
+            String::new()
+        })
+    };
+    expand_nested(raw, lookup, &plain, 0)
+}
+
+type Plain<'a> = dyn Fn(&str) -> String + 'a;
+
+fn expand_nested(raw: &str, lookup: &Lookup<'_>, plain: &Plain<'_>, depth: usize) -> Result<String, String> {
     if depth > 16 {
         return Err("references are nested more than 16 deep".to_owned());
     }
@@ -26,15 +42,15 @@ fn expand_nested(raw: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String,
             out.push('$');
             rest = after;
         } else if let Some(after) = rest.strip_prefix('{') {
-            let close = closing_brace(after).ok_or_else(|| format!("`${{{}` has no closing brace", shorten(after)))?;
-            out.push_str(&reference(&after[..close], lookup, depth)?);
+            let close = closing_brace(after).ok_or("a `${` has no closing brace")?;
+            out.push_str(&reference(&after[..close], lookup, plain, depth)?);
             rest = &after[close + 1..];
         } else {
             let name = name_prefix(rest);
             if name.is_empty() {
                 out.push('$');
             } else {
-                out.push_str(&lookup(name).unwrap_or_default());
+                out.push_str(&plain(name));
             }
             rest = &rest[name.len()..];
         }
@@ -43,11 +59,11 @@ fn expand_nested(raw: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String,
     Ok(out)
 }
 
-fn reference(inside: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String, String> {
+fn reference(inside: &str, lookup: &Lookup<'_>, plain: &Plain<'_>, depth: usize) -> Result<String, String> {
     let name = name_prefix(inside);
     let operator = &inside[name.len()..];
     if name.is_empty() {
-        return Err(format!("`${{{}}}` names no variable", shorten(inside)));
+        return Err("a `${…}` names no variable".to_owned());
     }
     let value = lookup(name);
     let (set, operator) = match operator.strip_prefix(':') {
@@ -56,14 +72,14 @@ fn reference(inside: &str, lookup: &Lookup<'_>, depth: usize) -> Result<String, 
     };
     let word = operator.get(1..).unwrap_or("");
     match operator.chars().next() {
-        None if inside.len() == name.len() => Ok(value.unwrap_or_default()),
+        None if inside.len() == name.len() => Ok(plain(name)),
         Some('-') if set => Ok(value.unwrap_or_default()),
-        Some('-') => expand_nested(word, lookup, depth + 1),
-        Some('+') if set => expand_nested(word, lookup, depth + 1),
+        Some('-') => expand_nested(word, lookup, plain, depth + 1),
+        Some('+') if set => expand_nested(word, lookup, plain, depth + 1),
         Some('+') => Ok(String::new()),
         Some('?') if set => Ok(value.unwrap_or_default()),
-        Some('?') => Err(format!("`{name}` is needed here and not set: {}", shorten(word))),
-        _ => Err(format!("`${{{}}}` is not a reference that Compose knows", shorten(inside))),
+        Some('?') => Err(format!("`{name}` is needed here and not set")),
+        _ => Err(format!("`${{{name}…}}` is not a reference that Compose knows")),
     }
 }
 

@@ -1,0 +1,30 @@
+//! A developer's own compose file, on a real engine.
+
+use std::fs;
+
+use tests::{checkout::Checkout, engine};
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_limit_is_raised_a_service_is_added_and_a_second_run_changes_nothing() {
+    let _turn = engine::beside_others();
+    let checkout = Checkout::copy("personal");
+    let own = format!(
+        "services:\n  loki:\n    mem_limit: 700m\n    ports: [\"{}:9095\"]\n  mailer:\n    image: standin/base:bookworm\n    \
+         command: [sleep, \"300\"]\n    init: true\n",
+        checkout.port(4444)
+    );
+    fs::write(checkout.root.join("dev/docker-compose.override.yml"), own).unwrap();
+    let services = ["loki", "mailer", "--no-schema"];
+    let warning = format!("warning: other machines can reach port {} of loki", checkout.port(4444));
+    checkout.dev_up(&services).expect(0).says(&["dev/docker-compose.override.yml is taken along", &warning]);
+    let containers = engine::containers(&checkout.project);
+    assert_eq!(containers["loki"]["HostConfig"]["Memory"], 700 << 20);
+    assert_eq!(containers["mailer"]["State"]["Status"], "running");
+    let before = engine::lives(&checkout.project);
+    checkout.dev_up(&services).expect(0);
+    assert_eq!(engine::changed(&before, &engine::lives(&checkout.project)), [""; 0]);
+    checkout.xtask(&["dev-down"]).expect(0);
+    assert!(engine::containers(&checkout.project).is_empty());
+    assert_eq!(engine::networks(&checkout.project), [""; 0]);
+}

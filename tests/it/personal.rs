@@ -1,0 +1,110 @@
+//! A developer's own `dev/docker-compose.override.yml`: taken along last, and said.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+use tests::{
+    checkout::{Outcome, run},
+    fakes::{self, Fakes},
+    repo_root,
+};
+
+const FILE: &str = "dev/docker-compose.override.yml";
+
+fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
+    let line = format!("dev-up --local --port-offset {} {words}", fakes.checkout.offset);
+    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+fn write(fakes: &Fakes, text: &str) {
+    fs::write(fakes.checkout.root.join(FILE), text).unwrap();
+}
+
+#[test]
+fn it_is_taken_along_last_and_said_and_without_it_nothing_is() {
+    let fakes = Fakes::new();
+    let done = dev_up(&fakes, "loki").expect(0);
+    assert!(!done.err.contains(FILE), "{}", done.err);
+    fakes.forget();
+    write(&fakes, "services: { mimir: { mem_limit: 3g } }\n");
+    dev_up(&fakes, "mimir").expect(0).says(&[&format!("{FILE} is taken along")]);
+    let files = format!("--file dev/.rendered/docker-compose.override.yml --file {FILE} up --detach");
+    assert!(fakes.calls().iter().all(|it| it.contains(&files)), "{:?}", fakes.calls());
+    fakes.forget();
+    // What only looks takes it along as well.
+    fakes.xtask(&["dev-status"]);
+    let hashed = fakes.log().into_iter().find(|it| it.contains(" config --hash ")).unwrap();
+    assert!(hashed.contains(&format!("--file - --file {FILE} config")), "{hashed}");
+    let ignored =
+        Command::new(fakes::find("git").unwrap()).args(["check-ignore", FILE]).current_dir(repo_root()).output();
+    assert!(ignored.unwrap().status.success(), "git would take {FILE} for a part of the repository");
+}
+
+#[test]
+fn a_service_of_one_s_own_is_started_with_the_others_and_is_no_orphan() {
+    let fakes = Fakes::new();
+    write(&fakes, "services: { mailer: { image: \"mailer:1\", depends_on: [loki] }, loki: {} }\n");
+    dev_up(&fakes, "mailer").expect(0);
+    assert!(fakes.calls().iter().any(|it| it.ends_with(" up --detach --remove-orphans mailer")), "{:?}", fakes.calls());
+    assert!(fakes.calls().iter().any(|it| it.ends_with(" up --detach --remove-orphans loki")), "{:?}", fakes.calls());
+    fakes.forget();
+    dev_up(&fakes, "mailer").expect(0);
+    assert_eq!(fakes.calls(), [""; 0]);
+    // One that only sets what is no service is fine as well.
+    write(&fakes, "volumes: { mine: {} }\n");
+    dev_up(&fakes, "mimir").expect(0);
+}
+
+#[test]
+fn what_it_opens_to_other_machines_is_warned_of_by_name() {
+    let fakes = Fakes::new();
+    write(&fakes, "services: {}\n");
+    fakes.tell(
+        "config",
+        r#"{"services":{"loki":{"ports":[{"target":3100,"published":"3100","host_ip":"127.0.0.1"},{"target":9095,"published":"9095"}]},"mimir":{"network_mode":"host"}}}"#,
+    );
+    let done = dev_up(&fakes, "loki").expect(0);
+    let warns = |done: &Outcome| done.err.matches("other machines can reach ").count();
+    assert_eq!(warns(&done), 2, "{}", done.err);
+    let done =
+        done.says(&["warning: other machines can reach port 9095 of loki", "warning: other machines can reach mimir"]);
+    assert!(done.err.contains(FILE), "{}", done.err);
+    fakes.tell("config", r#"{"services":{"loki":{"ports":[{"target":1,"host_ip":"::1"}]}}}"#);
+    assert_eq!(warns(&dev_up(&fakes, "loki").expect(0)), 0);
+}
+
+#[test]
+fn one_that_compose_refuses_is_a_finding_that_names_it() {
+    let fakes = Fakes::new();
+    write(&fakes, "services: [\n");
+    dev_up(&fakes, "loki").expect(3).says(&[&format!("{FILE} is not YAML")]);
+    write(&fakes, "services: { loki: { mem_limti: 1g } }\n");
+    fakes.tell("fail", "*config\\ --format\\ json\n");
+    let refused = dev_up(&fakes, "loki").expect(3);
+    refused.says(&[
+        &format!("Compose refuses {FILE}: the fake fails as it was told to"),
+        &format!("${{EDITOR:-vi}} {FILE}"),
+    ]);
+    assert_eq!(fakes.calls(), [""; 0]);
+}
+
+/// Compose itself, which asks no engine for this.
+#[test]
+fn compose_raises_a_limit_and_names_the_port_as_it_is_told() {
+    let fakes = Fakes::new();
+    let compose =
+        |words: &[&str]| run(Command::new("docker").arg("compose").args(words).current_dir(&fakes.checkout.root));
+    if fakes::find("docker").is_none() || compose(&["version"]).code != 0 {
+        assert!(std::env::var_os("CI").is_none(), "there is no Compose");
+        eprintln!("skipped: there is no Compose");
+        return;
+    }
+    write(&fakes, "services: { loki: { mem_limit: 3g, ports: [\"9095:9095\"] } }\n");
+    let shown = dev_up(&fakes, "loki --dry-run").expect(0).out;
+    assert!(shown.contains(&format!("--file {FILE} up")), "{shown}");
+    let files = ["--file", "dev/docker-compose.yml", "--file", FILE, "config", "--format", "json"];
+    let document: Value = compose(&files).expect(0).json();
+    let loki = &document["services"]["loki"];
+    assert_eq!(loki["mem_limit"], "3221225472");
+    assert_eq!(loki["ports"][1]["host_ip"], Value::Null, "{loki:#}");
+}
