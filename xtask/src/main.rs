@@ -4,16 +4,12 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use xshell::Shell;
 
-use xtask::{
-    cli::{
-        flags::{Xtask, XtaskCmd},
-        help,
-    },
-    images::missing,
-    machine::{children, exit, interrupt, term},
-    settings,
-    stack::mode::Mode,
-};
+use xtask::cli::flags::{Xtask, XtaskCmd};
+use xtask::cli::help;
+use xtask::images::missing;
+use xtask::machine::{children, exit, interrupt, term};
+use xtask::settings;
+use xtask::stack::mode::Mode;
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));

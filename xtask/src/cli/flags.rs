@@ -289,15 +289,11 @@ pub const GROUPS: &[(&str, &[&str])] = &[
 /// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
 
-/// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.
-///
-/// # Errors
-/// Both at once.
+/// `--local` and `--dsql` as one answer: `Some(local?)`, `None` for neither, exit code 2 for both.
 pub fn mode_flag(local: bool, dsql: bool) -> anyhow::Result<Option<bool>> {
     match (local, dsql) {
         (true, true) => Err(exit(USAGE, "`--local` and `--dsql` exclude each other")),
-        (true, false) => Ok(Some(true)),
-        (false, true) => Ok(Some(false)),
         (false, false) => Ok(None),
+        _ => Ok(Some(local)),
     }
 }

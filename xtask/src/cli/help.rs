@@ -39,8 +39,8 @@ pub fn overview() -> String {
     for (title, commands) in flags::GROUPS {
         _ = write!(text, "\n{title}:\n");
         for name in *commands {
-            let about = blocks().find(|(it, _)| it == name).map_or("", |(_, block)| about(block));
-            _ = writeln!(text, "  {name:<14} {about}");
+            let block = blocks().find(|(it, _)| it == name).map_or("", |(_, block)| block);
+            _ = writeln!(text, "  {name:<14} {}", block.lines().nth(1).unwrap_or("").trim());
         }
     }
     text
@@ -62,7 +62,6 @@ pub fn explain(error: &str) -> String {
     }
 }
 
-/// The names of all commands.
 pub fn names() -> impl Iterator<Item = &'static str> {
     blocks().map(|(name, _)| name)
 }
@@ -74,12 +73,8 @@ pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         all.sort_unstable();
         all
     };
-    known
-        .into_iter()
-        .map(|it| (distance(word, it), letters(word) != letters(it), it))
-        .filter(|(d, _, it)| *d <= 1 + it.len() / 4)
-        .min()
-        .map(|(.., it)| it)
+    let near = known.into_iter().map(|it| (distance(word, it), letters(word) != letters(it), it));
+    near.filter(|(d, _, it)| *d <= 1 + it.len() / 4).min().map(|(.., it)| it)
 }
 
 fn blocks() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -87,10 +82,6 @@ fn blocks() -> impl Iterator<Item = (&'static str, &'static str)> {
         let name = block.strip_prefix("xtask ")?.split_whitespace().next()?;
         Some((name, block))
     })
-}
-
-fn about(block: &str) -> &str {
-    block.lines().nth(1).unwrap_or("").trim()
 }
 
 /// Edit distance where a swap of neighbours counts as one edit.

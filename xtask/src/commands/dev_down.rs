@@ -3,18 +3,14 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags,
-    docker::engine::{ANSWER, CHANGE},
-    machine::{
-        confirm::confirm,
-        interrupt, lock,
-        process::{self, Limit},
-        term,
-    },
-    schema,
-    stack::{self, project::Project},
-};
+use crate::cli::flags;
+use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::confirm::confirm;
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, lock, term};
+use crate::schema;
+use crate::stack;
+use crate::stack::project::Project;
 
 impl flags::DevDown {
     pub fn run(self, sh: &Shell) -> Result<()> {

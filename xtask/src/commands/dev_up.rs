@@ -1,45 +1,37 @@
 //! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write,
-    io::{self, IsTerminal},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+mod healing;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
-use crate::{
-    aws::credentials,
-    cli::flags,
-    docker::{
-        containers::{self, Container},
-        engine::{self, ANSWER},
-        sight,
-    },
-    images::{build, missing::Missing, stand_ins},
-    machine::{
-        exit::{PREREQUISITE, USAGE, code, exit, prerequisites},
-        interrupt, lock,
-        process::{self, Limit},
-        table, term,
-    },
-    preflight::{Preflight, preflight},
-    schema,
-    settings::{Settings, dotenv, template, variables},
-    stack::{
-        Stack, drift,
-        mode::{self, Mode},
-        namespaces,
-        personal::{self, PERSONAL},
-        readiness::{assess, is_in_crash_loop, probe},
-        service::Service,
-        wait::up_and_wait,
-    },
-};
+use crate::aws::credentials;
+use crate::cli::flags;
+use crate::docker::containers;
+use crate::docker::engine;
+use crate::docker::sight;
+use crate::images::build;
+use crate::images::missing::Missing;
+use crate::images::stand_ins;
+use crate::machine::exit::{PREREQUISITE, USAGE, code, exit, prerequisites};
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, lock, table, term};
+use crate::preflight::{Preflight, preflight};
+use crate::schema;
+use crate::settings::{Settings, dotenv, template, variables};
+use crate::stack::mode::{self, Mode};
+use crate::stack::personal::{self, PERSONAL};
+use crate::stack::readiness::{assess, probe};
+use crate::stack::service::Service;
+use crate::stack::wait::up_and_wait;
+use crate::stack::{Stack, drift, namespaces};
 
 const DEFAULT_TIMEOUT: u64 = 300;
 
@@ -94,9 +86,9 @@ impl flags::DevUp {
             pull(sh, &found, &services)?;
             check_sight(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
-            unpause(sh, &found, &services, deadline)?;
-            stop_the_unwell(sh, &found, &services, deadline)?;
-            remove_the_cut_off(sh, &found, &services, deadline)?;
+            healing::unpause(sh, &found, &services, deadline)?;
+            healing::stop_the_unwell(sh, &found, &services, deadline)?;
+            healing::remove_the_cut_off(sh, &found, &services, deadline)?;
             for stage in stages(stack, &services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
@@ -105,7 +97,7 @@ impl flags::DevUp {
                 match stage.then {
                     Then::Schema if !self.no_schema => {
                         let anew = schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
-                        stale.extend(stop_what_ran_on(sh, &found, &services, &anew, deadline)?);
+                        stale.extend(healing::stop_what_ran_on(sh, &found, &services, &anew, deadline)?);
                     }
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
                     _ => {}
@@ -236,56 +228,7 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
-    compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
-}
-
-/// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
-fn unpause(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let is_paused =
-        |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "paused");
-    compose_some(sh, found, services, &["unpause"], until(deadline), &is_paused)
-}
-
-/// Stops what crashes again and again, and what runs and is unhealthy, as after a restart of the engine, which starts
-/// all at once: it starts anew and is judged anew. Compose would leave it as it is.
-fn stop_the_unwell(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let is_unwell = |it: &Container| is_in_crash_loop(it) || it.status == "running" && it.health == "unhealthy";
-    let is_hopeless = |it: &Service| {
-        let container = containers::find(&found.containers, &it.name);
-        container.is_some_and(is_unwell) && !assess(it, container, &probe).is_ready()
-    };
-    compose_some(sh, found, services, &["stop"], until(deadline), &is_hopeless)
-}
-
-/// Removes stopped containers, without their data, whose network is gone (`docker network prune`): Compose would make the
-/// network anew and start them for the old one, in vain.
-fn remove_the_cut_off(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let is_stopped = |it: &&Container| !matches!(it.status.as_str(), "running" | "paused" | "restarting");
-    let stopped: Vec<&Container> = found.containers.iter().filter(is_stopped).collect();
-    if stopped.iter().all(|it| it.networks.is_empty()) {
-        return Ok(());
-    }
-    let there = process::read_within(&mut cmd!(sh, "docker network ls --quiet --no-trunc").into(), ANSWER)?;
-    let is_gone = |it: &String| !it.is_empty() && !there.lines().any(|id| id == it);
-    let is_cut_off = |it: &Service| stopped.iter().any(|c| c.service == it.name && c.networks.iter().any(is_gone));
-    compose_some(sh, found, services, &["rm", "--force"], until(deadline), &is_cut_off)
-}
-
-/// Stops what has run since before its database was made anew: it holds to what that had. Returns whom.
-fn stop_what_ran_on(
-    sh: &Shell,
-    found: &Preflight,
-    services: &[&Service],
-    databases: &[String],
-    deadline: Instant,
-) -> Result<Vec<String>> {
-    let depends = |it: &Service| {
-        found.stack.closure(std::slice::from_ref(&it.name)).iter().any(|it| databases.contains(&it.name))
-    };
-    let runs = |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "running");
-    let ran = |it: &Service| runs(it) && !databases.contains(&it.name) && depends(it);
-    compose_some(sh, found, services, &["stop"], until(deadline), &ran)?;
-    Ok(services.iter().filter(|it| ran(it)).map(|it| it.name.clone()).collect())
+    healing::compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
 }
 
 /// Where a container is to be made, asks the engine whether it sees what that would mount.
@@ -296,26 +239,6 @@ fn check_sight(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(
     // The lock names this process: nobody else has such a file.
     let unseen = sight::check(sh, &first.image, &sh.current_dir().join(lock::PATH), &Vec::from_iter(others))?;
     prerequisites("cannot start", unseen.into_iter().collect())
-}
-
-/// Runs a command of Compose for those of these services for which `is` holds, where there are any.
-fn compose_some(
-    sh: &Shell,
-    found: &Preflight,
-    services: &[&Service],
-    command: &[&str],
-    limit: Limit,
-    is: &dyn Fn(&Service) -> bool,
-) -> Result<()> {
-    let names: Vec<&str> = services.iter().filter(|it| is(it)).map(|it| it.name.as_str()).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    process::run(found.stack.compose(sh).args(command).args(names), limit)
-}
-
-fn until(deadline: Instant) -> Limit {
-    Limit::Within(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// The commands that would run, and what would happen between them.
@@ -340,7 +263,6 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
     out
 }
 
-/// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
     let row = |service: &&Service| {
         let url = service.url.as_ref()?;

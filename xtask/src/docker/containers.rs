@@ -11,7 +11,6 @@ use crate::{docker::engine::ANSWER, machine::process};
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount from the repository.
 pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
-/// One container of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub id: String,
@@ -25,7 +24,6 @@ pub(crate) struct Container {
     pub restarts: u64,
     /// `starting`, `healthy` or `unhealthy`; empty without a health check.
     pub health: String,
-    /// What the last health check printed.
     pub health_output: String,
     /// What the engine said when it could not start it.
     pub error: String,
@@ -51,17 +49,11 @@ pub(crate) struct Container {
 }
 
 /// The containers of a project, without those of `docker compose run`.
-///
-/// # Errors
-/// The engine does not answer.
 pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     labelled(sh, &format!("project={project}"), ANSWER)
 }
 
 /// The containers with a label of Compose's, without those of `docker compose run`.
-///
-/// # Errors
-/// The engine does not answer in time.
 pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<Container>> {
     let filter = format!("label=com.docker.compose.{label}");
     let ids =
@@ -82,9 +74,6 @@ pub(crate) fn find<'a>(containers: &'a [Container], service: &str) -> Option<&'a
 }
 
 /// Reads what `docker container inspect` prints.
-///
-/// # Errors
-/// It is not a JSON list.
 pub(crate) fn parse(json: &str) -> Result<Vec<Container>> {
     let parsed: Value = serde_json::from_str(json).context("`docker container inspect` printed no JSON")?;
     let list = parsed.as_array().context("`docker container inspect` printed no list")?;

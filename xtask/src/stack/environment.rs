@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
-use crate::{
-    aws::credentials,
-    docker::endpoint,
-    settings::{PROJECT, Settings, variables},
-};
+use crate::aws::credentials;
+use crate::docker::endpoint;
+use crate::settings::{PROJECT, Settings, variables};
 
 /// The key of the model that answers with `--local`.
 pub(super) const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
@@ -29,7 +27,6 @@ pub(crate) fn project_name(root: &Path) -> String {
     if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
 }
 
-/// Every variable that the compose files may refer to.
 pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();

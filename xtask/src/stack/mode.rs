@@ -6,13 +6,11 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    cli::flags::Platform,
-    docker::containers,
-    machine::files,
-    settings::Settings,
-    stack::{LOCAL, Stack},
-};
+use crate::cli::flags::Platform;
+use crate::docker::containers;
+use crate::machine::files;
+use crate::settings::Settings;
+use crate::stack::{LOCAL, Stack};
 
 /// Where the mode is kept, from the workspace root.
 pub(crate) const PATH: &str = "dev/.rendered/mode.json";
@@ -32,18 +30,12 @@ pub struct Mode {
 
 impl Mode {
     /// The mode of the last `dev-up`; before the first, Aurora DSQL on the ports of the compose file.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
     pub(crate) fn last(sh: &Shell) -> Result<Mode> {
         Ok(Mode::saved(sh)?.unwrap_or_default())
     }
 
     /// The mode of the last `dev-up`, as its file says, or where that is gone (`git clean -fdX`) as the containers do;
     /// `None` before the first.
-    ///
-    /// # Errors
-    /// As [`Mode::last`].
     pub(crate) fn saved(sh: &Shell) -> Result<Option<Mode>> {
         Ok(Mode::written(sh)?.or_else(|| Mode::running(sh)))
     }
@@ -94,10 +86,6 @@ impl Mode {
         Mode { local: local.unwrap_or(self.local), stand_ins: self.stand_ins && local.is_none(), ..self }
     }
 
-    /// Remembers the mode.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub(crate) fn save(self, sh: &Shell) -> Result<()> {
         let platform = self.platform.map(Platform::as_str);
         let text = json!({ "local": self.local, "standIns": self.stand_ins, "portOffset": self.port_offset, "platform": platform });

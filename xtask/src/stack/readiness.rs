@@ -1,24 +1,18 @@
 //! When a service is ready, and when it never will be.
 
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpStream},
-    time::Duration,
-};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 use crate::{docker::containers::Container, stack::service::Service};
 
 /// After so many restarts by policy a service is in a crash loop. A cluster's first start takes one or two.
 const CRASH_LOOP: u64 = 5;
 
-/// Where a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not started yet.
     Waiting,
-    /// Started, and not ready yet.
     Starting,
-    /// Answers its health check.
     Ready,
     /// A one-shot that has exited with 0.
     Done,

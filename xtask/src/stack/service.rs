@@ -1,16 +1,13 @@
 //! The services, as the compose files describe them.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_yaml::Value;
 
 use crate::{cli::flags::Step, machine::files, settings::dotenv};
 
-/// One service of the compose files.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub name: String,
@@ -37,7 +34,6 @@ pub(crate) struct Service {
     pub aliases: Vec<String>,
     /// The step of `cargo xtask schema` without which it does not become ready.
     pub schema: Option<Step>,
-    /// Where people open it.
     pub url: Option<Url>,
     /// The namespace that is registered in it once it serves.
     pub namespace: Option<String>,
@@ -123,9 +119,6 @@ fn read(root: &Path, file: &str) -> Result<Value> {
 }
 
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
-///
-/// # Errors
-/// A `<<` that names no mapping.
 pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();

@@ -33,7 +33,6 @@ macro_rules! choice {
 }
 
 choice! {
-    /// One of the two Temporal clusters.
     Cluster { Monitored = "monitored", Copilot = "copilot" }
 }
 choice! {
@@ -47,7 +46,6 @@ choice! {
     }
 }
 choice! {
-    /// What `dev-build` builds.
     BuildTarget { Temporal = "temporal", Copilot = "copilot", All = "all" }
 }
 choice! {
@@ -60,16 +58,11 @@ choice! {
 }
 
 impl Platform {
-    /// Its processor architecture, in Docker's spelling.
     pub fn arch(self) -> &'static str {
-        match self {
-            Platform::LinuxArm64 => Arch::Arm64.as_str(),
-            Platform::LinuxAmd64 => Arch::Amd64.as_str(),
-        }
+        &self.as_str()["linux/".len()..]
     }
 }
 
-/// What is added to every host port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortOffset(pub u16);
 
@@ -100,11 +93,8 @@ impl FromStr for ProjectName {
     fn from_str(name: &str) -> Result<Self, String> {
         let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if name.len() > 32 || !name.split('-').all(word) {
-            return Err(format!(
-                "expected 1 to 32 lower-case letters, digits and single hyphens between them, such as \
-                 `sre-copilot-dev`, got `{}`",
-                name.escape_debug()
-            ));
+            let form = "1 to 32 lower-case letters, digits and single hyphens between them, such as `sre-copilot-dev`";
+            return Err(format!("expected {form}, got `{}`", name.escape_debug()));
         }
         let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
         match reserved {
