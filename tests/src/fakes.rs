@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 22] = [
+const QUESTIONS: [&str; 23] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
@@ -36,6 +36,7 @@ const QUESTIONS: [&str; 22] = [
     "docker ps ",
     "docker volume ls ",
     "docker network ls ",
+    "docker network inspect ",
     "docker create --mount ",
     "docker cp probe:",
     "docker rm --force probe",

@@ -3,6 +3,7 @@
 mod applied;
 pub(crate) mod database;
 mod dialect;
+mod members;
 mod plan;
 mod search;
 mod source;
@@ -24,6 +25,7 @@ use crate::stack::Stack;
 use crate::stack::service::Service;
 
 pub(crate) use applied::{forget, is_current, missing_checkouts};
+pub(crate) use members::forget_gone;
 pub(crate) use steps::SQL_STEPS;
 
 /// How long all steps may take: Aurora DSQL builds an index in a minute or two, and later where there is much data.
@@ -96,6 +98,12 @@ pub(crate) fn bring_up(
     conclude(&reports)?;
     let anew = reports.iter().filter(|it| it.outcome == Ok(Outcome::Applied));
     Ok(anew.map(|it| steps::database(&context, it.step).service().to_owned()).collect())
+}
+
+/// The services that are the databases of [`bring_up`].
+pub(crate) fn databases(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> Vec<String> {
+    let context = Context::new(sh, stack, settings);
+    steps::of(services).into_iter().map(|it| steps::database(&context, it).service().to_owned()).collect()
 }
 
 pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {

@@ -5,6 +5,7 @@ pub(crate) mod drift;
 pub mod environment;
 pub mod mode;
 pub(crate) mod namespaces;
+pub(crate) mod order;
 pub(crate) mod overrides;
 pub(crate) mod personal;
 pub(crate) mod project;

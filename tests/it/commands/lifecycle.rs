@@ -11,12 +11,13 @@ use tests::{
     fakes::Fakes,
 };
 
-const STORES: &str = "elasticsearch elasticsearch-setup";
-const MIDDLE: &str = "temporal-history temporal-matching temporal-frontend temporal-worker mimir loki copilot-temporal";
-const LAST: &str = "temporal-ui alloy grafana copilot-ui copilot-worker copilot-api";
-
 fn up(compose: &str, services: &str) -> String {
-    format!("{compose} up --detach --remove-orphans {services}")
+    format!("{compose} up --detach --no-deps --remove-orphans {services}")
+}
+
+/// What is started after the first.
+fn then_up(compose: &str, services: &str) -> String {
+    format!("{compose} up --detach --no-deps {services}")
 }
 
 fn psql(service: &str) -> String {
@@ -40,26 +41,54 @@ fn with_dsql() -> Fakes {
     fakes
 }
 
+/// Every start, each after what it needs: what needs nothing of another may come before or after it.
+fn starts() -> [String; 5] {
+    [
+        up(LOCAL, "elasticsearch mimir loki dsql-monitored dsql-copilot copilot-model"),
+        then_up(LOCAL, "elasticsearch-setup grafana"),
+        then_up(LOCAL, "temporal-history copilot-temporal"),
+        then_up(LOCAL, "temporal-matching temporal-frontend temporal-worker copilot-ui copilot-worker copilot-api"),
+        then_up(LOCAL, "temporal-ui alloy"),
+    ]
+}
+
+/// The services that `docker compose up` was called for, in order.
+fn started(calls: &[String]) -> Vec<String> {
+    let services = |it: &String| it.split_once(" up --detach --no-deps ").map(|(_, it)| it.to_owned());
+    let words = calls.iter().filter_map(services).collect::<Vec<_>>().join(" ");
+    words.split(' ').filter(|it| !it.starts_with("--")).map(str::to_owned).collect()
+}
+
 #[test]
-fn dev_up_starts_stores_then_schema_then_clusters_then_namespaces_then_the_copilot_and_nothing_twice() {
+fn dev_up_starts_each_service_after_what_it_needs_the_schema_and_the_namespaces_included_and_nothing_twice() {
     let fakes = Fakes::with_checkouts();
     let first = dev_up(&fakes, "--local").expect(0);
+    let calls = fakes.calls();
+    fakes.forget();
+    let at = |is: &dyn Fn(&str) -> bool| calls.iter().position(|it| is(it)).unwrap_or_else(|| panic!("{calls:#?}"));
+    let start = |name: &str| at(&|it| it.contains(" up ") && it.split(' ').any(|word| word == name));
+    let last_psql = calls.iter().rposition(|it| it.contains(" psql ")).unwrap();
+    let registered = |name: &str| at(&|it| it == namespace(LOCAL, name));
     // Each database is asked what it has, then sent what is missing; the copilot's holds two schemas.
-    let expected = [
-        up(LOCAL, &format!("{STORES} dsql-monitored dsql-copilot")),
-        psql("dsql-monitored"),
-        psql("dsql-monitored"),
-        psql("dsql-copilot"),
-        psql("dsql-copilot"),
-        psql("dsql-copilot"),
-        psql("dsql-copilot"),
-        up(LOCAL, &format!("{MIDDLE} copilot-model")),
-        namespace(LOCAL, "temporal-frontend"),
-        namespace(LOCAL, "copilot-temporal"),
-        up(LOCAL, LAST),
-    ];
-    expect_calls(&fakes, &expected);
-    expect_shown(&fakes, &first.err, &[&expected[0], &expected[7], &expected[10]].map(Clone::clone));
+    assert_eq!(calls.iter().filter(|it| **it == psql("dsql-monitored")).count(), 2, "{calls:#?}");
+    assert_eq!(calls.iter().filter(|it| **it == psql("dsql-copilot")).count(), 4, "{calls:#?}");
+    for (before, after) in [
+        (start("elasticsearch"), start("elasticsearch-setup")),
+        (start("dsql-copilot"), at(&|it| it.contains(" psql "))),
+        (last_psql, start("temporal-history")),
+        (last_psql, start("copilot-temporal")),
+        (start("elasticsearch-setup"), start("temporal-history")),
+        (start("temporal-history"), start("temporal-frontend")),
+        (registered("temporal-frontend"), start("temporal-ui")),
+        (registered("copilot-temporal"), start("copilot-worker")),
+        (start("loki"), start("grafana")),
+    ] {
+        assert!(before < after, "{before} {after}: {calls:#?}");
+    }
+    let (mut all, mut expected) = (started(&calls), started(&starts()));
+    all.sort();
+    expected.sort();
+    assert_eq!(all, expected);
     let port = fakes.checkout.port(3000);
     let grafana = first.out.lines().find(|it| it.starts_with("Grafana ")).unwrap_or_default();
     assert!(
@@ -85,15 +114,13 @@ fn dev_up_prints_grafana_s_default_password_and_no_other_one() {
 fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_need() {
     let fakes = Fakes::with_checkouts();
     dev_up(&fakes, "--local temporal-history loki").expect(0);
-    expect_calls(
-        &fakes,
-        &[
-            up(LOCAL, &format!("{STORES} dsql-monitored")),
-            psql("dsql-monitored"),
-            psql("dsql-monitored"),
-            up(LOCAL, "temporal-history loki"),
-        ],
-    );
+    let calls = fakes.calls();
+    // Elasticsearch is set up beside the schema.
+    let (sql, ups): (Vec<String>, Vec<String>) = calls.into_iter().partition(|it| it.contains(" psql "));
+    let (second, third) = (then_up(LOCAL, "elasticsearch-setup"), then_up(LOCAL, "temporal-history"));
+    assert_eq!(ups, [up(LOCAL, "elasticsearch loki dsql-monitored"), second, third]);
+    assert_eq!(sql, [psql("dsql-monitored"), psql("dsql-monitored")]);
+    fakes.forget();
     dev_up(&fakes, "--local mimir").expect(0);
     expect_calls(&fakes, &[up(LOCAL, "mimir")]);
 }
@@ -102,7 +129,8 @@ fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_nee
 fn dev_up_leaves_the_schema_alone_where_it_is_told_to() {
     let fakes = Fakes::new();
     dev_up(&fakes, "--local --no-schema temporal-history").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, &format!("{STORES} dsql-monitored")), up(LOCAL, "temporal-history")]);
+    let (second, third) = (then_up(LOCAL, "elasticsearch-setup"), then_up(LOCAL, "temporal-history"));
+    expect_calls(&fakes, &[up(LOCAL, "elasticsearch dsql-monitored"), second, third]);
 }
 
 #[test]
@@ -112,10 +140,11 @@ fn dev_up_on_aurora_dsql_needs_no_stand_in() {
     expect_calls(
         &fakes,
         &[
-            up(DSQL, STORES),
-            up(DSQL, "copilot-temporal"),
+            up(DSQL, "elasticsearch"),
+            then_up(DSQL, "elasticsearch-setup"),
+            then_up(DSQL, "copilot-temporal"),
             namespace(DSQL, "copilot-temporal"),
-            up(DSQL, "copilot-worker"),
+            then_up(DSQL, "copilot-worker"),
         ],
     );
 }
@@ -196,7 +225,7 @@ fn dev_up_recreates_no_service_but_the_one_whose_configuration_changed() {
     assert!(status.out.lines().any(|it| it.starts_with("loki ") && it.contains("changed")), "{}", status.out);
     expect_calls(&fakes, &[]);
     xtask(&fakes, "dev-up loki mimir").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, "mimir loki")]);
+    expect_calls(&fakes, &[up(LOCAL, "loki")]);
 }
 
 #[test]
@@ -206,7 +235,7 @@ fn dev_up_builds_first_and_only_what_the_services_are_made_from() {
     expect_calls(&fakes, &[up(LOCAL, "loki")]);
     dev_up(&fakes, "--local --build temporal-history --no-schema").expect(0);
     let built: Vec<bool> = fakes.calls().iter().map(|it| it.contains("docker build --tag temporal-dsql")).collect();
-    assert_eq!(built, [true, true, false, false], "{:#?}", fakes.calls());
+    assert_eq!(built, [true, true, false, false, false], "{:#?}", fakes.calls());
     let refused = dev_up(&fakes, "--local --build lokii").expect(2);
     assert!(refused.err.contains("Did you mean `loki`?"), "{}", refused.err);
 }
@@ -215,15 +244,18 @@ fn dev_up_builds_first_and_only_what_the_services_are_made_from() {
 fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
     let fakes = Fakes::with_checkouts();
     let printed = dev_up(&fakes, "--local --dry-run").expect(0);
+    let [stores, second, servers, fourth, last] = starts();
     let expected = [
-        up(LOCAL, &format!("{STORES} dsql-monitored dsql-copilot")),
+        stores,
         psql("dsql-monitored"),
         psql("dsql-copilot"),
         psql("dsql-copilot"),
-        up(LOCAL, &format!("{MIDDLE} copilot-model")),
-        namespace(LOCAL, "temporal-frontend"),
+        second,
+        servers,
         namespace(LOCAL, "copilot-temporal"),
-        up(LOCAL, LAST),
+        fourth,
+        namespace(LOCAL, "temporal-frontend"),
+        last,
     ];
     expect_shown(&fakes, &printed.out, &expected);
     expect_calls(&fakes, &[]);

@@ -1,17 +1,19 @@
 //! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
 
 mod healing;
+mod starting;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::Shell;
 
+use self::starting::{gates, up};
 use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers;
@@ -27,13 +29,12 @@ use crate::preflight::{Preflight, preflight};
 use crate::schema;
 use crate::settings::{Settings, dotenv, template, variables};
 use crate::stack::mode::{self, Mode};
+use crate::stack::order::waves;
 use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, probe};
 use crate::stack::service::Service;
-use crate::stack::wait::up_and_wait;
+use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start_and_wait};
 use crate::stack::{Stack, drift, namespaces};
-
-const DEFAULT_TIMEOUT: u64 = 300;
 
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -80,7 +81,7 @@ impl flags::DevUp {
             term::say(&format!("warning: other machines can reach {it}, by {PERSONAL}"));
         }
         let stack = &found.stack;
-        let mut stale = stale(sh, &found, &services)?;
+        let (stale, changed) = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
@@ -89,20 +90,11 @@ impl flags::DevUp {
             healing::unpause(sh, &found, &services, deadline)?;
             healing::stop_the_unwell(sh, &found, &services, deadline)?;
             healing::remove_the_cut_off(sh, &found, &services, deadline)?;
-            for stage in stages(stack, &services) {
-                if stage.services.iter().any(|it| stale.contains(&it.name)) {
-                    term::say(&format!("{}:", stage.title));
-                    up_and_wait(sh, stack, &stage.services, deadline, || up(sh, stack, &stage.services))?;
-                }
-                match stage.then {
-                    Then::Schema if !self.no_schema => {
-                        let anew = schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
-                        stale.extend(healing::stop_what_ran_on(sh, &found, &services, &anew, deadline)?);
-                    }
-                    Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
-                    _ => {}
-                }
-            }
+            healing::stop_the_replaced(sh, &found, &services, &changed, deadline)?;
+            let gates = gates(sh, &found, &services, &stale, self.no_schema, deadline);
+            let once = Cell::new(true);
+            let up = |names: &[String]| up(sh, stack, names, once.replace(false));
+            start_and_wait(sh, stack, &services, deadline, Start { pending: stale, gates, up: &up })?;
         }
         term::out(&urls(stack, &services));
         if self.attach {
@@ -165,64 +157,27 @@ fn say_what_switches(before: Mode, now: Mode, found: &Preflight) {
     }
 }
 
-/// Services that are started together, and what follows once they are ready.
-struct Stage<'a> {
-    title: &'static str,
-    services: Vec<&'a Service>,
-    then: Then,
-}
-
-enum Then {
-    Schema,
-    Namespaces,
-    Nothing,
-}
-
-/// Data stores, then the clusters and what keeps metrics and logs, then what looks at them: by what the servers need, and
-/// what nobody waits for.
-fn stages<'a>(stack: &Stack, services: &[&'a Service]) -> Vec<Stage<'a>> {
-    let servers: Vec<String> = stack.services.iter().filter(|it| it.is_server()).map(|it| it.name.clone()).collect();
-    let stores: Vec<&str> = stack.closure(&servers).iter().map(|it| it.name.as_str()).collect();
-    let is_awaited = |it: &Service| stack.services.iter().any(|other| other.depends_on.contains(&it.name));
-    let (mut first, mut middle, mut last) = (Vec::new(), Vec::new(), Vec::new());
-    for &service in services {
-        match service {
-            it if it.is_server() => middle.push(it),
-            it if stores.contains(&it.name.as_str()) => first.push(it),
-            it if is_awaited(it) => middle.push(it),
-            it => last.push(it),
-        }
-    }
-    let all = [
-        Stage { title: "data stores", services: first, then: Then::Schema },
-        Stage { title: "clusters, metrics and logs", services: middle, then: Then::Namespaces },
-        Stage { title: "copilot, dashboards and UIs", services: last, then: Then::Nothing },
-    ];
-    all.into_iter().filter(|it| !it.services.is_empty()).collect()
-}
-
-fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
-    let mut command = stack.compose(sh);
-    command.args(["up", "--detach", "--remove-orphans"]).args(services.iter().map(|it| &it.name));
-    command
-}
-
-/// Services that are not ready, or not what the files and the images say now. A container that belongs to no service
-/// any more makes all of them stale, so that Compose removes it.
-fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<String>> {
+/// Services that are not ready or not what the files and the images say now; and the latter alone. A container that
+/// belongs to no service any more makes all of them stale, so that Compose removes it.
+fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(Vec<String>, Vec<String>)> {
     let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, &it.name), &probe).is_ready();
     let mut stale: Vec<String> = services.iter().filter(unready).map(|it| it.name.clone()).collect();
-    let orphan = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
-    if orphan {
-        return Ok(services.iter().map(|it| it.name.clone()).collect());
-    }
+    let mut changed = Vec::new();
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
         let hashes = drift::config_hashes(found.stack.compose(sh), "")?;
         let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images, &[])?;
-        stale.extend(drift.into_iter().map(|(name, _)| name));
+        changed.extend(drift.into_iter().map(|(name, _)| name));
+        stale.extend(changed.clone());
     }
-    Ok(stale)
+    // What a one-shot did to a service may be gone with its old container.
+    let again = |it: &&&Service| it.one_shot && it.depends_on.iter().any(|on| stale.contains(on));
+    let again: Vec<String> = services.iter().filter(again).map(|it| it.name.clone()).collect();
+    stale.extend(again);
+    if found.containers.iter().any(|it| found.stack.service(&it.service).is_none()) {
+        stale = services.iter().map(|it| it.name.clone()).collect();
+    }
+    Ok((stale, changed))
 }
 
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
@@ -247,17 +202,21 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
     for (cluster, _) in &found.rendered {
         _ = writeln!(out, "# write {}", template::path(*cluster));
     }
-    for stage in stages(&found.stack, services) {
-        _ = writeln!(out, "# {}\n{}", stage.title, process::line(&up(sh, &found.stack, &stage.services)));
-        match stage.then {
-            Then::Schema if !no_schema => {
+    let gates = gates(sh, found, services, &[], no_schema, Instant::now());
+    let is_schema = |at: usize| !no_schema && at == 0 && services.iter().any(|it| it.schema.is_some());
+    for (n, (batch, opened)) in waves(services, &gates).into_iter().enumerate() {
+        if !batch.is_empty() {
+            _ = writeln!(out, "{}", process::line(&up(sh, &found.stack, &batch, n == 0)));
+        }
+        for at in opened {
+            if is_schema(at) {
                 out.push_str(&schema::dry_run_all(sh, &found.stack, &found.settings, services));
+                continue;
             }
-            Then::Namespaces => {
-                let commands = namespaces::commands(sh, &found.stack, &stage.services);
-                commands.iter().for_each(|(_, it)| _ = writeln!(out, "{}", process::line(it)));
-            }
-            _ => {}
+            let after: Vec<&Service> =
+                services.iter().filter(|it| gates[at].after.contains(&it.name)).copied().collect();
+            let commands = namespaces::commands(sh, &found.stack, &after);
+            commands.iter().for_each(|(_, it)| _ = writeln!(out, "{}", process::line(it)));
         }
     }
     out
@@ -275,8 +234,10 @@ fn urls(stack: &Stack, services: &[&Service]) -> String {
         Some([url.title.clone(), address, note])
     };
     // What people open comes last in the order of starting.
-    let in_order = stages(stack, services).into_iter().rev().flat_map(|it| it.services);
-    table::rows(&in_order.filter_map(|it| row(&it)).collect::<Vec<_>>())
+    let mut order: Vec<String> = waves(services, &[]).into_iter().flat_map(|it| it.0).collect();
+    order.reverse();
+    let service = |it: &String| services.iter().find(|service| service.name == *it);
+    table::rows(&order.iter().filter_map(|it| row(service(it)?)).collect::<Vec<_>>())
 }
 
 /// A note with its variables replaced: by the value where that is the default, which everybody knows, else by where it is.

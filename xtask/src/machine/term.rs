@@ -1,6 +1,7 @@
 //! What goes to the terminal: results to stdout, narration to stderr, colour only where it is wanted.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::Mutex;
 use std::{env, process};
 
 /// Writes a result to stdout. A reader that went away (`| head`) ends the process quietly.
@@ -12,9 +13,23 @@ pub fn out(text: &str) {
     }
 }
 
-/// Writes a line of narration to stderr; a closed stderr is no reason to stop.
+/// How many lines of what [`redraw`] wrote last stand above the cursor.
+static REDRAWN: Mutex<usize> = Mutex::new(0);
+
+/// Writes a line of narration to stderr, above what is redrawn; a closed stderr is no reason to stop.
 pub fn say(line: &str) {
-    _ = writeln!(io::stderr().lock(), "{line}");
+    let mut redrawn = REDRAWN.lock().unwrap_or_else(|e| e.into_inner());
+    let erased = if *redrawn > 0 { format!("\u{1b}[{redrawn}A\u{1b}[J") } else { String::new() };
+    *redrawn = 0;
+    _ = writeln!(io::stderr().lock(), "{erased}{line}");
+}
+
+/// Writes to stderr, over what was written so before. `lines` of it are to be written over the next time.
+pub fn redraw(text: &str, lines: usize) {
+    let mut redrawn = REDRAWN.lock().unwrap_or_else(|e| e.into_inner());
+    let up = if *redrawn > 0 && lines > 0 { format!("\u{1b}[{redrawn}A") } else { String::new() };
+    *redrawn = lines;
+    _ = io::stderr().lock().write_all(format!("{up}{text}").as_bytes());
 }
 
 /// Writes a question to stderr, and leaves the cursor behind it.

@@ -149,6 +149,17 @@ impl Database<'_> {
         }
     }
 
+    /// The addresses in the list of the cluster's members.
+    pub(super) fn members(&self) -> Result<String> {
+        self.send("SELECT DISTINCT rpc_address FROM cluster_membership;\n")
+    }
+
+    pub(super) fn remove_members(&self, addresses: &[&str]) -> Result<()> {
+        let all: Vec<String> = addresses.iter().map(|it| literal(it)).collect();
+        let script = format!("DELETE FROM cluster_membership WHERE rpc_address IN ({});\n", all.join(", "));
+        self.send(if all.is_empty() { "" } else { &script }).map(|_| ())
+    }
+
     fn catalogue(&self) -> Result<Catalogue> {
         let mut have = Catalogue::default();
         for line in self.send(CATALOGUE)?.lines() {

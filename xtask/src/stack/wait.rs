@@ -1,7 +1,7 @@
 //! Waits until services are ready, and shows how they come along: one line each, redrawn in place on a terminal,
 //! one line a change in a pipe.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,66 +13,117 @@ use crate::docker::containers::{self, Container};
 use crate::machine::exit::{FAILED, NOT_READY, exit};
 use crate::machine::term::{self, Colour};
 use crate::machine::{interrupt, process};
+use crate::stack::order::{Gate, behind_gates, startable};
 use crate::stack::readiness::{State, assess, culprits, is_hopeful, probe};
 use crate::stack::service::Service;
 use crate::stack::{Stack, diagnosis};
 
-const POLL: Duration = Duration::from_millis(500);
+/// For how many seconds is waited where nobody says.
+pub(crate) const DEFAULT_TIMEOUT: u64 = 300;
+const POLL: Duration = Duration::from_millis(250);
 const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
-/// Runs `up` and returns once all of `services` are ready. Exit code 4: the deadline passed, or nothing is left that
-/// could still become ready; the failing services have been shown. Exit code 1: `up` failed for another reason.
-pub(crate) fn up_and_wait(
+/// What a run starts: the services that are to start, what is done between, and the command that starts some.
+pub(crate) struct Start<'a> {
+    pub pending: Vec<String>,
+    pub gates: Vec<Gate<'a>>,
+    pub up: &'a dyn Fn(&[String]) -> Command,
+}
+
+/// Starts what is to start, each as soon as it may, and returns once all of `services` are ready. One command starts
+/// things at a time, so that none stands in another's way.
+///
+/// # Errors
+/// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
+/// shown. Exit code 1: `up` failed for another reason, or what is done between.
+pub(crate) fn start_and_wait(
     sh: &Shell,
     stack: &Stack,
     services: &[&Service],
     deadline: Instant,
-    up: impl Fn() -> Command,
+    start: Start<'_>,
 ) -> Result<()> {
-    term::say(&format!("$ {}", process::line(&up())));
+    let Start { mut pending, gates, up } = start;
+    let services = behind_gates(services, &gates);
+    let mut closed: Vec<Vec<String>> = gates.iter().map(|it| it.before.clone()).collect();
+    let mut gates: Vec<Option<Gate<'_>>> = gates.into_iter().map(Some).collect();
     let mut view = View::new();
-    let mut compose = Compose::start(up())?;
-    loop {
-        let ended = compose.ended()?;
-        let listed = containers::list(sh, &stack.project);
-        let containers = match listed {
-            Ok(it) => it,
-            Err(e) => {
-                compose.stop();
-                return Err(e.context(ENGINE_GONE));
+    thread::scope(|scope| {
+        let mut works: Vec<(usize, thread::ScopedJoinHandle<'_, Result<Vec<String>>>)> = Vec::new();
+        let mut compose: Option<Compose> = None;
+        let mut starting: Vec<String> = Vec::new();
+        loop {
+            let ended = compose.as_mut().map(Compose::ended).transpose()?.flatten();
+            if let Some(ended) = ended {
+                starting.clear();
+                compose = if ended { None } else { compose };
             }
-        };
-        let states: Vec<(&Service, State)> =
-            services.iter().map(|it| (*it, assess(it, containers::find(&containers, &it.name), &probe))).collect();
-        // While Compose is at work, what has stopped may be about to be started again.
-        let states = if ended.is_none() { states.into_iter().map(pending).collect() } else { states };
-        view.show(&states);
-
-        let late = Instant::now() >= deadline;
-        let hopeful = is_hopeful(&states);
-        match ended {
-            Some(true) if states.iter().all(|(_, it)| it.is_ready()) => return Ok(()),
-            // Compose gives up as soon as something that others wait for exits; the engine starts it again, and so do we.
-            Some(false) if hopeful && !late && states.iter().any(|(_, it)| *it == State::Starting) => {
-                thread::sleep(POLL);
-                compose = Compose::start(up())?;
+            while let Some(at) = works.iter().position(|(_, it)| it.is_finished()) {
+                let (gate, work) = works.remove(at);
+                let more = work.join().expect("what is done between does not panic");
+                let more = more.inspect_err(|_| _ = compose.take().map(Compose::stop))?;
+                pending.extend(more.into_iter().filter(|it| !starting.contains(it)));
+                closed[gate].clear();
             }
-            Some(true) | None if hopeful && !late => thread::sleep(POLL.min(deadline - Instant::now())),
-            None if !late => thread::sleep(POLL),
-            _ => return Err(give_up(sh, &states, &containers, compose, late)),
+            let containers = match containers::list(sh, &stack.project) {
+                Ok(it) => it,
+                Err(e) => {
+                    compose.map(Compose::stop);
+                    return Err(e.context(ENGINE_GONE));
+                }
+            };
+            let state = |it: &Service| match assess(it, containers::find(&containers, &it.name), &probe) {
+                _ if pending.contains(&it.name) => State::Waiting,
+                // While Compose is at work, what has stopped may be about to be started again.
+                State::Failed(_) | State::Done if starting.contains(&it.name) => State::Starting,
+                other => other,
+            };
+            let states: Vec<(&Service, State)> = services.iter().map(|it| (it, state(it))).collect();
+            view.show(&states);
+            let is_ready = |name: &str| {
+                let found = states.iter().find(|(it, _)| it.name == name);
+                found.is_none_or(|(_, it)| it.is_ready()) && !starting.iter().any(|it| it == name)
+            };
+            for (at, gate) in gates.iter_mut().enumerate() {
+                if let Some(it) = gate.take_if(|it| it.after.iter().all(|on| is_ready(on))) {
+                    works.push((at, scope.spawn(it.work)));
+                }
+            }
+            let late = Instant::now() >= deadline;
+            let busy = ended.is_none() && compose.is_some() || !works.is_empty();
+            let failed = ended == Some(false);
+            if !busy && !failed && pending.is_empty() && states.iter().all(|(_, it)| it.is_ready()) {
+                return Ok(());
+            }
+            if failed || late && works.is_empty() || !busy && !is_hopeful(&states) {
+                return Err(give_up(sh, &states, &containers, compose, late));
+            }
+            let closed: Vec<&[String]> = closed.iter().map(Vec::as_slice).collect();
+            let batch = startable(&services, &pending, &closed, &is_ready);
+            if compose.is_none() && !batch.is_empty() {
+                let command = up(&batch);
+                term::say(&format!("$ {}", process::line(&command)));
+                compose = Some(Compose::start(command)?);
+                pending.retain(|it| !batch.contains(it));
+                starting = batch;
+            }
+            thread::sleep(if late { POLL } else { POLL.min(deadline - Instant::now().min(deadline)) });
         }
-    }
+    })
 }
 
 fn give_up(
     sh: &Shell,
     states: &[(&Service, State)],
     containers: &[Container],
-    compose: Compose,
+    compose: Option<Compose>,
     late: bool,
 ) -> anyhow::Error {
+    // What was shown last stays.
+    term::redraw("", 0);
     let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();
-    diagnosis::show(sh, &culprits(states), containers, compose.stop().trim());
+    let complaints = compose.map(Compose::stop).unwrap_or_default();
+    diagnosis::show(sh, &culprits(states), containers, complaints.trim());
     if unready == 0 {
         return exit(FAILED, "`docker compose up` failed");
     }
@@ -116,13 +167,7 @@ impl Compose {
     }
 }
 
-fn pending((service, state): (&Service, State)) -> (&Service, State) {
-    match state {
-        State::Failed(_) | State::Done => (service, State::Starting),
-        other => (service, other),
-    }
-}
-
+/// What has been shown so far.
 struct View {
     live: bool,
     started: Instant,
@@ -137,16 +182,13 @@ impl View {
     fn show(&mut self, states: &[(&Service, State)]) {
         let now = self.started.elapsed();
         let mut text = String::new();
-        if self.live && !self.last.is_empty() {
-            // Up to the first line; no wrapping, so that a narrow terminal still shows one line each.
-            text.push_str(&format!("\u{1b}[{}A", self.last.len()));
-        }
         let mut next = Vec::new();
         for (service, state) in states {
             let before = self.last.iter().find(|(name, ..)| *name == service.name);
             let since = before.filter(|(_, it, _)| it == state).map_or(now, |(.., since)| *since);
             let changed = before.is_none_or(|(_, it, _)| it != state);
             if self.live {
+                // No wrapping, so that a narrow terminal still shows one line each.
                 text.push_str(&format!("\r\u{1b}[2K\u{1b}[?7l{}\u{1b}[?7h\n", line(&service.name, state, since, now)));
             } else if changed && *state != State::Waiting {
                 text.push_str(&line(&service.name, state, since, now));
@@ -155,7 +197,13 @@ impl View {
             next.push((service.name.clone(), state.clone(), since));
         }
         self.last = next;
-        _ = io::stderr().lock().write_all(text.as_bytes());
+        term::redraw(&text, if self.live { self.last.len() } else { 0 });
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        term::redraw("", 0);
     }
 }
 
