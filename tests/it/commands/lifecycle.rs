@@ -690,6 +690,19 @@ fn an_attached_dev_up_hinders_no_other_command_and_ends_quietly_where_its_reader
 }
 
 #[test]
+fn dev_restart_waits_until_what_it_restarted_is_ready_unless_it_is_told_not_to() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki mimir").expect(0);
+    fakes.forget();
+    xtask(&fakes, "dev-restart loki").expect(0).says(&["loki", "ready"]);
+    expect_calls(&fakes, &[format!("{PROJECT} restart loki")]);
+    fakes.tell("unhealthy", "loki\n");
+    xtask(&fakes, "dev-restart loki --timeout 2").expect(4).says(&["loki", "unhealthy"]);
+    let left = xtask(&fakes, "dev-restart loki --no-wait").expect(0);
+    assert!(!left.err.contains("unhealthy"), "{}", left.err);
+}
+
+#[test]
 fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
     for (pattern, service, code, says) in [
         ("*/namespaces", "temporal-frontend --no-schema", 4, "temporal-frontend does not register the namespace"),

@@ -93,12 +93,16 @@ xflags::xflags! {
             /// For this long (`90s`, `10m`).
             required --for-time d: Span
         }
-        /// Restart services.
+        /// Restart services, and wait until they are ready.
         cmd dev-restart {
             /// Only these services (default: all).
             repeated service: String
             /// Build their images first.
             optional --build
+            /// Do not wait until they are ready.
+            optional --no-wait
+            /// Give up waiting after this many seconds (default 300).
+            optional --timeout secs: u64
         }
         /// Run a command in a service's container: `dev-exec SERVICE -- CMD…` (default: a shell).
         cmd dev-exec {

@@ -1,21 +1,25 @@
-//! `cargo xtask dev-restart`: the same containers once more, or with `--build` new ones from new images.
+//! `cargo xtask dev-restart`: the same containers once more, or with `--build` new ones from new images; until they are
+//! ready.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::Shell;
 
 use crate::aws::credentials;
 use crate::cli::flags;
+use crate::docker::containers;
 use crate::docker::engine::CHANGE;
 use crate::images::build;
 use crate::machine::process::{self, Limit};
-use crate::machine::{lock, term};
+use crate::machine::{interrupt, lock, term};
 use crate::settings::Settings;
-use crate::stack;
 use crate::stack::mode::Mode;
 use crate::stack::project::Project;
 use crate::stack::service::Service;
+use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start_and_wait};
+use crate::stack::{self, Stack};
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -33,7 +37,9 @@ impl flags::DevRestart {
                 term::say(&format!("note: what is generated stays as it is: {e:#}"));
             }
             let mut restart = project.compose(sh);
-            return process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE));
+            process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE))?;
+            // Where the stack cannot be read, a restart is all that can be had.
+            return stack::last(sh).map_or(Ok(()), |it| self.wait(sh, &it));
         }
         let stack = stack::last(sh)?.restored(sh)?;
         stack.check_names(&self.service)?;
@@ -44,6 +50,22 @@ impl flags::DevRestart {
         command.args(["up", "--detach", "--no-deps", "--force-recreate"]);
         // Compose would ask here before it replaces a volume, and drop what that holds.
         command.stdin(Stdio::null());
-        process::run(command.args(&self.service), Limit::Within(CHANGE))
+        process::run(command.args(&self.service), Limit::Within(CHANGE))?;
+        self.wait(sh, &stack)
+    }
+
+    /// Waits until what was restarted is ready.
+    fn wait(&self, sh: &Shell, stack: &Stack) -> Result<()> {
+        if self.no_wait {
+            return Ok(());
+        }
+        interrupt::on_interrupt("it goes on starting; `cargo xtask dev-status` shows how far it is");
+        let containers = containers::list(sh, &stack.project)?;
+        let is_meant = |it: &&Service| self.service.is_empty() && containers::find(&containers, &it.name).is_some();
+        let named = |it: &&Service| is_meant(it) || self.service.contains(&it.name);
+        let services: Vec<&Service> = stack.services.iter().filter(named).collect();
+        let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
+        let nothing = Start { pending: Vec::new(), gates: Vec::new(), up: &|_| stack.compose(sh) };
+        start_and_wait(sh, stack, &services, deadline, nothing)
     }
 }
