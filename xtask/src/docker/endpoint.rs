@@ -162,7 +162,7 @@ impl Route {
     }
 
     /// Whether this is the system's own Docker service.
-    fn is_service(&self) -> bool {
+    pub(super) fn is_service(&self) -> bool {
         let usual = [DEFAULT_SOCKET, "/run/docker.sock"].map(Path::new);
         cfg!(target_os = "linux") && self.target().is_some_and(|it| usual.contains(&it.as_path()))
     }

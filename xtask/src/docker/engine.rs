@@ -1,12 +1,13 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::docker::endpoint::{self, Source};
+use crate::docker::supply;
 use crate::machine::exit::{self, PREREQUISITE, exit};
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process;
@@ -79,12 +80,10 @@ pub(crate) fn missing_docker(error: &anyhow::Error) -> Finding {
     finding(what.split(';').next().unwrap_or_default(), install_docker())
 }
 
-fn install_docker() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "brew install --cask docker  # or another engine: https://docs.docker.com/get-docker/"
-    } else {
-        "curl -fsSL https://get.docker.com | sh  # or another way: https://docs.docker.com/get-docker/"
-    }
+fn install_docker() -> String {
+    let known = supply::packages(&fs::read_to_string("/etc/os-release").unwrap_or_default());
+    let command = known.unwrap_or_else(|| "curl -fsSL https://get.docker.com | sudo sh".to_owned());
+    command + "  # or another way: https://docs.docker.com/get-docker/"
 }
 
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
