@@ -22,7 +22,7 @@ const START: Duration = Duration::from_secs(120);
 /// Where the user's new group counts in no shell yet, all of this runs once more with it, and ends the process.
 ///
 /// # Errors
-/// A command fails.
+/// It cannot be run once more.
 pub(crate) fn offer(sh: &Shell, yes: bool) -> Result<bool> {
     if !yes && !io::stdin().is_terminal() {
         return Ok(false);
@@ -32,7 +32,11 @@ pub(crate) fn offer(sh: &Shell, yes: bool) -> Result<bool> {
         if confirm(&format!("Docker is not ready here; now to run: {command}"), yes).is_err() {
             return Ok(!done.is_empty());
         }
-        process::run(Command::new("sh").args(["-c", &command]), Limit::Watched)?;
+        if let Err(e) = process::run(Command::new("sh").args(["-c", &command]), Limit::Watched) {
+            // What is still missing is found again, with its fix.
+            term::say(&format!("{e:#}"));
+            return Ok(true);
+        }
         let deadline = Instant::now() + START;
         while starts && engine::engine(sh).is_err() && is_down() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(500));
