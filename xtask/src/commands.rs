@@ -4,6 +4,8 @@ pub(crate) mod check;
 pub(crate) mod dev_build;
 pub(crate) mod dev_down;
 pub(crate) mod dev_exec;
+pub(crate) mod dev_fault;
+pub(crate) mod dev_load;
 pub(crate) mod dev_logs;
 pub(crate) mod dev_ps;
 pub(crate) mod dev_restart;

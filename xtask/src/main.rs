@@ -48,6 +48,8 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::DevDown(it) => it.run(&sh),
         XtaskCmd::DevPs(it) => it.run(&sh),
         XtaskCmd::DevStatus(it) => it.run(&sh),
+        XtaskCmd::DevLoad(it) => it.run(&sh),
+        XtaskCmd::DevFault(it) => it.run(&sh),
         XtaskCmd::DevLogs(it) => it.run(&sh),
         XtaskCmd::DevRestart(it) => it.run(&sh),
         XtaskCmd::DevExec(it) => it.run(&sh),

@@ -33,6 +33,8 @@ use crate::stack::service::{Service, depends_on, read_services};
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
+/// A worker and a starter of workflows, which are part of no stack.
+pub(crate) const LOAD: &str = "dev/docker-compose.load.yml";
 const AMD64: &str = "dev/docker-compose.amd64.yml";
 
 #[derive(Debug)]

@@ -64,6 +64,34 @@ xflags::xflags! {
             /// Start at this time: `10m`, `2h` or a timestamp.
             optional --since t: String
         }
+        /// Give the monitored cluster work and show what the Copilot says. Ctrl-C ends it and leaves nothing behind.
+        cmd dev-load {
+            /// What kind: `steady`, `spike`, `errors`, `backlog` or `soak`.
+            required scenario: Scenario
+            /// Start so many workflows a second; of `spike` those of the spike.
+            optional --rate n: Rate
+            /// Go on for this long (`90s`, `10m`); of `spike` each spike.
+            optional --duration d: Span
+            /// Let so many of 100 workflows fail.
+            optional --fail-percent p: Percent
+            /// Let them fail by `exception` or `timeout`.
+            optional --mode m: FailMode
+            /// Fail unless the Copilot says `happy`, `stressed` or `critical` by 90 s after the load.
+            optional --expect state: Verdict
+            /// Print JSON (`schemaVersion` 1) instead of tables.
+            optional --json
+            /// Do not ask, on Aurora DSQL.
+            optional -y, --yes
+        }
+        /// Pause, kill or cut off one service for a time, and undo it. Healed at Ctrl-C and by `dev-up` as well.
+        cmd dev-fault {
+            /// What: `pause`, `kill` or `cut` (off from its network).
+            required fault: Fault
+            /// Which service.
+            required service: String
+            /// For this long (`90s`, `10m`).
+            required --for-time d: Span
+        }
         /// Restart services.
         cmd dev-restart {
             /// Only these services (default: all).
@@ -277,15 +305,6 @@ xflags::xflags! {
     }
 }
 
-/// The overview's groups; every command stands in exactly one.
-pub const GROUPS: &[(&str, &[&str])] = &[
-    ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
-    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema", "support"]),
-    ("Configuration", &["env-init", "env-sync", "env-check"]),
-    ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
-    ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
-    ("Build and test", &["dev-build", "check", "test"]),
-];
 /// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
 

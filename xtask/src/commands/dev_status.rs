@@ -36,16 +36,22 @@ impl flags::DevStatus {
         // What the containers have, which may be another profile's than the one that is named by now.
         let held = if mode.local { None } else { credentials::held(sh) };
         let keys = held.map(|(it, _)| it.describe());
+        let loads = containers::loads(sh, &stack.project)?;
 
         if self.json {
             let words = keys.as_ref().map(|(words, _)| words.as_str());
-            term::out(&format!("{:#}\n", document(&stack, &rows, schema_is_current, words)));
+            let mut document = document(&stack, &rows, schema_is_current, words);
+            document["loads"] = json!(loads);
+            term::out(&format!("{document:#}\n"));
         } else {
             let titles = ["SERVICE", "STATE", "HOST PORTS", "NOTE"];
             term::out(&table::titled(titles, &rows.iter().map(Row::to_cells).collect::<Vec<_>>()));
             if let Some((words, soon)) = keys {
                 let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
                 term::say(&format!("{words}{renewal}"));
+            }
+            if !loads.is_empty() {
+                term::say(&format!("a load runs: {}", loads.join(", ")));
             }
         }
         conclude(&rows, schema_is_current)

@@ -279,7 +279,7 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     let mut stop = stack.compose(sh);
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
-    interrupt::then_run(stop);
+    interrupt::then_run(vec![stop]);
     if !stack.mode.local {
         // Nobody else would while this command runs.
         let sh = sh.clone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use xshell::{Shell, cmd};
 
 use crate::{docker::engine::ANSWER, machine::process};
@@ -42,6 +42,8 @@ pub(crate) struct Container {
     pub files: String,
     /// When it was made, as a text that sorts by time.
     pub created: String,
+    /// Whether it has been taken from all its networks.
+    pub is_cut_off: bool,
     /// The ids of the networks that it was connected to.
     pub networks: Vec<String>,
     /// Its published ports: in the container, and on the host.
@@ -66,6 +68,17 @@ pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<C
     let output = process::capture_within(&mut cmd!(sh, "docker container inspect {ids...}").into(), ANSWER)?;
     let output = output.context("the engine has not said in time how its containers are")?;
     parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The names of the containers of the project's loads, which belong to no stack.
+///
+/// # Errors
+/// The engine does not answer.
+pub(crate) fn loads(sh: &Shell, project: &str) -> Result<Vec<String>> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let mut ask =
+        cmd!(sh, "docker ps --filter label=temporal-sre-copilot.load --filter {filter} --format '{{.Names}}'").into();
+    Ok(process::read_within(&mut ask, ANSWER)?.lines().map(str::to_owned).collect())
 }
 
 /// The container of a service, where there is one.
@@ -109,6 +122,7 @@ fn container(node: &Value) -> Container {
         working_dir: label(node, "project.working_dir"),
         files: label(node, "project.config_files"),
         created: text(&node["Created"]),
+        is_cut_off: networks.is_some_and(Map::is_empty),
         networks: networks.into_iter().flatten().map(|(_, it)| text(&it["NetworkID"])).collect(),
         ports: bound.into_iter().flatten().filter_map(port).collect(),
     }

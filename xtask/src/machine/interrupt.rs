@@ -14,7 +14,7 @@ use crate::machine::{children, term};
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
 static HINT: Mutex<&str> = Mutex::new("");
-static LAST_COMMAND: Mutex<Option<Command>> = Mutex::new(None);
+static LAST_COMMANDS: Mutex<Vec<Command>> = Mutex::new(Vec::new());
 static PATIENT: AtomicBool = AtomicBool::new(false);
 
 /// A thread that has panicked leaves nothing half done here.
@@ -26,7 +26,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 const GRACE: Duration = Duration::from_secs(5);
 /// The same for one whose time is over anyway.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long [`then_run`]'s command may take: Compose gives each container 10 s to stop.
+/// How long each of [`then_run`]'s commands may take: Compose gives each container 10 s to stop.
 const LAST_COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// Ends the process on a signal, after its children. To be called once, before anything is started.
@@ -40,7 +40,7 @@ pub fn watch() -> io::Result<()> {
             if !hint.is_empty() {
                 term::say(&format!("\ninterrupted: {hint}"));
             }
-            if let Some(mut command) = lock(&LAST_COMMAND).take() {
+            for mut command in lock(&LAST_COMMANDS).drain(..) {
                 term::say(&format!("\n$ {}", crate::machine::process::line(&command)));
                 children::prepare(&mut command);
                 if let Ok(mut child) = command.spawn()
@@ -66,9 +66,9 @@ pub fn let_children_finish() {
     PATIENT.store(true, Ordering::SeqCst);
 }
 
-/// What to run before a signal ends us from now on.
-pub fn then_run(command: Command) {
-    *lock(&LAST_COMMAND) = Some(command);
+/// What to run, one after the other, before a signal ends us from now on.
+pub fn then_run(commands: Vec<Command>) {
+    *lock(&LAST_COMMANDS) = commands;
 }
 
 /// Remembers a child for as long as the value lives.
@@ -186,7 +186,7 @@ mod tests {
         // Takes the ending process a while, with no child on its list.
         let mut last = Command::new("sleep");
         last.arg("1");
-        then_run(last);
+        then_run(vec![last]);
         println!("!");
         while !ENDING.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(1));

@@ -39,6 +39,15 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     succeeded(command, status)
 }
 
+/// Echoes a command and runs it, and keeps what it prints to itself unless it fails.
+///
+/// # Errors
+/// As [`read_within`].
+pub(crate) fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
+    term::say(&format!("$ {}", line(command)));
+    read_within(command, limit).map(drop)
+}
+
 /// Echoes a command and runs it as long as it takes. What it prints and its exit code become ours, and nothing is added.
 /// A reader that goes away (`| head`) ends both quietly, which Compose would call a failure.
 pub(crate) fn pass_on(command: &mut Command) -> Result<()> {

@@ -42,9 +42,14 @@ fn hide_named(line: &str) -> String {
             continue;
         }
         let value = rest.trim_start_matches([' ', '"', '\'', '\\']);
+        let quote = rest[..rest.len() - value.len()].chars().last().filter(|it| ['"', '\''].contains(it));
         // How a header names its kind of secret.
         let value = ["Bearer ", "Basic "].iter().find_map(|it| value.strip_prefix(it)).unwrap_or(value);
-        let end = value.find(['"', '\'', '\\', '&', ' ', ',', ';', '}']).unwrap_or(value.len());
+        let end = match quote {
+            Some(it) => value.find(it).map(|at| value[..at].trim_end_matches('\\').len()),
+            None => value.find(['"', '\'', '\\', '&', ' ', ',', ';', '}']),
+        };
+        let end = end.unwrap_or(value.len());
         if end > 0 {
             out += &rest[..rest.len() - value.len()];
             out += HIDDEN;
@@ -76,7 +81,7 @@ mod tests {
         for (text, hidden) in [
             ("seen abcdef-123 and abcdef-1.", "seen [secret] and [secret]."),
             ("abc stays", "abc stays"),
-            ("GRAFANA_ADMIN_PASSWORD=\"x y\"", "GRAFANA_ADMIN_PASSWORD=\"[secret] y\""),
+            ("GRAFANA_ADMIN_PASSWORD=\"x y\"", "GRAFANA_ADMIN_PASSWORD=\"[secret]\""),
             ("password: x1, user: me", "password: [secret], user: me"),
             (r#"{"SecretAccessKey":"q","Version":1}"#, r#"{"SecretAccessKey":"[secret]","Version":1}"#),
             (r#"{\"token\":\"q\"}"#, r#"{\"token\":\"[secret]\"}"#),

@@ -1,6 +1,6 @@
 //! The types of flags whose values are checked while they are read.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// A choice among fixed words. `FromStr` lists them when a value is refused.
 macro_rules! choice {
@@ -55,6 +55,85 @@ choice! {
 choice! {
     /// A platform, in Docker's spelling.
     Platform { LinuxArm64 = "linux/arm64", LinuxAmd64 = "linux/amd64" }
+}
+
+choice! {
+    /// What kind of load.
+    Scenario { Steady = "steady", Spike = "spike", Errors = "errors", Backlog = "backlog", Soak = "soak" }
+}
+choice! {
+    /// How the workflows of a load fail.
+    FailMode { Exception = "exception", Timeout = "timeout" }
+}
+choice! {
+    /// What the Copilot says of the cluster.
+    Verdict { Happy = "happy", Stressed = "stressed", Critical = "critical" }
+}
+
+choice! {
+    /// What is done to a service.
+    Fault { Pause = "pause", Kill = "kill", Cut = "cut" }
+}
+
+impl Fault {
+    /// What the service then is.
+    pub fn as_participle(self) -> &'static str {
+        match self {
+            Fault::Pause => "is paused",
+            Fault::Kill => "is killed",
+            Fault::Cut => "is cut off from its network",
+        }
+    }
+}
+
+/// A time from a second to a day: `90s`, `10m`, `2h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let read = || {
+            let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
+            let unit = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3600,
+                _ => return None,
+            };
+            let plain = number.bytes().all(|it| it.is_ascii_digit());
+            let seconds = number.parse::<u64>().ok().filter(|_| plain)?.checked_mul(unit)?;
+            (1..=86_400).contains(&seconds).then(|| Span(Duration::from_secs(seconds)))
+        };
+        read().ok_or_else(|| format!("expected a time such as `90s` or `10m`, at most `24h`, got `{word}`"))
+    }
+}
+
+/// Workflows a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate(pub f64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let rate = word.parse().ok().filter(|it| (0.1..=1000.0).contains(it));
+        rate.map(Rate).ok_or_else(|| format!("expected a number from 0.1 to 1000, got `{word}`"))
+    }
+}
+
+/// So many of 100.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(pub f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let percent = word.parse().ok().filter(|it| (0.0..=100.0).contains(it));
+        percent.map(Percent).ok_or_else(|| format!("expected a number from 0 to 100, got `{word}`"))
+    }
 }
 
 impl Platform {
@@ -132,5 +211,20 @@ impl fmt::Display for ProjectName {
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_number_and_a_unit() {
+        let seconds = |word: &str| word.parse::<Span>().ok().map(|it| it.0.as_secs());
+        assert_eq!(["1s", "90s", "10m", "24h"].map(seconds), [1, 90, 600, 86_400].map(Some));
+        for word in ["", "s", "0s", "10", "-1s", "+1s", "1.5m", "10 m", "25h", "99999999999999999999s", "1é", "1d"] {
+            assert_eq!(seconds(word), None, "{word}");
+        }
+        assert!("nan".parse::<Rate>().is_err() && "inf".parse::<Percent>().is_err() && "0.5".parse::<Rate>().is_ok());
     }
 }

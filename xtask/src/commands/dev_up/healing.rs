@@ -30,23 +30,24 @@ pub(super) fn stop_the_unwell(sh: &Shell, found: &Preflight, services: &[&Servic
     compose_some(sh, found, services, &["stop"], until(deadline), &is_hopeless)
 }
 
-/// Removes stopped containers, without their data, whose network is gone (`docker network prune`): Compose would make the
-/// network anew and start them for the old one, in vain.
+/// Removes, without their data, containers that no start brings back: stopped ones whose network is gone
+/// (`docker network prune`; Compose would make the network anew and start them for the old one, in vain), and those
+/// that were taken from theirs.
 pub(super) fn remove_the_cut_off(
     sh: &Shell,
     found: &Preflight,
     services: &[&Service],
     deadline: Instant,
 ) -> Result<()> {
-    let is_stopped = |it: &&Container| !matches!(it.status.as_str(), "running" | "paused" | "restarting");
-    let stopped: Vec<&Container> = found.containers.iter().filter(is_stopped).collect();
-    if stopped.iter().all(|it| it.networks.is_empty()) {
-        return Ok(());
+    let is_stopped = |it: &Container| !matches!(it.status.as_str(), "running" | "paused" | "restarting");
+    let mut there = String::new();
+    if found.containers.iter().any(|it| is_stopped(it) && !it.networks.is_empty()) {
+        there = process::read_within(&mut cmd!(sh, "docker network ls --quiet --no-trunc").into(), ANSWER)?;
     }
-    let there = process::read_within(&mut cmd!(sh, "docker network ls --quiet --no-trunc").into(), ANSWER)?;
     let is_gone = |it: &String| !it.is_empty() && !there.lines().any(|id| id == it);
-    let is_cut_off = |it: &Service| stopped.iter().any(|c| c.service == it.name && c.networks.iter().any(is_gone));
-    compose_some(sh, found, services, &["rm", "--force"], until(deadline), &is_cut_off)
+    let is_lost = |it: &Container| it.is_cut_off || is_stopped(it) && it.networks.iter().any(is_gone);
+    let is = |it: &Service| containers::find(&found.containers, &it.name).is_some_and(is_lost);
+    compose_some(sh, found, services, &["rm", "--force", "--stop"], until(deadline), &is)
 }
 
 /// Stops what has run since before its database was made anew: it holds to what that had. Returns whom.
