@@ -131,12 +131,11 @@ pub(super) fn packages(os_release: &str) -> Option<String> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn each_system_has_docker_from_its_own_packages_where_their_compose_is_new_enough() {
         for (os_release, part) in [
             (
