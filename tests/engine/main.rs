@@ -1,4 +1,4 @@
-//! The real binary, the real compose files and real containers. `tests/images/build` makes the images that these need.
+//! The real binary, the real compose files and real containers. `cargo xtask test` makes the images that these need.
 
 mod alone;
 mod bad_times;

@@ -26,4 +26,5 @@ pub(crate) mod kb_status;
 pub(crate) mod kb_sync;
 pub(crate) mod render;
 pub(crate) mod schema;
+pub(crate) mod support;
 pub(crate) mod test;

@@ -210,7 +210,7 @@ mod tests {
         assert!(local(None) && !local(Some(false)));
         sh.write_file(ENV_FILE, "").unwrap();
         assert!(!local(None));
-        Mode { local: true, port_offset: 7, platform: None }.save(&sh).unwrap();
+        Mode { local: true, port_offset: 7, ..Mode::default() }.save(&sh).unwrap();
         assert!(local(None));
         assert_eq!(choose_mode(&sh, Some(false)).0.port_offset, 7);
         sh.write_file(mode::PATH, "{").unwrap();

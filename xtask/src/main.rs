@@ -8,6 +8,8 @@ use xtask::cli::flags::{Xtask, XtaskCmd};
 use xtask::cli::help;
 use xtask::images::missing;
 use xtask::machine::{children, exit, interrupt, term};
+use xtask::settings;
+use xtask::stack::mode::Mode;
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));
@@ -40,6 +42,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     children::are_ours(xtask::variables());
     interrupt::watch()?;
     let sh = shell()?;
+    settings::stand_ins::choose(stand_ins(&sh, &command));
     match command {
         XtaskCmd::DevUp(it) => it.run(&sh),
         XtaskCmd::DevDown(it) => it.run(&sh),
@@ -67,10 +70,20 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::KbPopulate(it) => it.run(&sh),
         XtaskCmd::KbStatus(it) => it.run(&sh),
         XtaskCmd::KbSync(it) => it.run(&sh),
+        XtaskCmd::Support(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
     }
 }
 
+/// Whether a command is about the stack of stand-ins: as the last `dev-up` was, unless this one says otherwise.
+fn stand_ins(sh: &Shell, command: &XtaskCmd) -> bool {
+    match command {
+        XtaskCmd::DevUp(it) if it.stand_ins || it.local || it.dsql => it.stand_ins,
+        _ => Mode::stood_in(sh),
+    }
+}
+
+/// A shell in the workspace root.
 fn shell() -> anyhow::Result<Shell> {
     let sh = Shell::new()?;
     sh.change_dir(workspace_root());

@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod needs;
+pub(crate) mod secrets;
+pub mod stand_ins;
 pub mod template;
 pub mod variables;
 
@@ -31,6 +33,7 @@ pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Local,
+    StandIns,
     Environment,
     /// A line of `dev/.env`.
     File(usize),
@@ -41,6 +44,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Local => f.write_str("fixed by --local"),
+            Origin::StandIns => f.write_str("fixed by --stand-ins"),
             Origin::Environment => f.write_str("process environment"),
             Origin::File(line) => write!(f, "{ENV_FILE}, line {line}"),
             Origin::Default => f.write_str("default"),
@@ -50,6 +54,8 @@ impl fmt::Display for Origin {
 
 pub(crate) struct Settings {
     pub local: bool,
+    /// Images made from this repository in the place of all others.
+    pub stand_ins: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
     pub problems: Vec<Finding>,
     /// False where [`ENV_FILE`] is there and cannot be read.
@@ -62,7 +68,7 @@ impl Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
         let text = files::read_but_comments(&path).map_err(|e| vec![finding(format!("{e:#}"), "")]);
-        match text.and_then(|it| dotenv::parse(ENV_FILE, &it.unwrap_or_default(), &environment)) {
+        let settings = match text.and_then(|it| dotenv::parse(ENV_FILE, &it.unwrap_or_default(), &environment)) {
             Ok(entries) => Settings::resolve(local, &entries, &environment),
             Err(unread) => {
                 let mut settings = Settings::resolve(local, &last_project(sh), &environment);
@@ -74,7 +80,8 @@ impl Settings {
                 settings.problems.splice(0..0, unread);
                 settings
             }
-        }
+        };
+        settings.for_stand_ins_if_chosen()
     }
 
     pub(crate) fn resolve(
@@ -82,7 +89,8 @@ impl Settings {
         file: &[dotenv::Entry],
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Settings {
-        let mut settings = Settings { local, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
+        let mut settings =
+            Settings { local, stand_ins: false, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
             let problem = cut(variable, found.as_ref(), file).or_else(|| problem(variable, found.as_ref()));

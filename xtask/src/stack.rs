@@ -3,7 +3,7 @@
 pub(crate) mod diagnosis;
 pub(crate) mod drift;
 pub mod environment;
-pub(crate) mod mode;
+pub mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
 pub(crate) mod personal;
@@ -81,6 +81,9 @@ impl Stack {
                     ),
                 }
             }
+        }
+        if settings.stand_ins && mode.local {
+            services.iter_mut().for_each(Service::stand_in);
         }
         let project = environment[PROJECT].clone();
         let personal = sh.path_exists(PERSONAL);
@@ -233,7 +236,7 @@ mod tests {
         let sh = Shell::new().unwrap();
         sh.change_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
         let settings = Settings::resolve(local, &[], &|_| None);
-        Stack::load(&sh, &settings, Mode { local, port_offset, platform: None }, None).unwrap()
+        Stack::load(&sh, &settings, Mode { local, port_offset, ..Mode::default() }, None).unwrap()
     }
 
     #[test]

@@ -17,6 +17,8 @@ xflags::xflags! {
             repeated service: String
             /// Use local PostgreSQL in place of Aurora DSQL: no AWS account, no network.
             optional --local
+            /// With `--local`: make the images from this repository, with no registry and no checkout. A stack of its own.
+            optional --stand-ins
             /// Use Aurora DSQL, also where the last `dev-up` was `--local`.
             optional --dsql
             /// Build the images first.
@@ -128,6 +130,13 @@ xflags::xflags! {
             optional --local
             /// What Aurora DSQL needs.
             optional --dsql
+        }
+        /// Write one file to attach to an issue: versions, doctor, status, logs, what was rendered; without secrets.
+        cmd support {
+            /// Print it instead of writing a file.
+            optional --stdout
+            /// Do not ask.
+            optional -y, --yes
         }
         /// Render the persistence template for both clusters into `dev/.rendered/`.
         cmd render {
@@ -285,8 +294,10 @@ xflags::xflags! {
             /// Write what is generated: the tables of services, variables and panels in dev/README.md.
             optional --fix
         }
-        /// Run every test: unit, property, contract, and the engine tests, which need Docker.
+        /// Make what the tests need and run all of them; without Docker, all but the engine tests.
         cmd test {
+            /// Fail with code 3 where the engine tests cannot run.
+            optional --engine
             /// Passed to the test runner, after `--`.
             repeated arg: String
         }

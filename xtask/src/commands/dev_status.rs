@@ -66,6 +66,7 @@ fn document(stack: &Stack, rows: &[Row<'_>], schema_is_current: bool, keys: Opti
             "ready": it.state.is_ready(),
             "reason": if let State::Failed(why) = &it.state { Some(why) } else { None },
             "image": it.service.image,
+            "standIn": it.service.is_stand_in(),
             "ports": it.service.ports.iter().map(|port| port.host).collect::<Vec<_>>(),
             "restarts": it.container.map_or(0, |it| it.restarts),
             "oomKilled": it.container.is_some_and(|it| it.oom_killed),
@@ -142,6 +143,7 @@ impl<'a> Row<'a> {
         let memory = alive.filter(|it| it.oom_killed).map(|_| "killed for using more memory than its limit".to_owned());
         let restarts = alive.filter(|it| it.restarts > 0).map(|it| format!("restarted by the engine: {}", it.restarts));
         let drift = self.drift.map(str::to_owned);
-        [reason, memory, restarts, drift].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let stand_in = self.service.is_stand_in().then(|| "stand-in".to_owned());
+        [reason, memory, restarts, drift, stand_in].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }

@@ -19,13 +19,14 @@ use crate::docker::engine;
 use crate::docker::sight;
 use crate::images::build;
 use crate::images::missing::Missing;
-use crate::machine::exit::{PREREQUISITE, code, prerequisites};
+use crate::images::stand_ins;
+use crate::machine::exit::{PREREQUISITE, USAGE, code, exit, prerequisites};
 use crate::machine::process::{self, Limit};
 use crate::machine::{interrupt, lock, table, term};
 use crate::preflight::{Preflight, preflight};
 use crate::schema;
 use crate::settings::{Settings, dotenv, template, variables};
-use crate::stack::mode::Mode;
+use crate::stack::mode::{self, Mode};
 use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, probe};
 use crate::stack::service::Service;
@@ -37,15 +38,30 @@ const DEFAULT_TIMEOUT: u64 = 300;
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let flag = flags::mode_flag(self.local, self.dsql)?;
+        if self.stand_ins && (self.dsql || self.build) {
+            return Err(exit(
+                USAGE,
+                "`--stand-ins` goes with `--local` alone: its images are made from this repository",
+            ));
+        }
         let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         let last_saved = Mode::last(sh)?;
         let last = last_saved.with(flag);
         let mode = Mode {
             port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
-            ..last
+            local: last.local || self.stand_ins,
+            stand_ins: last.stand_ins || self.stand_ins,
         };
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
+        if last_saved.stand_ins != mode.stand_ins && sh.path_exists(mode::PATH) {
+            term::say(
+                "another stack than the last one, with data of its own; `cargo xtask dev-down` stops the one before",
+            );
+        }
+        if mode.stand_ins && !self.dry_run && engine::engine(sh).is_ok() {
+            stand_ins::make(sh)?;
+        }
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
         if sh.path_exists(PERSONAL) {
@@ -253,7 +269,10 @@ fn urls(stack: &Stack, services: &[&Service]) -> String {
         let port = service.ports.iter().find(|it| it.container == url.port)?.host;
         let path = url.path.as_deref().map(|it| it.trim_end_matches('/'));
         let address = path.map_or(format!("127.0.0.1:{port}"), |it| format!("http://127.0.0.1:{port}{it}"));
-        Some([url.title.clone(), address, shown(stack, &url.note)])
+        let stand_in = if service.is_stand_in() { "stand-in" } else { "" };
+        let notes = [stand_in.to_owned(), shown(stack, &url.note)];
+        let note = notes.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Some([url.title.clone(), address, note])
     };
     // What people open comes last in the order of starting.
     let in_order = stages(stack, services).into_iter().rev().flat_map(|it| it.services);

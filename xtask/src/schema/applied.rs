@@ -61,5 +61,6 @@ fn fingerprint(context: &Context<'_>, step: Step) -> Option<String> {
 
 /// How the line of a step and its database begins.
 fn key(context: &Context<'_>, step: Step) -> String {
-    format!("{} {} ", step.as_str(), steps::database(context, step).host)
+    let stack = if context.settings.stand_ins { "stand-ins/" } else { "" };
+    format!("{} {stack}{} ", step.as_str(), steps::database(context, step).host)
 }

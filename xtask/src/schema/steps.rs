@@ -84,7 +84,7 @@ mod tests {
         let sh = Shell::new().unwrap();
         sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
         let settings = Settings::resolve(true, &[], &|_| None);
-        let mode = Mode { local: true, port_offset: 0, platform: None };
+        let mode = Mode { local: true, ..Mode::default() };
         let stack = Stack::load(&sh, &settings, mode, None).unwrap();
         let steps = |name: &str| of(&stack.closure(&[name.to_owned()]));
         assert_eq!(of(&stack.closure(&[])), SQL_STEPS);

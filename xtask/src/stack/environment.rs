@@ -40,6 +40,10 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
     if all[PROJECT].is_empty() {
         all.insert(PROJECT.to_owned(), project_name(root));
     }
+    if settings.stand_ins {
+        // Another project: its data never meets what the real services have written.
+        all.entry(PROJECT.to_owned()).and_modify(|it| it.push_str("-standins"));
+    }
     let key = settings.local && !settings.get(MODEL_KEY).is_empty();
     let derived = [
         (KEY_FILE, if key { root.join(MODEL_KEY_FILE).display().to_string() } else { NO_KEY.to_owned() }),

@@ -17,9 +17,11 @@ pub(crate) const PATH: &str = "dev/.rendered/mode.json";
 
 /// What `dev-up` was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mode {
+pub struct Mode {
     /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
+    /// Images made from this repository in the place of all others; with `local` alone.
+    pub stand_ins: bool,
     /// Added to every host port.
     pub port_offset: u16,
     /// The images' platform, where it was chosen by hand.
@@ -45,6 +47,11 @@ impl Mode {
     pub(crate) fn is_local(sh: &Shell, flag: Option<bool>) -> Result<bool> {
         let written = Mode::written(sh)?;
         Ok(flag.unwrap_or_else(|| written.or_else(|| Mode::running(sh)).unwrap_or_default().local))
+    }
+
+    /// Whether the last `dev-up` was with `--stand-ins`, as far as its file says.
+    pub fn stood_in(sh: &Shell) -> bool {
+        Mode::written(sh).ok().flatten().is_some_and(|it| it.stand_ins)
     }
 
     fn written(sh: &Shell) -> Result<Option<Mode>> {
@@ -74,14 +81,14 @@ impl Mode {
         Some(Mode { port_offset: moved.unwrap_or(0), ..mode })
     }
 
-    /// The same mode, with the database that a flag names.
+    /// The same mode, with the database that a flag names, and then with the images that are said with it.
     pub(crate) fn with(self, local: Option<bool>) -> Mode {
-        Mode { local: local.unwrap_or(self.local), ..self }
+        Mode { local: local.unwrap_or(self.local), stand_ins: self.stand_ins && local.is_none(), ..self }
     }
 
     pub(crate) fn save(self, sh: &Shell) -> Result<()> {
         let platform = self.platform.map(Platform::as_str);
-        let text = json!({ "local": self.local, "portOffset": self.port_offset, "platform": platform });
+        let text = json!({ "local": self.local, "standIns": self.stand_ins, "portOffset": self.port_offset, "platform": platform });
         files::replace(&sh.current_dir().join(PATH), &format!("{text:#}\n"), 0o644)?;
         Ok(())
     }
@@ -92,7 +99,8 @@ impl Mode {
             word => Some(word.as_str()?.parse().ok()?),
         };
         let port_offset = value["portOffset"].as_u64()?.try_into().ok()?;
-        Some(Mode { local: value["local"].as_bool()?, port_offset, platform })
+        let stand_ins = value["standIns"].as_bool().unwrap_or(false);
+        Some(Mode { local: value["local"].as_bool()?, stand_ins, port_offset, platform })
     }
 }
 
@@ -106,7 +114,7 @@ mod tests {
         let folder = sh.create_temp_dir().unwrap();
         sh.change_dir(folder.path());
         assert_eq!(Mode::last(&sh).unwrap(), Mode::default());
-        let mode = Mode { local: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64) };
+        let mode = Mode { local: true, stand_ins: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64) };
         mode.save(&sh).unwrap();
         assert_eq!(Mode::last(&sh).unwrap(), mode);
         sh.write_file(PATH, "{\"local\":1}").unwrap();

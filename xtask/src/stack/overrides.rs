@@ -69,6 +69,9 @@ impl Stack {
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
             _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            if self.mode.stand_ins {
+                _ = writeln!(out, "    image: {}\n    pull_policy: never", service.image);
+            }
             // Docker would take what the shell says, or whatever the image was pulled for.
             if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
                 _ = writeln!(out, "    platform: linux/{arch}");

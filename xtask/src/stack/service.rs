@@ -59,7 +59,21 @@ pub struct Port {
     pub container: u16,
 }
 
+/// How the name of every image that is made from this repository begins.
+const STAND_IN: &str = "standin/";
+
 impl Service {
+    /// Puts the image that is made from this repository in the place of its own.
+    pub(super) fn stand_in(&mut self) {
+        let name = self.image.rsplit('/').next().unwrap_or_default();
+        self.image = format!("{STAND_IN}{name}");
+    }
+
+    /// Whether its image only stands in for the real one.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        self.image.starts_with(STAND_IN)
+    }
+
     /// Whether it is a Temporal server: it runs the image of one, and goes on running.
     pub(crate) fn is_server(&self) -> bool {
         self.image_variable == "TEMPORAL_IMAGE" && !self.one_shot

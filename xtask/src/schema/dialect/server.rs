@@ -12,7 +12,7 @@ use proptest::test_runner::{TestCaseResult, TestRunner};
 use super::generate::{Made, join, schema};
 use super::*;
 
-const IMAGE: &str = "postgres:17.11";
+const IMAGE: &str = "standin/postgres:17.11";
 
 /// A server in a container, which is removed with it.
 struct Server {
