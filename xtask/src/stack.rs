@@ -7,6 +7,7 @@ pub mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
 pub(crate) mod personal;
+mod profile;
 pub(crate) mod project;
 pub(crate) mod readiness;
 pub mod service;

@@ -6,6 +6,8 @@ use crate::aws::credentials;
 use crate::docker::endpoint;
 use crate::settings::{PROJECT, Settings, variables};
 
+/// The Copilot's deployment profile.
+pub const PROFILE: &str = "dev/.rendered/deployment-profile.json";
 /// The key of the model that answers with `--local`.
 pub(super) const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
 /// Names the file with it to the compose file.
