@@ -70,6 +70,13 @@ impl fmt::Display for Route {
     }
 }
 
+impl Kind {
+    /// Whether it runs as the user: root in its containers is then the user outside, and any other id a stranger.
+    pub(crate) fn is_rootless(&self) -> bool {
+        matches!(self, Kind::Rootless | Kind::Podman { rootless: true })
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -291,12 +291,13 @@ fn image(line: &str) -> Option<Image> {
 /// The image of this name, among these.
 pub(crate) fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
     let name = familiar(name);
-    images.iter().find(|it| it.names.contains(&name))
+    images.iter().find(|it| it.names.iter().any(|it| familiar(it) == name))
 }
 
-/// A name as the engine writes it: without Docker Hub's host and folder, and with a digest, else a tag.
+/// A name as Docker writes it: without Docker Hub's host and folder, and with a digest, else a tag. Podman writes the
+/// whole name, and has a host of its own for what was built on this machine.
 fn familiar(name: &str) -> String {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = ["docker.io/", "localhost/"].iter().find_map(|it| name.strip_prefix(it)).unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
     let (tagged, digest) = name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
     let colon = tagged.rfind(':').filter(|at| !tagged[*at..].contains('/'));
@@ -352,6 +353,18 @@ mod tests {
         assert_eq!(find_image(&images, "a/b").unwrap().id, "sha256:1");
         assert!(find_image(&images, "c:2").is_none());
         assert!(find_image(&images, "host:5000/a/b").is_none());
+    }
+
+    #[test]
+    fn podman_s_whole_names_are_those_of_the_compose_file() {
+        let images = [
+            image("1 amd64 localhost/temporal-dsql-runtime:test").unwrap(),
+            image("2 amd64 docker.io/library/postgres:17.11 docker.io/grafana/loki:3.7.6").unwrap(),
+        ];
+        for (name, id) in [("temporal-dsql-runtime:test", "1"), ("postgres:17.11", "2"), ("grafana/loki:3.7.6", "2")] {
+            assert_eq!(find_image(&images, name).unwrap().id, id, "{name}");
+        }
+        assert!(find_image(&images, "loki:3.7.6").is_none());
     }
 
     #[test]
