@@ -44,5 +44,6 @@ class Load:
                 Order(order.milliseconds, fail),
                 start_to_close_timeout=STEP,
                 schedule_to_start_timeout=PATIENCE,
-                retry_policy=RetryPolicy(maximum_attempts=1),
+                # What is not to fail goes on where the cluster was away for a time.
+                retry_policy=RetryPolicy(maximum_attempts=1 if fail else 0),
             )

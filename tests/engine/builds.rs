@@ -34,6 +34,8 @@ impl Builds {
         );
         fs::write(bin.join("docker"), rename).unwrap();
         fs::set_permissions(bin.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
+        checkout.edit(RECIPE, " golang:", " standin/golang:");
+        checkout.edit(RECIPE, "FROM debian:bookworm-slim", "FROM standin/debian:bookworm");
         checkout.edit(
             "dev/docker/runtime.Dockerfile",
             "FROM temporal-dsql:latest",

@@ -1,6 +1,7 @@
-//! The real binary, the real compose files and real containers. `tests/images/build` makes the images that these need.
+//! The real binary, the real compose files and real containers. `cargo xtask test` makes the images that these need.
 
 mod alone;
+mod bad_times;
 mod builds;
 mod clock;
 mod failures;

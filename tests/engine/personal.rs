@@ -10,7 +10,7 @@ fn a_limit_is_raised_a_service_is_added_and_a_second_run_changes_nothing() {
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("personal");
     let own = format!(
-        "services:\n  loki:\n    mem_limit: 700m\n    ports: [\"{}:9095\"]\n  mailer:\n    image: standin/base:bookworm\n    \
+        "services:\n  loki:\n    deploy: {{ resources: {{ limits: {{ memory: 700m }} }} }}\n    ports: [\"{}:9095\"]\n  mailer:\n    image: standin/base:bookworm\n    \
          command: [sleep, \"300\"]\n    init: true\n",
         checkout.port(4444)
     );

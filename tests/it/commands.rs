@@ -1,7 +1,9 @@
 //! What each command runs, word for word.
 
 mod builds;
+mod faults;
 mod lifecycle;
+mod loads;
 mod schemas;
 
 use tests::{checkout::Outcome, fakes::Fakes};

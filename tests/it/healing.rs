@@ -36,7 +36,18 @@ fn a_stopped_container_whose_network_is_gone_is_made_anew() {
     fakes.tell("exited", "loki\n");
     fakes.tell("networks", "{\"Networks\":{\"it\":{\"NetworkID\":\"gone\"}}}\n");
     dev_up(&fakes, "loki mimir").expect(0);
-    assert_eq!(calls(&fakes), ["rm --force loki", "up --detach --remove-orphans mimir loki"]);
+    assert_eq!(calls(&fakes), ["rm --force --stop loki", "up --detach --remove-orphans mimir loki"]);
+}
+
+#[test]
+fn a_running_container_that_was_taken_from_its_network_is_made_anew() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "loki").expect(0);
+    fakes.forget();
+    fakes.tell("networks", "{\"Networks\":{}}\n");
+    fakes.xtask(&["dev-status"]).says(&["cut off from its network"]);
+    dev_up(&fakes, "loki").expect(0);
+    assert_eq!(calls(&fakes), ["rm --force --stop loki", "up --detach --remove-orphans loki"]);
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod personal;
 mod preflight;
 mod render;
 mod support;
+mod support_file;
 mod terraform;
 mod usage;
 mod variables;

@@ -117,14 +117,15 @@ fn input(answer: &Value) -> &Value {
     &calls.next().unwrap_or_else(|| panic!("no tool is used: {answer}"))["toolUse"]["input"]
 }
 
-/// Python with what `.ci/run` installs beside it. Where it is missing the caller's test is skipped; on CI it fails.
+/// Python with what `tests/tools` installs beside it. Where it is missing the caller's test is skipped; on CI it fails.
 pub fn python_with_packages() -> Option<PathBuf> {
     let python = PathBuf::from(env::var_os("HOME")?).join(".cache/standin-python/bin/python");
     if python.exists() {
         return Some(python);
     }
-    assert!(env::var_os("CI").is_none(), "{} is missing: .ci/run makes it", python.display());
-    eprintln!("skipped: {} is missing, .ci/run makes it", python.display());
+    let why = format!("{} is missing: tests/tools makes it", python.display());
+    assert!(env::var_os("CI").is_none(), "{why}");
+    tests::left_out(&why);
     None
 }
 

@@ -210,7 +210,7 @@ fn stdin_reaches_the_program_in_the_container() {
 #[test]
 fn on_a_terminal_a_question_is_asked_and_only_yes_is_yes() {
     if fakes::find("script").is_none() {
-        eprintln!("skipped: there is no `script` to make a terminal with");
+        tests::left_out("there is no `script` to make a terminal with");
         return;
     }
     for (answer, goes_on) in [("n", false), ("", false), ("yes please", false), ("y", true), ("yes", true)] {
@@ -226,7 +226,7 @@ fn on_a_terminal_a_question_is_asked_and_only_yes_is_yes() {
 #[test]
 fn on_a_terminal_progress_is_drawn_in_place_and_in_colour_unless_colour_is_not_wanted() {
     if fakes::find("script").is_none() {
-        eprintln!("skipped: there is no `script` to make a terminal with");
+        tests::left_out("there is no `script` to make a terminal with");
         return;
     }
     for colour in [true, false] {

@@ -26,7 +26,7 @@ fn it_is_taken_along_last_and_said_and_without_it_nothing_is() {
     let done = dev_up(&fakes, "loki").expect(0);
     assert!(!done.err.contains(FILE), "{}", done.err);
     fakes.forget();
-    write(&fakes, "services: { mimir: { mem_limit: 3g } }\n");
+    write(&fakes, "services: { mimir: { deploy: { resources: { limits: { memory: 3g } } } } }\n");
     dev_up(&fakes, "mimir").expect(0).says(&[&format!("{FILE} is taken along")]);
     let files = format!("--file dev/.rendered/docker-compose.override.yml --file {FILE} up --detach");
     assert!(fakes.calls().iter().all(|it| it.contains(&files)), "{:?}", fakes.calls());
@@ -99,12 +99,15 @@ fn compose_raises_a_limit_and_names_the_port_as_it_is_told() {
         eprintln!("skipped: there is no Compose");
         return;
     }
-    write(&fakes, "services: { loki: { mem_limit: 3g, ports: [\"9095:9095\"] } }\n");
+    write(
+        &fakes,
+        "services: { loki: { deploy: { resources: { limits: { memory: 3g } } }, ports: [\"9095:9095\"] } }\n",
+    );
     let shown = dev_up(&fakes, "loki --dry-run").expect(0).out;
     assert!(shown.contains(&format!("--file {FILE} up")), "{shown}");
     let files = ["--file", "dev/docker-compose.yml", "--file", FILE, "config", "--format", "json"];
     let document: Value = compose(&files).expect(0).json();
     let loki = &document["services"]["loki"];
-    assert_eq!(loki["mem_limit"], "3221225472");
+    assert_eq!(loki["deploy"]["resources"]["limits"]["memory"], "3221225472");
     assert_eq!(loki["ports"][1]["host_ip"], Value::Null, "{loki:#}");
 }

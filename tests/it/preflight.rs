@@ -290,7 +290,7 @@ fn commands_that_need_an_engine_say_so_and_a_missing_docker_is_code_3_everywhere
         &["dev-exec", "loki"],
         &["dev-build"],
         &["schema", "--local"],
-        &["test"],
+        &["test", "--engine"],
     ];
     fakes.tell("no-engine", NO_ENGINE);
     for command in commands {

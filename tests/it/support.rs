@@ -18,6 +18,9 @@ pub const AWS: (&str, &str) = ("aws", "--version");
 /// Moto's server, which stands in for S3, for [`are_there`].
 pub const MOTO: (&str, &str) = ("moto_server", "--help");
 
+/// Prometheus, which Debian's package of that name has with promtool, for [`are_there`].
+pub const PROMETHEUS: (&str, &str) = ("prometheus", "--version");
+
 /// Whether the programs are there, each tried with its argument. Where one is not, says so: the caller's test is then
 /// skipped. On CI (`CI` is set) the test fails instead, so that nothing goes untested unseen.
 #[track_caller]
@@ -39,6 +42,6 @@ pub fn are_there(programs: &[(&'static str, &str)]) -> bool {
     }
     let text = format!("not on PATH: {}", missing.join(", "));
     assert!(env::var_os("CI").is_none(), "{text}");
-    eprintln!("skipped, {text}");
+    tests::left_out(&text);
     false
 }

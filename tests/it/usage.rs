@@ -20,6 +20,8 @@ fn a_wrong_command_line_ends_with_code_2_says_what_is_allowed_and_runs_nothing()
         ("--", "unknown command `--`."),
         ("dev-up --lokal", "unexpected flag: `--lokal`\n\nTry `cargo xtask dev-up --help`."),
         ("dev-up --local --dsql", "`--local` and `--dsql` exclude each other"),
+        ("dev-up --stand-ins --dsql", "`--stand-ins` goes with `--local` alone"),
+        ("dev-up --local --stand-ins --build", "`--stand-ins` goes with `--local` alone"),
         ("render --local --dsql", "`--local` and `--dsql` exclude each other"),
         ("schema --local --dsql", "`--local` and `--dsql` exclude each other"),
         ("dev-up --local --local", "flag specified more than once: `--local`"),

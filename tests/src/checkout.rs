@@ -89,6 +89,9 @@ impl Checkout {
             fs::copy(&from, &to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
         }
         fs::create_dir_all(folder.join("home")).expect("cannot make a home folder");
+        if on_engine {
+            use_stand_ins(&root.join("dev"));
+        }
         Checkout { folder, root, project, offset: engine::free_port_offset(), on_engine }
     }
 
@@ -163,6 +166,25 @@ impl Drop for Checkout {
             engine::remove_project(&self.project);
         }
         fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// Has the compose files name the images that were made here. What they name themselves may be there as well, and is the
+/// user's.
+fn use_stand_ins(dev: &Path) {
+    for entry in fs::read_dir(dev).expect("cannot read a folder").flatten() {
+        let path = entry.path();
+        if !entry.file_name().to_string_lossy().starts_with("docker-compose.") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let line = |it: &str| match it.split_once("image: ") {
+            Some((indent, image)) if !image.starts_with("${") => {
+                format!("{indent}image: standin/{}\n", image.rsplit('/').next().unwrap_or(image))
+            }
+            _ => format!("{it}\n"),
+        };
+        fs::write(&path, text.lines().map(line).collect::<String>()).expect("cannot write a compose file");
     }
 }
 

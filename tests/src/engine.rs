@@ -16,6 +16,9 @@ use crate::checkout::{Outcome, run};
 /// Every host port of the stack, without an offset.
 pub const PORTS: [u16; 14] = [9200, 7233, 8233, 7234, 7235, 7239, 8080, 9009, 3100, 12345, 3000, 7243, 8082, 8081];
 
+/// A PostgreSQL, which has `psql` and a shell.
+pub const POSTGRES: &str = "standin/postgres:17.11";
+
 /// Tests with a few small services run beside each other, as many as the test runner has threads. One that starts the
 /// whole stack, or Elasticsearch and both databases, would slow them, and they it, beyond their deadlines.
 static TURN: RwLock<()> = RwLock::new(());
@@ -40,7 +43,7 @@ pub fn alone() -> RwLockWriteGuard<'static, ()> {
 
 fn has_images() {
     let base = docker(&["image", "inspect", "--format", "{{.Id}}", "standin/base:bookworm"]);
-    assert_eq!(base.code, 0, "`tests/images/build` makes the images that this test needs: {}", base.err);
+    assert_eq!(base.code, 0, "`cargo xtask test` makes the images that this test needs: {}", base.err);
 }
 
 /// Runs `docker` with these arguments.

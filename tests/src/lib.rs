@@ -7,8 +7,11 @@ pub mod terraform;
 
 use std::{
     env,
+    fs::OpenOptions,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
 };
 
 /// The repository's root folder.
@@ -36,7 +39,19 @@ pub fn compose_is_there() -> bool {
     let there = compose(Path::new("/")).arg("version").output().is_ok_and(|it| it.status.success());
     assert!(there || env::var_os("CI").is_none(), "there is no Docker Compose");
     if !there {
-        eprintln!("skipped: there is no Docker Compose");
+        left_out("there is no Docker Compose");
     }
     there
+}
+
+/// Says that the running test leaves out what it is for, and why; to `cargo xtask test` too, which counts such tests
+/// apart from those that passed.
+pub fn left_out(why: &str) {
+    eprintln!("skipped: {why}");
+    let Some(list) = env::var_os("TESTS_LEFT_OUT") else { return };
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    // One write, so that what several tests write at once is not mixed.
+    let line = format!("{test}\t{}\n", why.replace('\n', " "));
+    let file = OpenOptions::new().create(true).append(true).open(list);
+    file.and_then(|mut it| it.write_all(line.as_bytes())).expect("cannot write down what is left out");
 }

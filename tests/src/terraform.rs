@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::repo_root;
+use crate::{left_out, repo_root};
 
 /// Copies the files of the stand-in for `terraform/dev` (`tests/fixtures/terraform`) into `dir`, which it makes.
 ///
@@ -29,7 +29,7 @@ pub fn copy_fixture(dir: &Path) -> io::Result<()> {
 #[must_use]
 pub fn command(dir: &Path) -> Option<Command> {
     let Some(program) = ["terraform", "tofu"].into_iter().find(|program| is_installed(program)) else {
-        eprintln!("skipped: neither terraform nor tofu is on the PATH");
+        left_out("neither terraform nor tofu is on the PATH");
         return None;
     };
     let mut command = Command::new(program);

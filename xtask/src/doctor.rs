@@ -7,26 +7,21 @@ mod files;
 mod images;
 mod machine;
 
-use std::{fmt::Write, io, thread};
+use std::{fmt::Write, io, iter, thread};
 
 use anyhow::Result;
 use serde_json::json;
 use xshell::Shell;
 
-use crate::{
-    machine::{
-        exit::{PREREQUISITE, exit},
-        finding::{Finding, finding},
-        term::{self, Colour},
-    },
-    settings::{ENV_FILE, Settings},
-    stack::{
-        Stack,
-        mode::{self, Mode},
-    },
-};
+use crate::machine::beside::beside;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::table;
+use crate::machine::term::{self, Colour};
+use crate::settings::{ENV_FILE, Settings};
+use crate::stack::Stack;
+use crate::stack::mode::{self, Mode};
 
-/// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Ok,
@@ -36,7 +31,6 @@ pub(crate) enum Status {
     Fail,
 }
 
-/// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Check {
     /// Stays the same from version to version: scripts look for it.
@@ -48,19 +42,11 @@ pub(crate) struct Check {
 }
 
 impl Status {
-    fn as_str(self) -> &'static str {
+    fn shown(self) -> (&'static str, Colour) {
         match self {
-            Status::Ok => "ok",
-            Status::Warn => "warn",
-            Status::Fail => "fail",
-        }
-    }
-
-    fn colour(self) -> Colour {
-        match self {
-            Status::Ok => Colour::Green,
-            Status::Warn => Colour::Yellow,
-            Status::Fail => Colour::Red,
+            Status::Ok => ("ok", Colour::Green),
+            Status::Warn => ("warn", Colour::Yellow),
+            Status::Fail => ("fail", Colour::Red),
         }
     }
 }
@@ -82,37 +68,26 @@ pub(crate) fn choose_mode(sh: &Shell, flag: Option<bool>) -> (Mode, &'static str
     (mode, why, damage)
 }
 
-/// Looks at everything, side by side.
 pub(crate) fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let settings = &Settings::load(sh, mode.local);
     // The engine's architecture decides on one file of Compose, which changes nothing of what is looked at here.
-    let (stack, broken) = match Stack::load(sh, settings, mode, None) {
-        Ok(it) => (Some(it), None),
-        Err(e) => (
-            None,
-            Some(finding(format!("{e:#}"), "git checkout -- dev/docker-compose.yml dev/docker-compose.local.yml")),
-        ),
-    };
-    let (stack, broken) = (&stack, &broken);
-    type Task<'a> = Box<dyn FnOnce(&Shell) -> Vec<Check> + Send + 'a>;
-    let tasks: Vec<Task<'_>> = vec![
-        Box::new(|sh| machine::check(sh, settings, mode, stack.as_ref())),
-        Box::new(|sh| if mode.local { Vec::new() } else { cloud::check(sh, settings) }),
-        Box::new(|sh| files::check(sh, settings, stack.as_ref(), broken.as_ref())),
-    ];
+    let stack = &Stack::load(sh, settings, mode, None)
+        .map_err(|e| finding(format!("{e:#}"), "git checkout -- dev/docker-compose.yml dev/docker-compose.local.yml"));
     thread::scope(|scope| {
-        let mut running = Vec::new();
-        for task in tasks {
-            let sh = sh.clone();
-            running.push(scope.spawn(move || task(&sh)));
-        }
-        running.into_iter().flat_map(|it| it.join().expect("a check does not panic")).collect()
+        let machine = beside(scope, sh, |sh| machine::check(sh, settings, mode, stack.as_ref().ok()));
+        let cloud = beside(scope, sh, |sh| if mode.local { Vec::new() } else { cloud::check(sh, settings) });
+        let files = files::check(sh, settings, stack.as_ref());
+        [machine(), cloud(), files].concat()
     })
 }
 
 impl Check {
     fn ok(name: &'static str, detail: impl Into<String>) -> Check {
         Check { name, status: Status::Ok, detail: detail.into(), fix: String::new() }
+    }
+
+    fn unwell(name: &'static str, status: Status, what: impl Into<String>, fix: impl Into<String>) -> Check {
+        Check { name, status, detail: what.into(), fix: fix.into() }
     }
 
     /// `status` where there are findings, else `ok`.
@@ -130,48 +105,38 @@ impl Check {
         Check { name, status, detail: details.join("; "), fix: fixes.join("\n") }
     }
 
-    /// One finding, or `ok`.
     fn from(name: &'static str, result: Result<String, Finding>) -> Check {
         match result {
             Ok(detail) => Check::ok(name, detail),
-            Err(it) => Check::of(name, Status::Fail, vec![it], ""),
+            Err(it) => Check::unwell(name, Status::Fail, it.what, it.fix),
         }
     }
 }
 
 pub(crate) fn to_json(mode: Mode, checks: &[Check]) -> serde_json::Value {
-    let checks: Vec<_> = checks
-        .iter()
-        .map(|it| {
-            let fix = Some(&it.fix).filter(|it| !it.is_empty());
-            json!({ "name": it.name, "status": it.status.as_str(), "detail": it.detail, "fix": fix })
-        })
-        .collect();
-    json!({ "schemaVersion": 1, "mode": word(mode), "checks": checks })
-}
-
-fn word(mode: Mode) -> &'static str {
-    if mode.local { "local" } else { "dsql" }
+    let row = |it: &Check| {
+        let fix = Some(&it.fix).filter(|it| !it.is_empty());
+        json!({ "name": it.name, "status": it.status.shown().0, "detail": it.detail, "fix": fix })
+    };
+    let mode = if mode.local { "local" } else { "dsql" };
+    json!({ "schemaVersion": 1, "mode": mode, "checks": checks.iter().map(row).collect::<Vec<_>>() })
 }
 
 /// One line a check, then the fixes, then the next command where nothing fails.
 pub(crate) fn report(mode: Mode, why: &str, checks: &[Check]) -> String {
     let title = if mode.local { "local PostgreSQL" } else { "Aurora DSQL" };
-    let mut out = format!("for {title} ({why}):\n");
-    let width = checks.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    let row = |it: &Check| {
+        let (status, colour) = it.status.shown();
+        [term::paint(&io::stdout(), colour, &format!("{status:<4}")), it.name.to_owned(), printable(&it.detail)]
+    };
+    let mut out = format!("for {title} ({why}):\n{}", table::rows(&checks.iter().map(row).collect::<Vec<_>>()));
+    let mut fixes = Vec::new();
     for it in checks {
-        let status = term::paint(&io::stdout(), it.status.colour(), &format!("{:<4}", it.status.as_str()));
-        _ = writeln!(out, "{status}  {:<width$}  {}", it.name, printable(&it.detail));
+        let names = [it.name].into_iter().chain(iter::repeat(""));
+        fixes.extend(it.fix.lines().zip(names).map(|(line, name)| [format!("  {name}"), printable(line)]));
     }
-    let unwell: Vec<&Check> = checks.iter().filter(|it| !it.fix.is_empty()).collect();
-    if !unwell.is_empty() {
-        out.push_str("\nfixes:\n");
-    }
-    for it in unwell {
-        for (i, line) in it.fix.lines().enumerate() {
-            let name = if i == 0 { it.name } else { "" };
-            _ = writeln!(out, "  {name:<width$}  {}", printable(line));
-        }
+    if !fixes.is_empty() {
+        _ = write!(out, "\nfixes:\n{}", table::rows(&fixes));
     }
     let count = |status| checks.iter().filter(|it| it.status == status).count();
     if count(Status::Fail) == 0 {
@@ -196,15 +161,9 @@ pub(crate) fn conclude(checks: &[Check]) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
-    Err(exit(
-        PREREQUISITE,
-        format!(
-            "{} of {} checks failed ({}): mend them, then `cargo xtask doctor` again",
-            failed.len(),
-            checks.len(),
-            failed.join(", ")
-        ),
-    ))
+    let (count, all, names) = (failed.len(), checks.len(), failed.join(", "));
+    let what = format!("{count} of {all} checks failed ({names}): mend them, then `cargo xtask doctor` again");
+    Err(exit(PREREQUISITE, what))
 }
 
 #[cfg(test)]
@@ -251,7 +210,7 @@ mod tests {
         assert!(local(None) && !local(Some(false)));
         sh.write_file(ENV_FILE, "").unwrap();
         assert!(!local(None));
-        Mode { local: true, port_offset: 7, platform: None }.save(&sh).unwrap();
+        Mode { local: true, port_offset: 7, ..Mode::default() }.save(&sh).unwrap();
         assert!(local(None));
         assert_eq!(choose_mode(&sh, Some(false)).0.port_offset, 7);
         sh.write_file(mode::PATH, "{").unwrap();

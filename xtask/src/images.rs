@@ -3,3 +3,4 @@
 pub(crate) mod build;
 pub(crate) mod checkouts;
 pub mod missing;
+pub(crate) mod stand_ins;

@@ -1,5 +1,6 @@
 //! The machine that we run on: processes, files, time, the terminal.
 
+pub(crate) mod beside;
 pub mod children;
 pub(crate) mod confirm;
 pub mod exit;

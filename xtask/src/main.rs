@@ -4,14 +4,12 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use xshell::Shell;
 
-use xtask::{
-    cli::{
-        flags::{Xtask, XtaskCmd},
-        help,
-    },
-    images::missing,
-    machine::{children, exit, interrupt, term},
-};
+use xtask::cli::flags::{Xtask, XtaskCmd};
+use xtask::cli::help;
+use xtask::images::missing;
+use xtask::machine::{children, exit, interrupt, term};
+use xtask::settings;
+use xtask::stack::mode::Mode;
 
 fn main() -> ExitCode {
     let args = help::split_equals(env::args_os().skip(1));
@@ -44,11 +42,14 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     children::are_ours(xtask::variables());
     interrupt::watch()?;
     let sh = shell()?;
+    settings::stand_ins::choose(stand_ins(&sh, &command));
     match command {
         XtaskCmd::DevUp(it) => it.run(&sh),
         XtaskCmd::DevDown(it) => it.run(&sh),
         XtaskCmd::DevPs(it) => it.run(&sh),
         XtaskCmd::DevStatus(it) => it.run(&sh),
+        XtaskCmd::DevLoad(it) => it.run(&sh),
+        XtaskCmd::DevFault(it) => it.run(&sh),
         XtaskCmd::DevLogs(it) => it.run(&sh),
         XtaskCmd::DevRestart(it) => it.run(&sh),
         XtaskCmd::DevExec(it) => it.run(&sh),
@@ -69,7 +70,16 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::KbPopulate(it) => it.run(&sh),
         XtaskCmd::KbStatus(it) => it.run(&sh),
         XtaskCmd::KbSync(it) => it.run(&sh),
+        XtaskCmd::Support(it) => it.run(&sh),
         XtaskCmd::Test(it) => it.run(&sh),
+    }
+}
+
+/// Whether a command is about the stack of stand-ins: as the last `dev-up` was, unless this one says otherwise.
+fn stand_ins(sh: &Shell, command: &XtaskCmd) -> bool {
+    match command {
+        XtaskCmd::DevUp(it) if it.stand_ins || it.local || it.dsql => it.stand_ins,
+        _ => Mode::stood_in(sh),
     }
 }
 

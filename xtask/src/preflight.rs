@@ -2,33 +2,28 @@
 
 pub(crate) mod readable;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    thread,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
 
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::credentials::Credentials,
-    cli::flags::{BuildTarget, Cluster},
-    docker::{
-        containers::{self, Container},
-        endpoint,
-        engine::{self, Engine, Image},
-        ports,
-    },
-    images::{build, missing::Missing},
-    machine::{
-        exit::prerequisites,
-        finding::{Finding, finding},
-    },
-    schema,
-    settings::{Settings, needs, template},
-    stack::{Stack, mode::Mode, project, service::Service},
-};
+use crate::aws::credentials::Credentials;
+use crate::cli::flags::{BuildTarget, Cluster};
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, Engine, Image};
+use crate::docker::{endpoint, ports};
+use crate::images::build;
+use crate::images::missing::Missing;
+use crate::machine::beside::beside;
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::{Finding, finding};
+use crate::schema;
+use crate::settings::{Settings, needs, template};
+use crate::stack::mode::Mode;
+use crate::stack::service::Service;
+use crate::stack::{Stack, project};
 
 /// What preflight found, all of it in order.
 pub(crate) struct Preflight {
@@ -44,10 +39,7 @@ pub(crate) struct Preflight {
 }
 
 /// Checks everything that `dev-up` of these services needs, with their schemas or without, and changes nothing. What
-/// `missing` lists may be missing: it is made before anything starts.
-///
-/// # Errors
-/// All findings in one error with exit code 3.
+/// `missing` lists may be missing: it is made before anything starts. All findings are one error with exit code 3.
 pub(crate) fn preflight(
     sh: &Shell,
     mode: Mode,
@@ -106,7 +98,6 @@ pub(crate) fn preflight(
     Ok(Preflight { settings, stack, containers, images, rendered, notes, credentials })
 }
 
-/// What the engine and Compose say.
 struct Answers {
     engine: Result<Engine, Finding>,
     compose: Result<String, Finding>,
@@ -117,19 +108,13 @@ struct Answers {
 
 /// Asks everything at once: each answer takes a moment.
 fn ask(sh: &Shell, project: &str, services: &[Service], settings: &Settings) -> Answers {
-    let names: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let [for_compose, for_images, for_containers, for_aws] = [sh.clone(), sh.clone(), sh.clone(), sh.clone()];
     thread::scope(|scope| {
-        let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let images = scope.spawn(move || engine::images(&for_images, &names));
-        let containers = scope.spawn(move || containers::list(&for_containers, project));
-        let aws = scope.spawn(move || (!settings.local).then(|| Credentials::get(&for_aws, settings)));
+        let compose = beside(scope, sh, engine::check_compose);
+        let images = beside(scope, sh, |sh| engine::images(sh, services.iter().map(|it| it.image.as_str())));
+        let containers = beside(scope, sh, |sh| containers::list(sh, project));
+        let keys = beside(scope, sh, |sh| (!settings.local).then(|| Credentials::get(sh, settings)));
         let engine = engine::engine(sh);
-        let join = "a question to the engine does not panic";
-        let (compose, images) = (compose.join().expect(join), images.join().expect(join));
-        let (containers, credentials) = (containers.join().expect(join), aws.join().expect(join));
-        Answers { engine, compose, images, containers, credentials }
+        Answers { engine, compose: compose(), images: images(), containers: containers(), credentials: keys() }
     })
 }
 

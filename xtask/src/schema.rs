@@ -9,24 +9,19 @@ mod source;
 mod sql;
 mod steps;
 
-use std::{
-    fmt,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::Step,
-    machine::{
-        exit::{FAILED, exit},
-        term,
-    },
-    settings::Settings,
-    stack::{Stack, service::Service},
-};
+use crate::cli::flags::Step;
+use crate::machine::exit::{FAILED, exit};
+use crate::machine::term;
+use crate::settings::Settings;
+use crate::stack::Stack;
+use crate::stack::service::Service;
 
 pub(crate) use applied::{forget, is_current, missing_checkouts};
 pub(crate) use steps::SQL_STEPS;
@@ -34,7 +29,6 @@ pub(crate) use steps::SQL_STEPS;
 /// How long all steps may take: Aurora DSQL builds an index in a minute or two, and later where there is much data.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// What the steps need to know.
 pub(crate) struct Context<'a> {
     pub sh: &'a Shell,
     pub stack: &'a Stack,
@@ -42,9 +36,7 @@ pub(crate) struct Context<'a> {
     /// The checkouts that the command line names.
     pub temporal: Option<PathBuf>,
     pub copilot: Option<PathBuf>,
-    /// Drop what the step owns before it is made anew.
     pub overwrite: bool,
-    /// When to give up.
     pub deadline: Instant,
 }
 
@@ -64,8 +56,7 @@ pub(crate) enum Outcome {
     Completed,
 }
 
-/// One step with its outcome, or with the cause of its failure and a line with the remedy. Displays as a line of the
-/// table.
+/// A line of the table: a step with its outcome, or with the cause of its failure and a line with the remedy.
 pub(crate) struct Report {
     pub step: Step,
     pub outcome: Result<Outcome, String>,
@@ -88,9 +79,6 @@ impl fmt::Display for Report {
 
 /// Brings the schemas to these services, as a part of `dev-up`. The indices are those of the one-shot. Returns the
 /// databases that had nothing yet, by their services.
-///
-/// # Errors
-/// A step failed, or had not ended by the deadline.
 pub(crate) fn bring_up(
     sh: &Shell,
     stack: &Stack,
@@ -110,12 +98,10 @@ pub(crate) fn bring_up(
     Ok(anew.map(|it| steps::database(&context, it.step).service().to_owned()).collect())
 }
 
-/// What [`bring_up`] would run, for `--dry-run`.
 pub(crate) fn dry_run_all(sh: &Shell, stack: &Stack, settings: &Settings, services: &[&Service]) -> String {
     dry_run(&Context::new(sh, stack, settings), &steps::of(services))
 }
 
-/// What [`apply`] would run.
 pub(crate) fn dry_run(context: &Context<'_>, steps: &[Step]) -> String {
     steps.iter().map(|it| steps::dry_run(context, *it)).collect()
 }
@@ -133,23 +119,21 @@ fn attempt(
     mut apply: impl FnMut(Step) -> Result<Outcome>,
     mut each: impl FnMut(&Report),
 ) -> Vec<Report> {
-    let mut report = |&step: &Step| {
+    let report = |&step: &Step| {
         let started = Instant::now();
         let outcome = apply(step).map_err(|e| format!("{e:#}"));
         let report = Report { step, outcome, took: started.elapsed() };
         each(&report);
         report
     };
-    steps.iter().map(&mut report).collect()
+    steps.iter().map(report).collect()
 }
 
-/// Ends the command as its steps ended.
 pub(crate) fn conclude(reports: &[Report]) -> Result<()> {
-    let failed = reports.iter().filter(|it| it.outcome.is_err()).count();
+    let (failed, steps) = (reports.iter().filter(|it| it.outcome.is_err()).count(), reports.len());
     if failed == 0 {
         return Ok(());
     }
-    let steps = reports.len();
     Err(exit(FAILED, format!("{failed} of {steps} schema steps failed; `cargo xtask schema` tries them again")))
 }
 

@@ -4,31 +4,24 @@ pub(crate) mod audit;
 pub mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod needs;
+pub(crate) mod secrets;
+pub mod stand_ins;
 pub mod template;
 pub mod variables;
 
-use std::{
-    collections::BTreeMap,
-    env, fmt,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fmt};
 
-use anyhow::{Context, Result};
 use xshell::Shell;
 
-use crate::{
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-        term,
-    },
-    settings::variables::{Kind, Variable},
-};
+use crate::machine::finding::{At, Finding, finding};
+use crate::machine::{files, term};
+use crate::settings::variables::{Kind, Variable};
 
 /// The user's file of variables, from the workspace root.
 pub(crate) const ENV_FILE: &str = "dev/.env";
 
-/// What a new [`ENV_FILE`] is made from.
 pub(crate) const EXAMPLE: &str = "dev/.env.example";
 
 /// The variables that the compose files may refer to, as the last `dev-up` wrote them for Compose.
@@ -37,10 +30,10 @@ pub(crate) const COMPOSE_ENV: &str = "dev/.rendered/compose.env";
 /// The variable that names the compose project.
 pub(crate) const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
-/// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Local,
+    StandIns,
     Environment,
     /// A line of `dev/.env`.
     File(usize),
@@ -51,6 +44,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Local => f.write_str("fixed by --local"),
+            Origin::StandIns => f.write_str("fixed by --stand-ins"),
             Origin::Environment => f.write_str("process environment"),
             Origin::File(line) => write!(f, "{ENV_FILE}, line {line}"),
             Origin::Default => f.write_str("default"),
@@ -58,11 +52,10 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The resolved variables of one mode.
-#[derive(Debug)]
 pub(crate) struct Settings {
-    /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
+    /// Images made from this repository in the place of all others.
+    pub stand_ins: bool,
     /// Everything that is missing or wrong, in the order of [`variables::ALL`].
     pub problems: Vec<Finding>,
     /// False where [`ENV_FILE`] is there and cannot be read.
@@ -71,12 +64,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads `dev/.env` and the process environment.
     pub(crate) fn load(sh: &Shell, local: bool) -> Settings {
         let environment = |name: &str| env::var(name).ok();
         let path = sh.current_dir().join(ENV_FILE);
         let text = files::read_but_comments(&path).map_err(|e| vec![finding(format!("{e:#}"), "")]);
-        match text.and_then(|it| dotenv::parse(ENV_FILE, &it.unwrap_or_default(), &environment)) {
+        let settings = match text.and_then(|it| dotenv::parse(ENV_FILE, &it.unwrap_or_default(), &environment)) {
             Ok(entries) => Settings::resolve(local, &entries, &environment),
             Err(unread) => {
                 let mut settings = Settings::resolve(local, &last_project(sh), &environment);
@@ -88,16 +80,17 @@ impl Settings {
                 settings.problems.splice(0..0, unread);
                 settings
             }
-        }
+        };
+        settings.for_stand_ins_if_chosen()
     }
 
-    /// The same, from values in hand.
     pub(crate) fn resolve(
         local: bool,
         file: &[dotenv::Entry],
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Settings {
-        let mut settings = Settings { local, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
+        let mut settings =
+            Settings { local, stand_ins: false, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
             let problem = cut(variable, found.as_ref(), file).or_else(|| problem(variable, found.as_ref()));
@@ -120,7 +113,6 @@ impl Settings {
         self.values.get(name).map_or("", |(value, _)| value)
     }
 
-    /// Where the value comes from.
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
         self.values.get(name).map(|(_, origin)| *origin)
     }
@@ -134,7 +126,6 @@ impl Settings {
         }
     }
 
-    /// Rules over more than one variable.
     fn check_together(&mut self) {
         let mut found = Vec::new();
         let (most, idle) = ("TEMPORAL_SQL_MAX_CONNS", "TEMPORAL_SQL_MAX_IDLE_CONNS");
@@ -203,15 +194,6 @@ impl Settings {
     }
 }
 
-/// The text of the example.
-///
-/// # Errors
-/// It is missing or no text.
-pub(crate) fn example(sh: &Shell) -> Result<String> {
-    files::read(&sh.current_dir().join(EXAMPLE))?
-        .with_context(|| format!("{EXAMPLE} is missing: `git checkout -- {EXAMPLE}` brings it back"))
-}
-
 /// The project of the last `dev-up`: under that name the stack runs, whatever has become of [`ENV_FILE`] since.
 fn last_project(sh: &Shell) -> Vec<dotenv::Entry> {
     let text = files::read(&sh.current_dir().join(COMPOSE_ENV)).ok().flatten().unwrap_or_default();
@@ -236,22 +218,20 @@ fn find(
 
 fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Finding> {
     let name = variable.name;
-    let about = |what: String| Some(finding(what, "").at(At::Variable(name)));
-    match found {
-        None => about(format!(
-            "`{name}` is not set in the process environment or {ENV_FILE}: expected {}",
-            expected(variable.kind)
-        )),
-        Some((value, _)) if value.is_empty() && variable.default == Some("") => None,
+    let expected = || variable.kind.check("").err().unwrap_or_else(|| "a value".to_owned());
+    let what = match found {
+        None => format!("`{name}` is not set in the process environment or {ENV_FILE}: expected {}", expected()),
+        Some((value, _)) if value.is_empty() && variable.default == Some("") => return None,
         Some((value, origin)) if value.is_empty() => {
             let remedy = variable.default.map_or(String::new(), |it| format!("; without the line it is `{it}`"));
-            about(format!("`{name}` is empty ({origin}): expected {}{remedy}", expected(variable.kind)))
+            format!("`{name}` is empty ({origin}): expected {}{remedy}", expected())
         }
         Some((value, origin)) => {
             let shown = if variable.kind == Kind::Secret { "…" } else { value };
-            variable.kind.check(value).err().map(|it| wrong(name, shown, *origin, &it))
+            return variable.kind.check(value).err().map(|it| wrong(name, shown, *origin, &it));
         }
-    }
+    };
+    Some(finding(what, "").at(At::Variable(name)))
 }
 
 /// That a line of the file does not say what its writer meant. The value is not shown: it may be a password.
@@ -264,10 +244,6 @@ fn cut(variable: &Variable, found: Option<&(String, Origin)>, file: &[dotenv::En
     Some(finding(format!("{what}: {way}"), "").at(At::Variable(name)))
 }
 
-fn expected(kind: Kind) -> String {
-    kind.check("").err().unwrap_or_else(|| "a value".to_owned())
-}
-
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
     let value = if name.ends_with("PASSWORD") { "…" } else { value };
     finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
@@ -275,74 +251,4 @@ fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Fin
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(local: bool, file: &str, environment: &[(&str, &str)]) -> Settings {
-        let lookup = |name: &str| environment.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
-        Settings::resolve(local, &dotenv::parse(ENV_FILE, file, &lookup).unwrap(), &lookup)
-    }
-
-    const HOSTS: &str = "TEMPORAL_SQL_HOST=a.example\nCOPILOT_DSQL_HOST=b.example\n";
-
-    #[test]
-    fn the_process_environment_wins_over_the_file_and_the_file_over_the_default() {
-        let settings = resolve(
-            false,
-            &format!("{HOSTS}TEMPORAL_LOG_LEVEL=warn\nAWS_REGION=us-east-1"),
-            &[("AWS_REGION", "eu-west-2")],
-        );
-        assert_eq!(settings.get("AWS_REGION"), "eu-west-2");
-        assert_eq!(settings.origin("TEMPORAL_LOG_LEVEL"), Some(Origin::File(3)));
-        assert_eq!(settings.get("TEMPORAL_SQL_PORT"), "5432");
-        assert!(settings.problems.is_empty(), "{:?}", settings.problems);
-    }
-
-    #[test]
-    fn local_needs_no_file_and_overrides_what_would_point_elsewhere() {
-        let settings = resolve(true, HOSTS, &[("TEMPORAL_SQL_MAX_CONNS", "50"), ("AWS_REGION", "us-east-1")]);
-        assert_eq!(settings.get("TEMPORAL_SQL_HOST"), variables::LOCAL_MONITORED_HOST);
-        assert_eq!(settings.get("AWS_REGION"), "eu-west-1");
-        assert_eq!(settings.get("TEMPORAL_SQL_MAX_CONNS"), "10");
-        assert!(resolve(true, "", &[]).problems.is_empty());
-    }
-
-    #[test]
-    fn everything_wrong_is_reported_at_once_with_its_place() {
-        let file = "COPILOT_DSQL_HOST=\nTEMPORAL_SQL_PORT=abc\nTEMPORAL_SQL_DATABASE=mine\n";
-        let problems: Vec<String> = resolve(false, file, &[]).problems.into_iter().map(|it| it.what).collect();
-        assert_eq!(problems.len(), 4, "{problems:#?}");
-        assert!(problems[0].starts_with("`TEMPORAL_SQL_HOST` is not set"), "{}", problems[0]);
-        assert!(
-            problems[1].starts_with("`TEMPORAL_SQL_PORT` is `abc` (dev/.env, line 2): expected a port"),
-            "{}",
-            problems[1]
-        );
-        assert!(problems[2].contains("`mine` (dev/.env, line 3): expected `postgres`"), "{}", problems[2]);
-        assert!(problems[3].starts_with("`COPILOT_DSQL_HOST` is empty (dev/.env, line 1)"), "{}", problems[3]);
-    }
-
-    #[test]
-    fn values_that_contradict_each_other_are_found() {
-        let file =
-            format!("{HOSTS}TEMPORAL_SQL_MAX_CONNS=20\nCOPILOT_ELASTICSEARCH_INDEX=temporal_visibility_v1_dev\n");
-        let settings = resolve(false, &file, &[("COPILOT_DSQL_HOST", "a.example")]);
-        let names = ["TEMPORAL_SQL_MAX_IDLE_CONNS", "COPILOT_ELASTICSEARCH_INDEX", "COPILOT_DSQL_HOST"];
-        assert!(settings.problems.iter().zip(names).all(|(it, name)| it.concerns(name)), "{:?}", settings.problems);
-        assert_eq!(settings.problems.len(), 3);
-    }
-
-    #[test]
-    fn a_secret_that_is_wrong_is_not_shown() {
-        let settings = resolve(true, "COPILOT_MODEL_KEY=\"sk-one\nsk-two\"\n", &[]);
-        let text = &settings.problems[0].what;
-        assert!(text.starts_with("`COPILOT_MODEL_KEY` is `…` (dev/.env, line 1): expected text"), "{text}");
-    }
-
-    #[test]
-    fn a_hostile_value_is_shown_short_and_escaped() {
-        let settings = resolve(true, &format!("TEMPORAL_LOG_LEVEL=\"\u{1b}[31m{}\"", "x".repeat(100_000)), &[]);
-        let text = &settings.problems[0].what;
-        assert!(text.len() < 300 && !text.contains('\u{1b}'), "{text}");
-    }
-}
+mod tests;

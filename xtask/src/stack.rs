@@ -3,7 +3,7 @@
 pub(crate) mod diagnosis;
 pub(crate) mod drift;
 pub mod environment;
-pub(crate) mod mode;
+pub mod mode;
 pub(crate) mod namespaces;
 pub(crate) mod overrides;
 pub(crate) mod personal;
@@ -18,39 +18,31 @@ use anyhow::{Context, Result};
 use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
-use crate::{
-    aws::credentials,
-    cli::{
-        flags::{Arch, Cluster},
-        help,
-    },
-    docker::{
-        containers::{self, Container},
-        engine::{self, Engine},
-    },
-    machine::exit::{USAGE, exit, prerequisites},
-    settings::{COMPOSE_ENV, PROJECT, Settings, template},
-    stack::{
-        environment::environment,
-        mode::Mode,
-        overrides::OVERRIDE,
-        personal::PERSONAL,
-        service::{Service, depends_on, read_services},
-    },
-};
+use crate::aws::credentials;
+use crate::cli::flags::{Arch, Cluster};
+use crate::cli::help;
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, Engine};
+use crate::machine::exit::{USAGE, exit, prerequisites};
+use crate::settings::{COMPOSE_ENV, PROJECT, Settings, template};
+use crate::stack::environment::environment;
+use crate::stack::mode::Mode;
+use crate::stack::overrides::OVERRIDE;
+use crate::stack::personal::PERSONAL;
+use crate::stack::service::{Service, depends_on, read_services};
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
+/// A worker and a starter of workflows, which are part of no stack.
+pub(crate) const LOAD: &str = "dev/docker-compose.load.yml";
 const AMD64: &str = "dev/docker-compose.amd64.yml";
 
-/// Everything that the commands need to know about the stack.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub mode: Mode,
     /// The compose project, and so the prefix of every container, network and volume.
     pub project: String,
     pub services: Vec<Service>,
-    /// What the compose files may refer to.
     pub environment: BTreeMap<String, String>,
     /// Whether the files of [`Stack::write`] are there, or will be before a command runs.
     rendered: bool,
@@ -69,9 +61,6 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// Reads the compose files for a mode, as this engine can run them; without an engine, as any arm64 engine would.
-    ///
-    /// # Errors
-    /// A compose file is missing or is not what this reader understands.
     pub(crate) fn load(sh: &Shell, settings: &Settings, mode: Mode, engine: Option<&Engine>) -> Result<Stack> {
         let root = sh.current_dir();
         let arch = mode.platform.map(|it| it.arch().to_owned()).or_else(|| Some(engine?.arch.clone()));
@@ -91,6 +80,9 @@ impl Stack {
                     ),
                 }
             }
+        }
+        if settings.stand_ins && mode.local {
+            services.iter_mut().for_each(Service::stand_in);
         }
         let project = environment[PROJECT].clone();
         let personal = sh.path_exists(PERSONAL);
@@ -114,12 +106,9 @@ impl Stack {
         })
     }
 
-    /// The stack in a mode on the engine at hand, and the containers that it has. What else is wrong with the settings is
-    /// not looked at: a stack can be stopped and inspected whatever `dev/.env` says.
-    ///
-    /// # Errors
-    /// As [`Stack::load`]; exit code 3 where no engine answers, where the project has no valid name, or is another
-    /// checkout's.
+    /// The stack in a mode on the engine at hand, and the containers that it has. What else is wrong with the settings
+    /// is not looked at: a stack can be stopped and inspected whatever `dev/.env` says. Exit code 3 where no engine
+    /// answers, and where the project has no valid name or is another checkout's.
     pub(crate) fn running(sh: &Shell, settings: &Settings, mode: Mode) -> Result<(Stack, Vec<Container>)> {
         let engine = engine::engine(sh)?;
         if let Some(it) = settings.wrong_project() {
@@ -142,10 +131,8 @@ impl Stack {
         Stack { rendered: true, ..self }
     }
 
-    /// The same stack, with what is generated written again where it is gone: a container does not start without.
-    ///
-    /// # Errors
-    /// Exit code 3: it cannot be rendered. A file cannot be written.
+    /// The same stack, with what is generated written again where it is gone: a container does not start without. Exit
+    /// code 3 where it cannot be rendered.
     pub(crate) fn restored(self, sh: &Shell) -> Result<Stack> {
         let generated =
             |it: &Service| it.mounts.iter().all(|it| !it.starts_with("dev/.rendered") || sh.path_exists(it));
@@ -183,15 +170,11 @@ impl Stack {
         command
     }
 
-    /// The service of this name.
     pub(crate) fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|it| it.name == name)
     }
 
-    /// Checks that there are services of these names.
-    ///
-    /// # Errors
-    /// Exit code 2, with every name that is not one.
+    /// Checks that there are services of these names. Exit code 2, with every name that is not one.
     pub(crate) fn check_names(&self, names: &[String]) -> Result<()> {
         check_names(&self.services.iter().map(|it| &*it.name).collect::<Vec<_>>(), names)
     }
@@ -225,9 +208,6 @@ fn check_names(known: &[impl AsRef<str>], names: &[String]) -> Result<()> {
 }
 
 /// The stack in the mode of the last `dev-up`.
-///
-/// # Errors
-/// As [`Stack::running`].
 pub(crate) fn last(sh: &Shell) -> Result<Stack> {
     let mode = Mode::last(sh)?;
     Stack::running(sh, &Settings::load(sh, mode.local), mode).map(|(stack, _)| stack)
@@ -241,9 +221,6 @@ pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
-///
-/// # Errors
-/// The file is missing or is not what this reader understands.
 pub(crate) fn postgres_image(sh: &Shell) -> Result<String> {
     let images = read_services(&sh.current_dir(), LOCAL)?.into_iter();
     let images = images.filter_map(|(_, node)| node.get("image")?.as_str().map(str::to_owned));
@@ -258,7 +235,7 @@ mod tests {
         let sh = Shell::new().unwrap();
         sh.change_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
         let settings = Settings::resolve(local, &[], &|_| None);
-        Stack::load(&sh, &settings, Mode { local, port_offset, platform: None }, None).unwrap()
+        Stack::load(&sh, &settings, Mode { local, port_offset, ..Mode::default() }, None).unwrap()
     }
 
     #[test]

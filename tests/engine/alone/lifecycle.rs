@@ -92,7 +92,7 @@ fn databases_take_admin_with_tls_only(checkout: &Checkout) {
             let target =
                 format!("host={cluster}-local.dsql.eu-west-1.on.aws user=admin dbname=postgres sslmode={sslmode}");
             let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-            engine::docker(&["run", "--rm", "--network", &network, "postgres:17.11", "psql", &target, "-Atc", query])
+            engine::docker(&["run", "--rm", "--network", &network, engine::POSTGRES, "psql", &target, "-Atc", query])
         };
         assert_eq!(psql("require").expect(0).out.trim(), "t");
         assert_ne!(psql("disable").code, 0, "{cluster} is reached without TLS");

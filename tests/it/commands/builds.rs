@@ -132,14 +132,45 @@ fn a_checkout_without_a_go_version_is_refused() {
 }
 
 #[test]
-fn the_tests_are_cargo_s_with_the_ignored_ones() {
+fn the_tests_are_cargo_s_with_the_ignored_ones_where_their_images_can_be_made() {
     let fakes = Fakes::new();
-    xtask(&fakes, "test").expect(0);
-    expect_calls(&fakes, &["cargo test --workspace -- --include-ignored".to_owned()]);
+    let script = |name: &str, text: &str| fs::write(fakes.checkout.root.join("tests").join(name), text).unwrap();
+    script("tools", "#!/bin/sh\necho the tools are there\n");
+    script("images/build", "#!/bin/sh\necho the images are there\n");
+    let all = "cargo test --workspace --no-fail-fast -- --include-ignored";
+    let made = ["the images are there", "the tools are there", "all tests: 0 passed, 0 failed, 0 left out"];
+    xtask(&fakes, "test").expect(0).says(&made);
+    expect_calls(&fakes, &[all.to_owned()]);
     xtask(&fakes, "test -- --nocapture dotenv").expect(0);
-    expect_calls(&fakes, &["cargo test --workspace -- --include-ignored --nocapture dotenv".to_owned()]);
+    expect_calls(&fakes, &[format!("{all} --nocapture dotenv")]);
     fakes.tell("fail", "cargo*\n");
-    xtask(&fakes, "test").expect(1);
+    xtask(&fakes, "test").expect(1).says(&["ended with exit status: 7"]);
+    fakes.tell("fail", "none\n");
+    fakes.forget();
+
+    script("images/build", "#!/bin/sh\nexit 1\n");
+    script("tools", "#!/bin/sh\nexit 1\n");
+    xtask(&fakes, "test --engine").expect(3).says(&["the stand-in images cannot be made"]);
+    expect_calls(&fakes, &[]);
+    xtask(&fakes, "test").expect(0).says(&["the stand-in images cannot be made", "note: `tests/tools` ended with"]);
+    expect_calls(&fakes, &["cargo test --workspace --no-fail-fast --".to_owned()]);
+}
+
+#[test]
+fn without_an_engine_all_other_tests_run_and_what_is_left_out_is_counted_with_its_reason() {
+    let fakes = Fakes::new();
+    fs::write(fakes.checkout.root.join("tests/tools"), "#!/bin/sh\n").unwrap();
+    fakes.tell("no-engine", "Cannot connect to the Docker daemon\n");
+    fakes.add(
+        "cargo",
+        "echo 'test a ... ignored, needs a Docker engine'\necho 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured'\n\
+         printf 'b\\tno terraform\\n' >\"$TESTS_LEFT_OUT\"",
+    );
+    let run = xtask(&fakes, "test").expect(0);
+    let summary = "\nall tests: 1 passed, 0 failed, 2 left out\n     1  needs a Docker engine\n     1  no terraform\n\
+                   there is no engine: no Docker engine answers at unix:///var/run/docker.sock";
+    assert!(run.out.contains(summary), "{}", run.out);
+    xtask(&fakes, "test --engine").expect(3);
 }
 
 #[test]

@@ -127,7 +127,9 @@ fn dev_up_remembers_mode_offset_and_platform_and_a_flag_changes_them() {
     let mode = || fs::read_to_string(fakes.checkout.root.join("dev/.rendered/mode.json")).unwrap();
     dev_up(&fakes, "--local loki").expect(0);
     expect_calls(&fakes, &[up(LOCAL, "loki")]);
-    let expected = format!("{{\n  \"local\": true,\n  \"platform\": null,\n  \"portOffset\": {offset}\n}}\n");
+    let expected = format!(
+        "{{\n  \"local\": true,\n  \"platform\": null,\n  \"portOffset\": {offset},\n  \"standIns\": false\n}}\n"
+    );
     assert_eq!(mode(), expected);
     xtask(&fakes, "dev-up mimir").expect(0);
     expect_calls(&fakes, &[up(LOCAL, "mimir")]);
@@ -667,4 +669,29 @@ fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
         dev_up(&fakes, &format!("--local --timeout 4 {service}")).expect(code).says(&[says]);
         assert!(began.elapsed() < Duration::from_secs(40), "{pattern}: {:?}", began.elapsed());
     }
+}
+
+#[test]
+fn with_stand_ins_every_image_is_made_here_nothing_is_cloned_and_the_project_is_another_one_until_told_otherwise() {
+    let fakes = Fakes::new();
+    fs::write(fakes.checkout.root.join("tests/images/build"), "#!/bin/sh\necho the images are there >&2\n").unwrap();
+    fakes.add_to_env("TEMPORAL_IMAGE=mine:1\nTEMPORAL_DSQL_PATH=../nowhere\n");
+    let up = dev_up(&fakes, "--local --stand-ins").expect(0).says(&["the images are there"]);
+    assert_eq!(up.out.lines().filter(|it| !it.contains("  stand-in")).collect::<Vec<_>>(), [""; 0]);
+    assert!(fakes.calls().iter().all(|it| it.starts_with("docker compose --project-name PROJECT-standins ")));
+    let text = fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
+    let services: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    for (name, service) in services["services"].as_mapping().unwrap() {
+        let image = service["image"].as_str().unwrap_or_default();
+        assert!(image.starts_with("standin/") && service["pull_policy"] == "never", "{name:?}: {image}");
+    }
+    let status = xtask(&fakes, "dev-status --json").json();
+    assert!(status["services"].as_array().unwrap().iter().all(|it| it["standIn"] == true), "{status:#}");
+    fakes.forget();
+    xtask(&fakes, "dev-down").expect(0);
+    expect_calls(&fakes, &["docker compose --project-name PROJECT-standins down --remove-orphans".to_owned()]);
+
+    // A mode that is named without them is the real one.
+    let real = xtask(&fakes, "dev-up --local --dry-run --no-schema").expect(0).out;
+    assert!(real.contains("--project-name PROJECT ".replace("PROJECT", &fakes.checkout.project).as_str()), "{real}");
 }

@@ -3,6 +3,7 @@
 use super::known::{Kind, Known};
 use super::prometheus::{ask_range, start};
 use super::{panels, queries, str_of, targets};
+use crate::support::{PROMETHEUS, are_there};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -73,6 +74,9 @@ fn crowded(known: &Known, names: &BTreeSet<String>, from: u64, to: u64) -> Strin
 #[test]
 #[ignore = "needs Debian's package `prometheus`: cargo test -p tests --test it -- --ignored ten_series"]
 fn no_panel_draws_more_than_ten_series_on_a_crowded_page_and_each_is_drawn_to_its_end() {
+    if !are_there(&[PROMETHEUS]) {
+        return;
+    }
     let known = super::known::metrics();
     let dashboards = super::dashboards();
     let names: BTreeSet<String> = dashboards

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use xtask::settings::{dotenv, variables::find as variable};
 
-use crate::{
-    Finding, meant, pattern, ports,
-    repo::{ALLOY, BASE, Repo, SOURCES, text},
-    variables,
-};
+use crate::repo::{ALLOY, BASE, Repo, SOURCES, text};
+use crate::{Finding, meant, pattern, ports, variables};
 
 /// The addresses, and the variables that Alloy and Grafana expect in their own environment.
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    Finding,
-    commands::{self, Wrong},
-    markdown, pattern,
-    repo::{Document, JUSTFILE, Repo},
-};
+use crate::commands::{self, Wrong};
+use crate::repo::{Document, JUSTFILE, Repo};
+use crate::{Finding, markdown, pattern};
 
 /// All commands, and the Justfile's recipes.
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use serde_yaml::Value;
 use xtask::settings::variables::{LOCAL_COPILOT_HOST, LOCAL_MONITORED_HOST};
 
-use crate::{
-    Finding, list, pattern,
-    repo::{BASE, LOCAL, Repo, Service, text, texts},
-};
+use crate::repo::{BASE, LOCAL, Repo, Service, text, texts};
+use crate::{Finding, list, pattern};
 
 /// The images that this repository builds; they are named by a variable each.
 const OURS: &[&str] = &["TEMPORAL_IMAGE", "COPILOT_IMAGE"];

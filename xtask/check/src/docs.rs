@@ -4,10 +4,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use xtask::settings::variables;
 
-use crate::{
-    Finding, list, markdown, meant, pattern, ports,
-    repo::{BASE, Document, EXAMPLE, Repo},
-};
+use crate::repo::{BASE, Document, EXAMPLE, Repo};
+use crate::{Finding, list, markdown, meant, pattern, ports};
 
 /// Every document, and the example of `dev/.env`.
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {

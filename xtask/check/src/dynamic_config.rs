@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 use serde_yaml::Value;
 use xtask::settings::variables::seconds;
 
-use crate::{
-    Finding, meant,
-    repo::{DYNAMIC, Repo, list, text},
-};
+use crate::repo::{DYNAMIC, Repo, list, text};
+use crate::{Finding, meant};
 
 /// The function that registers a setting, what its values are, and how they are written.
 type Kind = (&'static str, fn(&Value) -> bool, &'static str);

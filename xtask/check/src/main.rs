@@ -21,14 +21,9 @@ use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
 use repo::Repo;
-use xtask::{
-    cli::help,
-    machine::{
-        exit,
-        finding::{At, Finding},
-        term,
-    },
-};
+use xtask::cli::help;
+use xtask::machine::finding::{At, Finding};
+use xtask::machine::{exit, term};
 
 /// One subject: from the repository's files to what is wrong with them.
 type Check = fn(&Repo) -> Vec<Finding>;

@@ -3,10 +3,8 @@
 use serde_yaml::Value;
 use xtask::{cli::flags::Cluster, settings::template, stack::service};
 
-use crate::{
-    Finding, pattern,
-    repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts},
-};
+use crate::repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts};
+use crate::{Finding, pattern};
 
 /// A file or folder of this repository in a container.
 struct Mount<'a> {

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_yaml::Value;
 use xtask::stack::service::port as published_here;
 
-use crate::{
-    Finding, addresses, pattern,
-    repo::{LOKI, MIMIR, Repo, Service, TEMPLATE, list, text, texts},
-};
+use crate::repo::{LOKI, MIMIR, Repo, Service, TEMPLATE, list, text, texts};
+use crate::{Finding, addresses, pattern};
 
 /// Images that listen on a port of their own choice.
 const FIXED: &[(&str, u16)] =

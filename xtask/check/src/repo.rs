@@ -1,20 +1,14 @@
 //! The files that are compared, read and parsed once.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 use walkdir::WalkDir;
-use xtask::{
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-    },
-    stack::service::merged,
-};
+use xtask::machine::files;
+use xtask::machine::finding::{At, Finding, finding};
+use xtask::stack::service::merged;
 
 pub(crate) const BASE: &str = "dev/docker-compose.yml";
 pub(crate) const LOCAL: &str = "dev/docker-compose.local.yml";

@@ -5,15 +5,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_yaml::Value;
-use xtask::{
-    machine::{files, term},
-    settings::variables::ALL,
-};
+use xtask::machine::{files, term};
+use xtask::settings::variables::ALL;
 
-use crate::{
-    Finding, ports,
-    repo::{GUIDE, LOCAL, Repo, list},
-};
+use crate::repo::{GUIDE, LOCAL, Repo, list};
+use crate::{Finding, ports};
 
 const FIX: &str = "`cargo xtask check --fix` writes it";
 /// Stands where nobody has said anything yet.

@@ -1,18 +1,12 @@
 //! Variables: declared once in xtask, shown in the example, and the same wherever something refers to them.
 
-use xtask::{
-    cli::flags::Cluster,
-    settings::{
-        template,
-        variables::{self, ALL, Variable},
-    },
-    stack::environment::DERIVED,
-};
+use xtask::cli::flags::Cluster;
+use xtask::settings::template;
+use xtask::settings::variables::{self, ALL, Variable};
+use xtask::stack::environment::DERIVED;
 
-use crate::{
-    Finding, meant, pattern,
-    repo::{BASE, Document, EXAMPLE, LOCAL, Repo, TEMPLATE},
-};
+use crate::repo::{BASE, Document, EXAMPLE, LOCAL, Repo, TEMPLATE};
+use crate::{Finding, meant, pattern};
 
 const DECLARATION: &str = "xtask/src/settings/variables.rs";
 

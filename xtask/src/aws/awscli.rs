@@ -1,28 +1,21 @@
 //! The AWS CLI: with the profile that `dev/.env` names, without a pager, and with errors that say what to do.
 
-use std::{
-    process::{Command, Output},
-    time::Duration,
-};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::errors,
-    machine::{
-        exit::{FAILED, PREREQUISITE, exit, prerequisites},
-        finding::{At, Finding},
-        process,
-    },
-    settings::{ENV_FILE, Origin, Settings},
-};
+use crate::aws::errors;
+use crate::machine::exit::{FAILED, PREREQUISITE, exit, prerequisites};
+use crate::machine::finding::{At, Finding};
+use crate::machine::process;
+use crate::settings::{ENV_FILE, Origin, Settings};
 
 /// How long one question to AWS may take: the CLI itself gives a server a minute, and tries again.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The user's AWS profile.
 pub(crate) struct Profile {
     pub name: String,
     /// What the AWS tools must find in their environment to use it, beyond what is there already.
@@ -30,9 +23,6 @@ pub(crate) struct Profile {
 }
 
 /// The profile that the process environment names, else `dev/.env`.
-///
-/// # Errors
-/// `dev/.env` cannot be read, or what it says about AWS is wrong.
 pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
     let settings = Settings::load(sh, false);
     let elsewhere = |it: &Finding| matches!(it.at, At::Variable(name) if !name.starts_with("AWS_"));
@@ -57,10 +47,6 @@ pub(crate) fn profile(sh: &Shell) -> Result<Profile> {
     Ok(Profile { name: settings.get("AWS_PROFILE").to_owned(), variables })
 }
 
-/// A command of the AWS CLI in this region.
-///
-/// # Errors
-/// As [`profile`].
 pub(crate) fn command(sh: &Shell, region: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new("aws");
     command.current_dir(sh.current_dir()).args(args).args(["--region", region]).envs(profile(sh)?.variables);
@@ -81,16 +67,12 @@ pub(crate) fn line(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Runs the CLI for an answer of this format.
 fn capture(sh: &Shell, region: &str, args: &[&str], format: &str, limit: Duration) -> Result<Output> {
     let output = process::capture_within(command(sh, region, args)?.args(["--output", format]), limit)?;
     output.with_context(|| format!("`aws {}` gave no answer within {} s", args[..2].join(" "), limit.as_secs()))
 }
 
 /// What the CLI answers in this time, as JSON, or what it wrote to stderr where it failed.
-///
-/// # Errors
-/// The CLI is missing or does not answer, or its answer is no JSON.
 pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> Result<Result<Value, String>> {
     let output = capture(sh, region, args, "json", limit)?;
     if !output.status.success() {
@@ -101,17 +83,11 @@ pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> R
 }
 
 /// The same, where a failure is nothing to go on from.
-///
-/// # Errors
-/// The CLI is missing or failed.
 pub(crate) fn json(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> Result<Value> {
     ask(sh, region, args, limit)?.or_else(|stderr| Err(failure(sh, args, &stderr)?))
 }
 
 /// The same, for what is printed as plain text.
-///
-/// # Errors
-/// The CLI is missing or failed.
 pub(crate) fn text(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> Result<String> {
     let output = capture(sh, region, args, "text", limit)?;
     if !output.status.success() {
@@ -121,9 +97,6 @@ pub(crate) fn text(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> 
 }
 
 /// The error for a failed call: what AWS said, and what to do about it.
-///
-/// # Errors
-/// As [`profile`].
 pub(crate) fn failure(sh: &Shell, args: &[&str], stderr: &str) -> Result<anyhow::Error> {
     let what = format!("`aws {}` failed: {}", args[..2].join(" "), errors::said(stderr));
     let profile = profile(sh)?.name;

@@ -1,27 +1,20 @@
 //! What containers get of AWS: the short-lived keys of one profile, never the user's folder. SDKs ask the
 //! `credential_process` again when its keys end, so a renewed file reaches a running container.
 
-use std::{
-    fs::{self, File},
-    os::unix::fs::PermissionsExt,
-    process::Output,
-    thread,
-    time::{Duration, SystemTime},
-};
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::{awscli, errors},
-    machine::{
-        files,
-        finding::{Finding, finding},
-        process, term, time,
-    },
-    settings::Settings,
-};
+use crate::aws::{awscli, errors};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::{files, process, term, time};
+use crate::settings::Settings;
 
 /// The folder that containers mount, from the workspace root.
 pub(crate) const FOLDER: &str = "dev/.rendered/aws";

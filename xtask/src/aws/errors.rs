@@ -1,9 +1,7 @@
 //! What AWS's tools say when they fail, and the command that mends it.
 
-use crate::machine::{
-    finding::{Finding, finding},
-    process,
-};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
 
 /// Where the AWS CLI comes from. Not through a folder of a known name under /tmp, which somebody else may have made.
 pub(crate) const INSTALL: &str = if cfg!(target_os = "macos") {

@@ -8,15 +8,12 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        awscli,
-        terraform::{self, Outputs},
-    },
-    cli::flags::Region,
-    machine::{exit::prerequisites, finding::finding},
-    settings::Settings,
-};
+use crate::aws::awscli;
+use crate::aws::terraform::{self, Outputs};
+use crate::cli::flags::Region;
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::finding;
+use crate::settings::Settings;
 
 /// What the flags say.
 #[derive(Debug, Default)]
@@ -44,9 +41,6 @@ pub(crate) struct Place {
 }
 
 /// Finds the parts that a command needs: each as its flag says, else as Terraform's output does.
-///
-/// # Errors
-/// Parts that neither names, all at once.
 pub(crate) fn locate(sh: &Shell, given: Given, needed: &[Part]) -> Result<Place> {
     let flag = |part: &Part| match *part {
         BUCKET => given.bucket.as_ref(),
@@ -101,9 +95,6 @@ impl Place {
 }
 
 /// The newest jobs, at most `limit`, without their failure reasons.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> {
     let limit = limit.to_string();
     let newest = ["--sort-by", "attribute=STARTED_AT,order=DESCENDING", "--max-items", &limit];
@@ -113,9 +104,6 @@ pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> 
 }
 
 /// One job, whole, if AWS answers in this time.
-///
-/// # Errors
-/// AWS refuses, or answers with something else.
 pub(crate) fn job(sh: &Shell, place: &Place, id: &str, limit: Duration) -> Result<Value> {
     let args = place.bedrock("get-ingestion-job", &["--ingestion-job-id", id]);
     let mut answer = awscli::json(sh, &place.region, &args, limit)?;
@@ -123,7 +111,7 @@ pub(crate) fn job(sh: &Shell, place: &Place, id: &str, limit: Duration) -> Resul
 }
 
 /// The statistics that AWS keeps of a job, in the order in which they are shown.
-pub(crate) const STATISTICS: &[(&str, &str)] = &[
+pub(crate) const STATISTICS: [(&str, &str); 5] = [
     ("scanned", "numberOfDocumentsScanned"),
     ("new", "numberOfNewDocumentsIndexed"),
     ("modified", "numberOfModifiedDocumentsIndexed"),
@@ -137,10 +125,8 @@ pub(crate) fn count(job: &Value, name: &str) -> u64 {
     job["statistics"][field].as_u64().unwrap_or(0)
 }
 
-/// A job as our own JSON.
 pub(crate) fn json(job: &Value) -> Value {
-    let statistics: Map<String, Value> =
-        STATISTICS.iter().map(|(name, _)| ((*name).to_owned(), count(job, name).into())).collect();
+    let statistics = Map::from_iter(STATISTICS.map(|(name, _)| (name.to_owned(), count(job, name).into())));
     json!({
         "id": job["ingestionJobId"],
         "status": job["status"],
@@ -151,7 +137,6 @@ pub(crate) fn json(job: &Value) -> Value {
     })
 }
 
-/// A job's text field; empty where it has none.
 pub(crate) fn text<'a>(job: &'a Value, field: &str) -> &'a str {
     job[field].as_str().unwrap_or("")
 }

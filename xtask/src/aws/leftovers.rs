@@ -4,10 +4,9 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::{awscli, project::Project, terraform},
-    machine::{process, term},
-};
+use crate::aws::project::Project;
+use crate::aws::{awscli, terraform};
+use crate::machine::{process, term};
 
 /// Says what is left, each with the command that removes it; or that this is not known.
 pub(crate) fn say(sh: &Shell, project: &Project) {

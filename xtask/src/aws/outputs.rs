@@ -6,40 +6,33 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::terraform::Outputs,
-    machine::{exit::prerequisites, files, finding::finding, table, term},
-    settings::{
-        ENV_FILE, EXAMPLE,
-        dotenv::{self, Entry},
-        example,
-        merge::{self, Change},
-        variables::{self, FILLS},
-    },
-};
+use crate::aws::terraform::Outputs;
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::finding;
+use crate::machine::{files, table, term};
+use crate::settings::dotenv::{self, Entry};
+use crate::settings::merge::{self, Change};
+use crate::settings::variables::{self, FILLS};
+use crate::settings::{ENV_FILE, EXAMPLE};
 
-/// The outputs as a table.
 pub(crate) fn table(outputs: &Outputs) -> String {
-    let body = outputs.shown().map(|(name, value)| [name.to_owned(), value]).collect();
-    table::titled(["OUTPUT", "VALUE"], body)
+    let body: Vec<_> = outputs.shown().map(|(name, value)| [name.to_owned(), value]).collect();
+    table::titled(["OUTPUT", "VALUE"], &body)
 }
 
-/// The outputs as a JSON object.
 pub(crate) fn json(outputs: &Outputs) -> Map<String, Value> {
     outputs.shown().map(|(name, value)| (name.to_owned(), json!(value))).collect()
 }
 
-/// Writes the outputs into `dev/.env`, which is made from the example where it is missing, and shows what changed.
-///
-/// # Errors
-/// An output cannot be such a variable's value, or the file cannot be read or written; it is then as it was.
+/// Writes the outputs into `dev/.env`, which is made from the example where it is missing, and shows what changed. On
+/// an error the file is as it was.
 pub(crate) fn sync(sh: &Shell, outputs: &Outputs, dry_run: bool) -> Result<()> {
     let path = sh.current_dir().join(ENV_FILE);
     // A link is followed: replacing it would cut the file that it leads to off.
     let path = fs::canonicalize(&path).unwrap_or(path);
     let (source, text) = match files::read(&path)? {
         Some(text) => (ENV_FILE, text),
-        None => (EXAMPLE, example(sh)?),
+        None => (EXAMPLE, files::committed(&sh.current_dir(), EXAMPLE)?),
     };
     let entries = entries(source, &text)?;
     if !dry_run {
@@ -85,9 +78,6 @@ fn entries(source: &str, text: &str) -> Result<Vec<Entry>> {
 }
 
 /// The variables that these outputs fill, with their values.
-///
-/// # Errors
-/// Every output that is no valid value.
 pub(crate) fn wanted(outputs: &Outputs) -> Result<Vec<(&'static str, &str)>> {
     let (mut wanted, mut problems) = (Vec::new(), Vec::new());
     for (output, names) in FILLS {

@@ -4,26 +4,19 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        awscli, credentials,
-        terraform::{self, Outputs},
-    },
-    cli::flags::{ProjectName, Region},
-    machine::{
-        exit::{REFUSED, USAGE, exit},
-        files,
-        finding::finding,
-    },
-    settings::variables,
-};
+use crate::aws::terraform::{self, Outputs};
+use crate::aws::{awscli, credentials};
+use crate::cli::flags::{ProjectName, Region};
+use crate::machine::exit::{REFUSED, USAGE, exit};
+use crate::machine::files;
+use crate::machine::finding::finding;
+use crate::settings::variables;
 
 /// Terraform reads this file by itself, so that it can also be run by hand. Git-ignored.
 const PATH: &str = "terraform/dev/dev.auto.tfvars.json";
 
 const DEFAULT_REGION: &str = variables::COPILOT_REGION;
 
-/// A checkout's AWS environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
     pub name: ProjectName,
@@ -32,15 +25,13 @@ pub(crate) struct Project {
 
 impl Project {
     /// The environment that exists, as Terraform's state names it, else the one that was last asked for.
-    ///
-    /// # Errors
-    /// The state or the file of what was asked for is there and cannot be read.
     pub(crate) fn known(sh: &Shell) -> Result<Option<Project>> {
         let outputs = terraform::outputs(sh)?;
-        let parsed = |name: &str| outputs.get(name).map(str::to_owned);
-        match (parsed("project_name").and_then(|it| it.parse().ok()), parsed("region").and_then(|it| it.parse().ok())) {
-            (Some(name), Some(region)) => Ok(Some(Project { name, region })),
-            _ => Project::remembered(sh),
+        let name = outputs.get("project_name").and_then(|it| it.parse().ok());
+        let region = outputs.get("region").and_then(|it| it.parse().ok());
+        match name.zip(region) {
+            Some((name, region)) => Ok(Some(Project { name, region })),
+            None => Project::remembered(sh),
         }
     }
 
@@ -53,16 +44,12 @@ impl Project {
         Ok(Some(Project { name, region }))
     }
 
-    /// What the flags say, else what is known, else for the region the default.
-    ///
-    /// # Errors
-    /// No name was ever given, or something exists already under another name or region.
+    /// What the flags say, else what is known. Refused where something exists under another name or region.
     pub(crate) fn resolve(sh: &Shell, name: Option<ProjectName>, region: Option<Region>) -> Result<Project> {
         let known = Project::known(sh)?;
-        let name = name.or_else(|| known.as_ref().map(|it| it.name.clone())).ok_or_else(|| unnamed(sh))?;
-        let region = region
-            .or_else(|| known.as_ref().map(|it| it.region.clone()))
-            .unwrap_or_else(|| DEFAULT_REGION.parse().expect("a region"));
+        let (known_name, known_region) = known.clone().map(|it| (it.name, it.region)).unzip();
+        let name = name.or(known_name).ok_or_else(|| unnamed(sh))?;
+        let region = region.or(known_region).unwrap_or_else(|| DEFAULT_REGION.parse().expect("a region"));
         let project = Project { name, region };
         match known {
             Some(old) if old != project && !terraform::resources(sh)?.is_empty() => {
@@ -103,9 +90,6 @@ impl Project {
     }
 
     /// Remembers the environment; variables that the file sets besides are kept.
-    ///
-    /// # Errors
-    /// The file cannot be read or written.
     pub(crate) fn remember(&self, sh: &Shell) -> Result<()> {
         let mut variables = read(sh)?;
         variables.insert("project_name".to_owned(), json!(self.name.to_string()));
@@ -120,7 +104,6 @@ impl Project {
         variables::check_copilot_region(&self.region.to_string()).err()
     }
 
-    /// Terraform's arguments that name the environment.
     pub(crate) fn vars(&self) -> [String; 4] {
         ["-var".to_owned(), format!("project_name={}", self.name), "-var".to_owned(), format!("region={}", self.region)]
     }
@@ -141,16 +124,13 @@ fn damaged(why: &str) -> anyhow::Error {
 fn unnamed(sh: &Shell) -> anyhow::Error {
     let folder = sh.current_dir();
     let suggestion = suggest(&folder.file_name().unwrap_or_default().to_string_lossy());
-    exit(
-        USAGE,
-        format!(
-            "the environment needs a name, once: give `--project-name {suggestion}`, or another one that nobody else \
-             in your AWS account uses. It starts the name of everything made there, and is remembered"
-        ),
-    )
+    let what = format!(
+        "the environment needs a name, once: give `--project-name {suggestion}`, or another one that nobody else in \
+         your AWS account uses. It starts the name of everything made there, and is remembered"
+    );
+    exit(USAGE, what)
 }
 
-/// A valid name made from a folder's.
 fn suggest(folder: &str) -> String {
     let lower = folder.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|it| !it.is_empty()).collect();

@@ -1,25 +1,19 @@
 //! Terraform, or OpenTofu, in `terraform/dev/`: the tool, its outputs and what its state holds.
 
-use std::{
-    collections::BTreeMap,
-    env, fs, io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::{awscli, errors},
-    machine::{
-        exit::{PREREQUISITE, exit},
-        finding::{Finding, finding},
-        process, supervise, term,
-    },
-};
+use crate::aws::{awscli, errors};
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::{process, supervise, term};
 
 /// The module, from the workspace root.
 pub(crate) const FOLDER: &str = "terraform/dev";
@@ -72,9 +66,6 @@ impl Outputs {
 }
 
 /// The tool's name: `terraform`, else `tofu`.
-///
-/// # Errors
-/// Neither is on PATH.
 pub(crate) fn tool() -> Result<&'static str> {
     ["terraform", "tofu"].into_iter().find(|it| is_on_path(it)).ok_or_else(|| {
         exit(
@@ -90,10 +81,6 @@ fn is_on_path(program: &str) -> bool {
     env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|it| runnable(it.join(program))))
 }
 
-/// A command of the tool in our module.
-///
-/// # Errors
-/// The tool is missing.
 pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(tool()?);
     command.current_dir(sh.current_dir()).arg(format!("-chdir={FOLDER}")).args(args);
@@ -103,10 +90,7 @@ pub(crate) fn command(sh: &Shell, args: &[&str]) -> Result<Command> {
 }
 
 /// Runs a command of the tool to its end, with the user's AWS profile and shown on the terminal, and returns its exit
-/// code.
-///
-/// # Errors
-/// `dev/.env` does not say which profile is meant, or the command ended with another code than `accepted`; what AWS refused is explained.
+/// code. Any other than those in `accepted` is an error, which explains what AWS refused.
 pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
     let (name, rest) = args.split_first().expect("a command has a name");
     // It colours what it prints, also where nobody sees it.
@@ -130,9 +114,6 @@ pub(crate) fn run(sh: &Shell, args: &[&str], accepted: &[i32]) -> Result<i32> {
 }
 
 /// The outputs of the last apply; none where nothing was ever applied.
-///
-/// # Errors
-/// The tool is missing or cannot read its state.
 pub(crate) fn outputs(sh: &Shell) -> Result<Outputs> {
     let text = ask(sh, &["output", "-no-color", "-json"])?;
     let json = serde_json::from_str(if text.is_empty() { "{}" } else { &text }).ok();
@@ -140,9 +121,6 @@ pub(crate) fn outputs(sh: &Shell) -> Result<Outputs> {
 }
 
 /// That something was applied.
-///
-/// # Errors
-/// There is no output.
 pub(crate) fn require(outputs: &Outputs) -> Result<()> {
     if outputs.0.is_empty() {
         return Err(exit(
@@ -154,9 +132,6 @@ pub(crate) fn require(outputs: &Outputs) -> Result<()> {
 }
 
 /// The addresses of everything that exists, as the state has it.
-///
-/// # Errors
-/// As [`outputs`].
 pub(crate) fn resources(sh: &Shell) -> Result<Vec<String>> {
     Ok(ask(sh, &["state", "list"])?.lines().filter(|it| !is_data_source(it)).map(str::to_owned).collect())
 }
@@ -296,10 +271,6 @@ fn read(sh: &Shell, args: &[&str]) -> Result<String> {
 /// Prepares the module; safe to repeat.
 pub(crate) const INIT: &[&str] = &["init", "-input=false"];
 
-/// Prints Terraform commands instead of running them.
-///
-/// # Errors
-/// The tool is missing.
 pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
     let lines: Result<Vec<Command>> = commands.iter().map(|it| command(sh, it)).collect();
     for command in lines? {
@@ -309,42 +280,4 @@ pub(crate) fn print(sh: &Shell, commands: &[&[&str]]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_program_on_path_is_found_and_a_folder_is_no_program() {
-        assert!(is_on_path("sh"));
-        assert!(!is_on_path("no-such-program-here") && !is_on_path("."));
-    }
-
-    #[test]
-    fn a_data_source_is_known_by_its_mode_whatever_else_is_called_data() {
-        for address in ["data.a.b", "module.m.data.a.b", r#"module.data["x.\".y"].module.m[0].data.a.b["k"]"#] {
-            assert!(is_data_source(address), "{address}");
-        }
-        for address in ["a.data", r#"a.b["data.c"]"#, "module.data.a.b", r#"module.m[".data."].a.data"#, "data", ""] {
-            assert!(!is_data_source(address), "{address}");
-        }
-    }
-
-    #[test]
-    fn outputs_are_read_and_sensitive_ones_are_not_shown() {
-        let outputs = Outputs::from_json(&json!({
-            "a": {"sensitive": false, "type": "string", "value": "x"},
-            "b": {"sensitive": true, "type": "string", "value": "secret"},
-            "c": {"sensitive": false, "type": ["list", "string"], "value": ["y"]},
-            "d": {"sensitive": false, "type": "string", "value": null},
-        }))
-        .unwrap();
-        assert_eq!(outputs.get("b"), Some("secret"));
-        assert_eq!((outputs.get("d"), outputs.get("e")), (None, None));
-        let shown: Vec<_> = outputs.shown().collect();
-        assert_eq!(
-            shown,
-            [("a", "x"), ("b", "(sensitive)"), ("c", "[\"y\"]"), ("d", "")].map(|(a, b)| (a, b.to_owned()))
-        );
-        assert!(Outputs::from_json(&json!([])).is_none() && Outputs::from_json(&json!({"a": 1})).is_none());
-    }
-}
+mod tests;

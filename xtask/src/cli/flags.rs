@@ -17,6 +17,8 @@ xflags::xflags! {
             repeated service: String
             /// Use local PostgreSQL in place of Aurora DSQL: no AWS account, no network.
             optional --local
+            /// With `--local`: make the images from this repository, with no registry and no checkout. A stack of its own.
+            optional --stand-ins
             /// Use Aurora DSQL, also where the last `dev-up` was `--local`.
             optional --dsql
             /// Build the images first.
@@ -63,6 +65,34 @@ xflags::xflags! {
             /// Start at this time: `10m`, `2h` or a timestamp.
             optional --since t: String
         }
+        /// Give the monitored cluster work and show what the Copilot says. Ctrl-C ends it and leaves nothing behind.
+        cmd dev-load {
+            /// What kind: `steady`, `spike`, `errors`, `backlog` or `soak`.
+            required scenario: Scenario
+            /// Start so many workflows a second; of `spike` those of the spike.
+            optional --rate n: Rate
+            /// Go on for this long (`90s`, `10m`); of `spike` each spike.
+            optional --duration d: Span
+            /// Let so many of 100 workflows fail.
+            optional --fail-percent p: Percent
+            /// Let them fail by `exception` or `timeout`.
+            optional --mode m: FailMode
+            /// Fail unless the Copilot says `happy`, `stressed` or `critical` by 90 s after the load.
+            optional --expect state: Verdict
+            /// Print JSON (`schemaVersion` 1) instead of tables.
+            optional --json
+            /// Do not ask, on Aurora DSQL.
+            optional -y, --yes
+        }
+        /// Pause, kill or cut off one service for a time, and undo it. Healed at Ctrl-C and by `dev-up` as well.
+        cmd dev-fault {
+            /// What: `pause`, `kill` or `cut` (off from its network).
+            required fault: Fault
+            /// Which service.
+            required service: String
+            /// For this long (`90s`, `10m`).
+            required --for-time d: Span
+        }
         /// Restart services.
         cmd dev-restart {
             /// Only these services (default: all).
@@ -100,6 +130,13 @@ xflags::xflags! {
             optional --local
             /// What Aurora DSQL needs.
             optional --dsql
+        }
+        /// Write one file to attach to an issue: versions, doctor, status, logs, what was rendered; without secrets.
+        cmd support {
+            /// Print it instead of writing a file.
+            optional --stdout
+            /// Do not ask.
+            optional -y, --yes
         }
         /// Render the persistence template for both clusters into `dev/.rendered/`.
         cmd render {
@@ -257,36 +294,24 @@ xflags::xflags! {
             /// Write what is generated: the tables of services, variables and panels in dev/README.md.
             optional --fix
         }
-        /// Run every test: unit, property, contract, and the engine tests, which need Docker.
+        /// Make what the tests need and run all of them; without Docker, all but the engine tests.
         cmd test {
+            /// Fail with code 3 where the engine tests cannot run.
+            optional --engine
             /// Passed to the test runner, after `--`.
             repeated arg: String
         }
     }
 }
 
-/// The overview's groups; every command stands in exactly one.
-pub const GROUPS: &[(&str, &[&str])] = &[
-    ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
-    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema"]),
-    ("Configuration", &["env-init", "env-sync", "env-check"]),
-    ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
-    ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
-    ("Build and test", &["dev-build", "check", "test"]),
-];
-
 /// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
 
-/// `--local` and `--dsql` as one answer: `Some(local?)`, or `None` where neither is given.
-///
-/// # Errors
-/// Both at once.
+/// `--local` and `--dsql` as one answer: `Some(local?)`, `None` for neither, exit code 2 for both.
 pub fn mode_flag(local: bool, dsql: bool) -> anyhow::Result<Option<bool>> {
     match (local, dsql) {
         (true, true) => Err(exit(USAGE, "`--local` and `--dsql` exclude each other")),
-        (true, false) => Ok(Some(true)),
-        (false, true) => Ok(Some(false)),
         (false, false) => Ok(None),
+        _ => Ok(Some(local)),
     }
 }

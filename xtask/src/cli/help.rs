@@ -4,12 +4,30 @@ use std::{ffi::OsString, fmt::Write};
 
 use crate::cli::flags;
 
+/// The overview's groups; every command stands in exactly one.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
+    ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema", "support"]),
+    ("Something to watch", &["dev-load", "dev-fault"]),
+    ("Configuration", &["env-init", "env-sync", "env-check"]),
+    ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
+    ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),
+    ("Build and test", &["dev-build", "check", "test"]),
+];
+
+/// `--for` as the parser has it, whose flags become fields, which cannot be called by a keyword of Rust.
+const FOR: [&str; 2] = ["--for", "--for-time"];
+
 /// Splits `--flag=value` into two arguments, up to a bare `--`.
 pub fn split_equals(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut passthrough = false;
     let mut out = Vec::new();
     for arg in args {
         passthrough |= arg == "--";
+        let arg = match arg.to_str().filter(|_| !passthrough).and_then(|it| it.strip_prefix(FOR[0])) {
+            Some(rest) if rest.is_empty() || rest.starts_with('=') => format!("{}{rest}", FOR[1]).into(),
+            _ => arg,
+        };
         match arg.to_str().filter(|it| !passthrough && it.starts_with("--")).and_then(|it| it.split_once('=')) {
             Some((flag, value)) => out.extend([flag.into(), value.into()]),
             None => out.push(arg),
@@ -29,18 +47,19 @@ pub fn command(name: &str) -> Option<String> {
     let block = blocks().find(|(it, _)| *it == name)?.1;
     let arguments = if block.contains("\n  ARGS:") { " [ARGS…]" } else { "" };
     let (head, rest) = block.split_once('\n')?;
-    Some(format!("cargo {head} [OPTIONS]{arguments}\n{}\n", rest.trim_end()))
+    let rest = rest.trim_end().replace(FOR[1], FOR[0]);
+    Some(format!("cargo {head} [OPTIONS]{arguments}\n{rest}\n"))
 }
 
 /// Every command with its first sentence, grouped by purpose.
 pub fn overview() -> String {
     let mut text =
         String::from("Usage: cargo xtask COMMAND [OPTIONS]      `cargo xtask COMMAND --help` explains one\n");
-    for (title, commands) in flags::GROUPS {
+    for (title, commands) in GROUPS {
         _ = write!(text, "\n{title}:\n");
         for name in *commands {
-            let about = blocks().find(|(it, _)| it == name).map_or("", |(_, block)| about(block));
-            _ = writeln!(text, "  {name:<14} {about}");
+            let block = blocks().find(|(it, _)| it == name).map_or("", |(_, block)| block);
+            _ = writeln!(text, "  {name:<14} {}", block.lines().nth(1).unwrap_or("").trim());
         }
     }
     text
@@ -48,6 +67,7 @@ pub fn overview() -> String {
 
 /// The argument parser's error, with what is allowed in place of what Rust's parser of numbers says.
 pub fn explain(error: &str) -> String {
+    let error = &error.replace(FOR[1], FOR[0]);
     if let Some(name) = error.strip_prefix("flag is required: `").and_then(|it| it.strip_suffix('`')) {
         return format!("{} is missing", name.to_uppercase());
     }
@@ -62,7 +82,6 @@ pub fn explain(error: &str) -> String {
     }
 }
 
-/// The names of all commands.
 pub fn names() -> impl Iterator<Item = &'static str> {
     blocks().map(|(name, _)| name)
 }
@@ -74,12 +93,8 @@ pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         all.sort_unstable();
         all
     };
-    known
-        .into_iter()
-        .map(|it| (distance(word, it), letters(word) != letters(it), it))
-        .filter(|(d, _, it)| *d <= 1 + it.len() / 4)
-        .min()
-        .map(|(.., it)| it)
+    let near = known.into_iter().map(|it| (distance(word, it), letters(word) != letters(it), it));
+    near.filter(|(d, _, it)| *d <= 1 + it.len() / 4).min().map(|(.., it)| it)
 }
 
 fn blocks() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -87,10 +102,6 @@ fn blocks() -> impl Iterator<Item = (&'static str, &'static str)> {
         let name = block.strip_prefix("xtask ")?.split_whitespace().next()?;
         Some((name, block))
     })
-}
-
-fn about(block: &str) -> &str {
-    block.lines().nth(1).unwrap_or("").trim()
 }
 
 /// Edit distance where a swap of neighbours counts as one edit.
@@ -124,6 +135,7 @@ mod tests {
     fn a_flag_with_an_equals_sign_becomes_two_arguments() {
         assert_eq!(split(&["dev-up", "--timeout=5"]), ["dev-up", "--timeout", "5"]);
         assert_eq!(split(&["--since=a=b", "--x="]), ["--since", "a=b", "--x", ""]);
+        assert_eq!(split(&["--for", "1s", "--for=2s", "--fore"]), ["--for-time", "1s", "--for-time", "2s", "--fore"]);
     }
 
     #[test]
@@ -133,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_command_stands_in_exactly_one_group_and_has_help() {
-        let grouped: Vec<&str> = flags::GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
+        let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
         for name in names() {
             assert_eq!(grouped.iter().filter(|it| **it == name).count(), 1, "{name} in GROUPS");
             assert!(command(name).unwrap().starts_with(&format!("cargo xtask {name} ")), "help of {name}");

@@ -5,15 +5,11 @@ use std::{env, path::PathBuf, process};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    images::checkouts::TEMPORAL,
-    machine::{
-        exit::{PREREQUISITE, exit},
-        process::spawn,
-    },
-    settings::Settings,
-};
+use crate::cli::flags;
+use crate::images::checkouts::TEMPORAL;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::process::spawn;
+use crate::settings::Settings;
 
 /// The package that was written with this command, whatever checkout it looks at; the checkout's own where it has moved
 /// since.

@@ -3,10 +3,8 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::{self, BuildTarget},
-    images::build::{Options, build},
-};
+use crate::cli::flags::{self, BuildTarget};
+use crate::images::build::{Options, build};
 
 impl flags::DevBuild {
     pub fn run(self, sh: &Shell) -> Result<()> {

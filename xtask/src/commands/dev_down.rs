@@ -3,18 +3,15 @@
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags,
-    docker::engine::{ANSWER, CHANGE},
-    machine::{
-        confirm::confirm,
-        interrupt, lock,
-        process::{self, Limit},
-        term,
-    },
-    schema,
-    stack::{self, project::Project},
-};
+use crate::cli::flags;
+use crate::docker::containers;
+use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::confirm::confirm;
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, lock, term};
+use crate::schema;
+use crate::stack;
+use crate::stack::project::Project;
 
 impl flags::DevDown {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -25,7 +22,11 @@ impl flags::DevDown {
         if self.volumes {
             down.arg("--volumes");
         }
+        let loads = containers::loads(sh, &project.name)?;
         if self.dry_run {
+            if !loads.is_empty() {
+                term::out(&format!("docker stop {}\n", loads.join(" ")));
+            }
             term::out(&format!("{}\n", process::line(&down)));
             return Ok(());
         }
@@ -38,6 +39,10 @@ impl flags::DevDown {
         interrupt::on_interrupt("`cargo xtask dev-down` once more stops the rest");
         if !volumes.is_empty() {
             schema::forget(sh)?;
+        }
+        // While the cluster is there for their workflows to be ended.
+        if !loads.is_empty() {
+            process::run(&mut cmd!(sh, "docker stop {loads...}").into(), Limit::Within(CHANGE))?;
         }
         process::run(&mut down, Limit::Within(CHANGE))?;
         if volumes.is_empty() {

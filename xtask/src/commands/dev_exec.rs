@@ -5,15 +5,11 @@ use std::io::{self, IsTerminal};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    docker::containers,
-    machine::{
-        exit::{PREREQUISITE, exit},
-        process,
-    },
-    stack::project::Project,
-};
+use crate::cli::flags;
+use crate::docker::containers;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::process;
+use crate::stack::project::Project;
 
 impl flags::DevExec {
     pub fn run(self, sh: &Shell) -> Result<()> {

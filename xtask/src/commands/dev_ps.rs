@@ -3,12 +3,10 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    docker::engine::ANSWER,
-    machine::process::{self, Limit},
-    stack::project::Project,
-};
+use crate::cli::flags;
+use crate::docker::engine::ANSWER;
+use crate::machine::process::{self, Limit};
+use crate::stack::project::Project;
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -5,19 +5,17 @@ use std::process::Stdio;
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::credentials,
-    cli::flags,
-    docker::engine::CHANGE,
-    images::build,
-    machine::{
-        lock,
-        process::{self, Limit},
-        term,
-    },
-    settings::Settings,
-    stack::{self, mode::Mode, project::Project, service::Service},
-};
+use crate::aws::credentials;
+use crate::cli::flags;
+use crate::docker::engine::CHANGE;
+use crate::images::build;
+use crate::machine::process::{self, Limit};
+use crate::machine::{lock, term};
+use crate::settings::Settings;
+use crate::stack;
+use crate::stack::mode::Mode;
+use crate::stack::project::Project;
+use crate::stack::service::Service;
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {

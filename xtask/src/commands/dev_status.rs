@@ -1,31 +1,21 @@
 //! `cargo xtask dev-status`: what runs, and what has changed since it started.
 
-use std::fmt::Write;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::credentials,
-    cli::flags::{self, Cluster},
-    docker::{
-        containers::{self, Container},
-        engine::{self, Image},
-    },
-    machine::{
-        exit::{NOT_READY, exit},
-        term,
-    },
-    schema,
-    settings::{Settings, template},
-    stack::{
-        Stack, drift,
-        mode::Mode,
-        readiness::{State, assess, probe},
-        service::Service,
-    },
-};
+use crate::aws::credentials;
+use crate::cli::flags::{self, Cluster};
+use crate::docker::containers::{self, Container};
+use crate::docker::engine;
+use crate::machine::exit::{NOT_READY, exit};
+use crate::machine::{table, term};
+use crate::schema;
+use crate::settings::{Settings, template};
+use crate::stack::mode::Mode;
+use crate::stack::readiness::{State, assess, probe};
+use crate::stack::service::Service;
+use crate::stack::{Stack, drift};
 
 /// A service as it stands.
 struct Row<'a> {
@@ -40,24 +30,28 @@ impl flags::DevStatus {
         let mode = Mode::last(sh)?;
         let settings = Settings::load(sh, mode.local);
         let (stack, containers) = Stack::running(sh, &settings, mode)?;
-        let names: Vec<&str> = stack.services.iter().map(|it| it.image.as_str()).collect();
-        let images = engine::images(sh, &names)?;
-        let drift =
-            if containers.is_empty() { Vec::new() } else { drift(sh, &stack, &settings, &containers, &images)? };
+        let drift = drift(sh, &stack, &settings, &containers)?;
         let schema_is_current = schema::is_current(sh, &stack, &settings);
         let rows: Vec<Row<'_>> = stack.services.iter().map(|it| Row::of(it, &containers, &drift)).collect();
         // What the containers have, which may be another profile's than the one that is named by now.
         let held = if mode.local { None } else { credentials::held(sh) };
         let keys = held.map(|(it, _)| it.describe());
+        let loads = containers::loads(sh, &stack.project)?;
 
         if self.json {
             let words = keys.as_ref().map(|(words, _)| words.as_str());
-            term::out(&format!("{:#}\n", document(&stack, &rows, schema_is_current, words)));
+            let mut document = document(&stack, &rows, schema_is_current, words);
+            document["loads"] = json!(loads);
+            term::out(&format!("{document:#}\n"));
         } else {
-            term::out(&table(&rows));
+            let titles = ["SERVICE", "STATE", "HOST PORTS", "NOTE"];
+            term::out(&table::titled(titles, &rows.iter().map(Row::to_cells).collect::<Vec<_>>()));
             if let Some((words, soon)) = keys {
                 let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
                 term::say(&format!("{words}{renewal}"));
+            }
+            if !loads.is_empty() {
+                term::say(&format!("a load runs: {}", loads.join(", ")));
             }
         }
         conclude(&rows, schema_is_current)
@@ -72,6 +66,7 @@ fn document(stack: &Stack, rows: &[Row<'_>], schema_is_current: bool, keys: Opti
             "ready": it.state.is_ready(),
             "reason": if let State::Failed(why) = &it.state { Some(why) } else { None },
             "image": it.service.image,
+            "standIn": it.service.is_stand_in(),
             "ports": it.service.ports.iter().map(|port| port.host).collect::<Vec<_>>(),
             "restarts": it.container.map_or(0, |it| it.restarts),
             "oomKilled": it.container.is_some_and(|it| it.oom_killed),
@@ -89,28 +84,25 @@ fn document(stack: &Stack, rows: &[Row<'_>], schema_is_current: bool, keys: Opti
 }
 
 fn conclude(rows: &[Row<'_>], schema_is_current: bool) -> Result<()> {
-    let unready = rows.iter().filter(|it| !it.state.is_ready()).count();
+    let (unready, all) = (rows.iter().filter(|it| !it.state.is_ready()).count(), rows.len());
     if unready > 0 {
-        let what = format!("{unready} of {} services are not ready", rows.len());
-        return Err(exit(NOT_READY, format!("{what}; `cargo xtask dev-up` starts or mends them")));
+        let what = format!("{unready} of {all} services are not ready; `cargo xtask dev-up` starts or mends them");
+        return Err(exit(NOT_READY, what));
     }
     if !schema_is_current {
         term::say("a checkout holds another schema than the one that was applied");
     }
-    if !schema_is_current || rows.iter().any(|it| it.drift.is_some()) {
+    if rows.iter().any(|it| it.drift.is_some()) || !schema_is_current {
         term::say("`cargo xtask dev-up` brings what has changed up to date.");
     }
     Ok(())
 }
 
 /// What has changed since the containers were made. Nothing is written: another command may be at work.
-fn drift(
-    sh: &Shell,
-    stack: &Stack,
-    settings: &Settings,
-    containers: &[Container],
-    images: &[Image],
-) -> Result<Vec<(String, String)>> {
+fn drift(sh: &Shell, stack: &Stack, settings: &Settings, containers: &[Container]) -> Result<Vec<(String, String)>> {
+    if containers.is_empty() {
+        return Ok(Vec::new());
+    }
     let rendered = match template::render(sh, settings, Cluster::ALL) {
         Ok(it) if settings.problems.is_empty() => it,
         _ => {
@@ -120,7 +112,8 @@ fn drift(
     };
     let root = sh.current_dir();
     let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
-    drift::drift(&root, stack, containers, &hashes, images, &rendered)
+    let images = engine::images(sh, stack.services.iter().map(|it| it.image.as_str()))?;
+    drift::drift(&root, stack, containers, &hashes, &images, &rendered)
 }
 
 impl<'a> Row<'a> {
@@ -138,6 +131,11 @@ impl<'a> Row<'a> {
         }
     }
 
+    fn to_cells(&self) -> [String; 4] {
+        let ports: Vec<String> = self.service.ports.iter().map(|it| it.host.to_string()).collect();
+        [self.service.name.clone(), self.word().to_owned(), ports.join(" "), self.note()]
+    }
+
     /// Why it failed, what the engine did to it, what has changed.
     fn note(&self) -> String {
         let reason = if let State::Failed(why) = &self.state { Some(why.clone()) } else { None };
@@ -145,16 +143,7 @@ impl<'a> Row<'a> {
         let memory = alive.filter(|it| it.oom_killed).map(|_| "killed for using more memory than its limit".to_owned());
         let restarts = alive.filter(|it| it.restarts > 0).map(|it| format!("restarted by the engine: {}", it.restarts));
         let drift = self.drift.map(str::to_owned);
-        [reason, memory, restarts, drift].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let stand_in = self.service.is_stand_in().then(|| "stand-in".to_owned());
+        [reason, memory, restarts, drift, stand_in].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
-}
-
-fn table(rows: &[Row<'_>]) -> String {
-    let mut out = format!("{:<20} {:<9} {:<14} {}\n", "SERVICE", "STATE", "HOST PORTS", "NOTE");
-    for row in rows {
-        let ports: Vec<String> = row.service.ports.iter().map(|it| it.host.to_string()).collect();
-        let line = format!("{:<20} {:<9} {:<14} {}", row.service.name, row.word(), ports.join(" "), row.note());
-        _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
 }

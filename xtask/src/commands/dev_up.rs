@@ -1,60 +1,67 @@
 //! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write,
-    io::{self, IsTerminal},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+mod healing;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
-use crate::{
-    aws::credentials,
-    cli::flags,
-    docker::{
-        containers::{self, Container},
-        engine::{self, ANSWER},
-        sight,
-    },
-    images::{build, missing::Missing},
-    machine::{
-        exit::{PREREQUISITE, code, prerequisites},
-        interrupt, lock,
-        process::{self, Limit},
-        table, term,
-    },
-    preflight::{Preflight, preflight},
-    schema,
-    settings::{Settings, dotenv, template, variables},
-    stack::{
-        Stack, drift,
-        mode::Mode,
-        namespaces,
-        personal::{self, PERSONAL},
-        readiness::{assess, is_in_crash_loop, probe},
-        service::Service,
-        wait::up_and_wait,
-    },
-};
+use crate::aws::credentials;
+use crate::cli::flags;
+use crate::docker::containers;
+use crate::docker::engine;
+use crate::docker::sight;
+use crate::images::build;
+use crate::images::missing::Missing;
+use crate::images::stand_ins;
+use crate::machine::exit::{PREREQUISITE, USAGE, code, exit, prerequisites};
+use crate::machine::process::{self, Limit};
+use crate::machine::{interrupt, lock, table, term};
+use crate::preflight::{Preflight, preflight};
+use crate::schema;
+use crate::settings::{Settings, dotenv, template, variables};
+use crate::stack::mode::{self, Mode};
+use crate::stack::personal::{self, PERSONAL};
+use crate::stack::readiness::{assess, probe};
+use crate::stack::service::Service;
+use crate::stack::wait::up_and_wait;
+use crate::stack::{Stack, drift, namespaces};
 
 const DEFAULT_TIMEOUT: u64 = 300;
 
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let flag = flags::mode_flag(self.local, self.dsql)?;
+        if self.stand_ins && (self.dsql || self.build) {
+            return Err(exit(
+                USAGE,
+                "`--stand-ins` goes with `--local` alone: its images are made from this repository",
+            ));
+        }
         let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
         let last_saved = Mode::last(sh)?;
         let last = last_saved.with(flag);
         let mode = Mode {
             port_offset: self.port_offset.map_or(last.port_offset, |it| it.0),
             platform: self.platform.or(last.platform),
-            ..last
+            local: last.local || self.stand_ins,
+            stand_ins: last.stand_ins || self.stand_ins,
         };
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
+        if last_saved.stand_ins != mode.stand_ins && sh.path_exists(mode::PATH) {
+            term::say(
+                "another stack than the last one, with data of its own; `cargo xtask dev-down` stops the one before",
+            );
+        }
+        if mode.stand_ins && !self.dry_run && engine::engine(sh).is_ok() {
+            stand_ins::make(sh)?;
+        }
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);
         if sh.path_exists(PERSONAL) {
@@ -79,9 +86,9 @@ impl flags::DevUp {
             pull(sh, &found, &services)?;
             check_sight(sh, &found, &services)?;
             let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
-            unpause(sh, &found, &services, deadline)?;
-            stop_the_unwell(sh, &found, &services, deadline)?;
-            remove_the_cut_off(sh, &found, &services, deadline)?;
+            healing::unpause(sh, &found, &services, deadline)?;
+            healing::stop_the_unwell(sh, &found, &services, deadline)?;
+            healing::remove_the_cut_off(sh, &found, &services, deadline)?;
             for stage in stages(stack, &services) {
                 if stage.services.iter().any(|it| stale.contains(&it.name)) {
                     term::say(&format!("{}:", stage.title));
@@ -90,7 +97,7 @@ impl flags::DevUp {
                 match stage.then {
                     Then::Schema if !self.no_schema => {
                         let anew = schema::bring_up(sh, stack, &found.settings, &services, deadline)?;
-                        stale.extend(stop_what_ran_on(sh, &found, &services, &anew, deadline)?);
+                        stale.extend(healing::stop_what_ran_on(sh, &found, &services, &anew, deadline)?);
                     }
                     Then::Namespaces => namespaces::register(sh, stack, &stage.services, deadline)?,
                     _ => {}
@@ -221,56 +228,7 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
-    compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
-}
-
-/// Lets paused containers go on: Compose does not start what has been started, and a paused one answers nobody.
-fn unpause(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let is_paused =
-        |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "paused");
-    compose_some(sh, found, services, &["unpause"], until(deadline), &is_paused)
-}
-
-/// Stops what crashes again and again, and what runs and is unhealthy, as after a restart of the engine, which starts
-/// all at once: it starts anew and is judged anew. Compose would leave it as it is.
-fn stop_the_unwell(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let is_unwell = |it: &Container| is_in_crash_loop(it) || it.status == "running" && it.health == "unhealthy";
-    let is_hopeless = |it: &Service| {
-        let container = containers::find(&found.containers, &it.name);
-        container.is_some_and(is_unwell) && !assess(it, container, &probe).is_ready()
-    };
-    compose_some(sh, found, services, &["stop"], until(deadline), &is_hopeless)
-}
-
-/// Removes stopped containers, without their data, whose network is gone (`docker network prune`): Compose would make the
-/// network anew and start them for the old one, in vain.
-fn remove_the_cut_off(sh: &Shell, found: &Preflight, services: &[&Service], deadline: Instant) -> Result<()> {
-    let is_stopped = |it: &&Container| !matches!(it.status.as_str(), "running" | "paused" | "restarting");
-    let stopped: Vec<&Container> = found.containers.iter().filter(is_stopped).collect();
-    if stopped.iter().all(|it| it.networks.is_empty()) {
-        return Ok(());
-    }
-    let there = process::read_within(&mut cmd!(sh, "docker network ls --quiet --no-trunc").into(), ANSWER)?;
-    let is_gone = |it: &String| !it.is_empty() && !there.lines().any(|id| id == it);
-    let is_cut_off = |it: &Service| stopped.iter().any(|c| c.service == it.name && c.networks.iter().any(is_gone));
-    compose_some(sh, found, services, &["rm", "--force"], until(deadline), &is_cut_off)
-}
-
-/// Stops what has run since before its database was made anew: it holds to what that had. Returns whom.
-fn stop_what_ran_on(
-    sh: &Shell,
-    found: &Preflight,
-    services: &[&Service],
-    databases: &[String],
-    deadline: Instant,
-) -> Result<Vec<String>> {
-    let depends = |it: &Service| {
-        found.stack.closure(std::slice::from_ref(&it.name)).iter().any(|it| databases.contains(&it.name))
-    };
-    let runs = |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "running");
-    let ran = |it: &Service| runs(it) && !databases.contains(&it.name) && depends(it);
-    compose_some(sh, found, services, &["stop"], until(deadline), &ran)?;
-    Ok(services.iter().filter(|it| ran(it)).map(|it| it.name.clone()).collect())
+    healing::compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
 }
 
 /// Where a container is to be made, asks the engine whether it sees what that would mount.
@@ -281,26 +239,6 @@ fn check_sight(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(
     // The lock names this process: nobody else has such a file.
     let unseen = sight::check(sh, &first.image, &sh.current_dir().join(lock::PATH), &Vec::from_iter(others))?;
     prerequisites("cannot start", unseen.into_iter().collect())
-}
-
-/// Runs a command of Compose for those of these services for which `is` holds, where there are any.
-fn compose_some(
-    sh: &Shell,
-    found: &Preflight,
-    services: &[&Service],
-    command: &[&str],
-    limit: Limit,
-    is: &dyn Fn(&Service) -> bool,
-) -> Result<()> {
-    let names: Vec<&str> = services.iter().filter(|it| is(it)).map(|it| it.name.as_str()).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    process::run(found.stack.compose(sh).args(command).args(names), limit)
-}
-
-fn until(deadline: Instant) -> Limit {
-    Limit::Within(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// The commands that would run, and what would happen between them.
@@ -325,14 +263,16 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
     out
 }
 
-/// Where to find what, as a table.
 fn urls(stack: &Stack, services: &[&Service]) -> String {
     let row = |service: &&Service| {
         let url = service.url.as_ref()?;
         let port = service.ports.iter().find(|it| it.container == url.port)?.host;
         let path = url.path.as_deref().map(|it| it.trim_end_matches('/'));
         let address = path.map_or(format!("127.0.0.1:{port}"), |it| format!("http://127.0.0.1:{port}{it}"));
-        Some([url.title.clone(), address, shown(stack, &url.note)])
+        let stand_in = if service.is_stand_in() { "stand-in" } else { "" };
+        let notes = [stand_in.to_owned(), shown(stack, &url.note)];
+        let note = notes.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Some([url.title.clone(), address, note])
     };
     // What people open comes last in the order of starting.
     let in_order = stages(stack, services).into_iter().rev().flat_map(|it| it.services);
@@ -354,7 +294,7 @@ fn attach(sh: &Shell, stack: &Stack) -> Result<()> {
     let mut stop = stack.compose(sh);
     stop.arg("stop");
     interrupt::on_interrupt("stopping; `cargo xtask dev-up` starts it again");
-    interrupt::then_run(stop);
+    interrupt::then_run(vec![stop]);
     if !stack.mode.local {
         // Nobody else would while this command runs.
         let sh = sh.clone();

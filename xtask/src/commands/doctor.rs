@@ -3,11 +3,9 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    doctor::{Check, Status, choose_mode, conclude, examine, report, to_json},
-    machine::term,
-};
+use crate::cli::flags;
+use crate::doctor::{Check, Status, choose_mode, conclude, examine, report, to_json};
+use crate::machine::term;
 
 impl flags::Doctor {
     pub fn run(self, sh: &Shell) -> Result<()> {

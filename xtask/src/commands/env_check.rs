@@ -3,11 +3,10 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags,
-    machine::{exit::prerequisites, term},
-    settings::{ENV_FILE, Origin, Settings, audit, variables},
-};
+use crate::cli::flags;
+use crate::machine::exit::prerequisites;
+use crate::machine::term;
+use crate::settings::{ENV_FILE, Origin, Settings, audit, variables};
 
 impl flags::EnvCheck {
     pub fn run(self, sh: &Shell) -> Result<()> {

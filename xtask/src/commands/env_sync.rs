@@ -3,10 +3,8 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::{outputs, terraform},
-    cli::flags,
-};
+use crate::aws::{outputs, terraform};
+use crate::cli::flags;
 
 impl flags::EnvSync {
     pub fn run(self, sh: &Shell) -> Result<()> {

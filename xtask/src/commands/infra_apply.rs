@@ -5,15 +5,11 @@ use std::fs;
 use anyhow::{Context, Result};
 use xshell::Shell;
 
-use crate::{
-    aws::{leftovers, outputs, project::Project, terraform},
-    cli::flags,
-    machine::{
-        confirm,
-        exit::{REFUSED, code, exit, prerequisites},
-        interrupt, lock, term,
-    },
-};
+use crate::aws::project::Project;
+use crate::aws::{leftovers, outputs, terraform};
+use crate::cli::flags;
+use crate::machine::exit::{REFUSED, code, exit, prerequisites};
+use crate::machine::{confirm, interrupt, lock, term};
 
 /// What was shown and is then applied, from the module's folder. Git-ignored, and removed after use: it may hold secrets.
 const PLAN: &str = ".terraform/xtask.tfplan";

@@ -3,21 +3,13 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        kb::{Place, ingestion},
-        leftovers,
-        project::Project,
-        terraform,
-    },
-    cli::flags,
-    machine::{
-        confirm,
-        exit::{code, exit, prerequisites},
-        interrupt, lock, term,
-    },
-    settings::ENV_FILE,
-};
+use crate::aws::kb::{Place, ingestion};
+use crate::aws::project::Project;
+use crate::aws::{leftovers, terraform};
+use crate::cli::flags;
+use crate::machine::exit::{code, exit, prerequisites};
+use crate::machine::{confirm, interrupt, lock, term};
+use crate::settings::ENV_FILE;
 
 const DESTROY: &[&str] = &["destroy", "-input=false", "-auto-approve"];
 

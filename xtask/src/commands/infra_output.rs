@@ -4,14 +4,10 @@ use anyhow::Result;
 use serde_json::json as document;
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        outputs::{json, table},
-        terraform,
-    },
-    cli::flags,
-    machine::term,
-};
+use crate::aws::outputs::{json, table};
+use crate::aws::terraform;
+use crate::cli::flags;
+use crate::machine::term;
 
 impl flags::InfraOutput {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -4,12 +4,12 @@ use anyhow::Result;
 use serde_json::json;
 use xshell::Shell;
 
-use crate::{
-    aws::{outputs, project::Project, terraform},
-    cli::flags,
-    machine::{finding::At, table, term},
-    settings::{ENV_FILE, Settings},
-};
+use crate::aws::project::Project;
+use crate::aws::{outputs, terraform};
+use crate::cli::flags;
+use crate::machine::finding::At;
+use crate::machine::{table, term};
+use crate::settings::{ENV_FILE, Settings};
 
 /// A variable that an output fills.
 struct Filled<'a> {

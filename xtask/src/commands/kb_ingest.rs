@@ -3,13 +3,9 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{
-        self, Given,
-        ingestion::{ingest, print},
-    },
-    cli::flags,
-};
+use crate::aws::kb::ingestion::{ingest, print};
+use crate::aws::kb::{self, Given};
+use crate::cli::flags;
 
 impl flags::KbIngest {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -4,11 +4,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{self, Given, text},
-    cli::flags,
-    machine::{table, term},
-};
+use crate::aws::kb::{self, Given, text};
+use crate::cli::flags;
+use crate::machine::{table, term};
 
 impl flags::KbJobs {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -21,21 +19,15 @@ impl flags::KbJobs {
         } else if jobs.is_empty() {
             term::out("there was no ingestion yet: `cargo xtask kb-populate`\n");
         } else {
-            let count = |job: &Value, name: &str| kb::count(job, name).to_string();
             let row = |job: &Value| {
-                [
-                    text(job, "ingestionJobId").to_owned(),
-                    text(job, "status").to_owned(),
-                    text(job, "startedAt").to_owned(),
-                    count(job, "scanned"),
-                    count(job, "new"),
-                    count(job, "modified"),
-                    count(job, "deleted"),
-                    count(job, "failed"),
-                ]
+                let [id, status, started] =
+                    ["ingestionJobId", "status", "startedAt"].map(|it| text(job, it).to_owned());
+                let [scanned, new, modified, deleted, failed] =
+                    kb::STATISTICS.map(|(name, _)| kb::count(job, name).to_string());
+                [id, status, started, scanned, new, modified, deleted, failed]
             };
             let titles = ["JOB", "STATUS", "STARTED", "SCANNED", "NEW", "MODIFIED", "DELETED", "FAILED"];
-            term::out(&table::titled(titles, jobs.iter().map(row).collect()));
+            term::out(&table::titled(titles, &jobs.iter().map(row).collect::<Vec<_>>()));
         }
         Ok(())
     }

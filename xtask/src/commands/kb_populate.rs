@@ -3,15 +3,11 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{
-        self, Given, documents,
-        ingestion::{self, Start},
-    },
-    cli::flags,
-    images::checkouts,
-    machine::term,
-};
+use crate::aws::kb::ingestion::{self, Start};
+use crate::aws::kb::{self, Given, documents};
+use crate::cli::flags;
+use crate::images::checkouts;
+use crate::machine::term;
 
 impl flags::KbPopulate {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -19,7 +15,7 @@ impl flags::KbPopulate {
         let given = Given { bucket: self.bucket, kb_id: self.kb_id, ds_id: self.ds_id, region: self.region };
         let place = kb::locate(sh, given, &[kb::BUCKET, kb::KB_ID, kb::DS_ID])?;
         if self.dry_run {
-            documents::print(sh, &place, &documents::args(&documents, &place, self.delete))?;
+            documents::print_sync(sh, &documents, &place, self.delete)?;
             return ingestion::print(sh, &place);
         }
         let changed = documents::sync(sh, &documents, &place, self.delete, self.yes)?;

@@ -4,14 +4,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        awscli,
-        kb::{self, Given, ingestion, text},
-    },
-    cli::flags,
-    machine::{table, term},
-};
+use crate::aws::awscli;
+use crate::aws::kb::{self, Given, ingestion, text};
+use crate::cli::flags;
+use crate::machine::{table, term};
 
 impl flags::KbStatus {
     pub fn run(self, sh: &Shell) -> Result<()> {

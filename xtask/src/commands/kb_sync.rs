@@ -3,14 +3,9 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    aws::kb::{
-        self, Given,
-        documents::{self, args, print, sync},
-    },
-    cli::flags,
-    images::checkouts,
-};
+use crate::aws::kb::{self, Given, documents};
+use crate::cli::flags;
+use crate::images::checkouts;
 
 impl flags::KbSync {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -18,8 +13,8 @@ impl flags::KbSync {
         let given = Given { bucket: self.bucket, region: self.region, ..Given::default() };
         let place = kb::locate(sh, given, &[kb::BUCKET])?;
         if self.dry_run {
-            return print(sh, &place, &args(&documents, &place, self.delete));
+            return documents::print_sync(sh, &documents, &place, self.delete);
         }
-        sync(sh, &documents, &place, self.delete, self.yes).map(drop)
+        documents::sync(sh, &documents, &place, self.delete, self.yes).map(drop)
     }
 }

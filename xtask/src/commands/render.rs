@@ -3,15 +3,12 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::{self, Cluster},
-    machine::{exit::prerequisites, lock, term},
-    settings::{
-        Settings,
-        template::{path, problems_of, render, write},
-    },
-    stack::mode::Mode,
-};
+use crate::cli::flags::{self, Cluster};
+use crate::machine::exit::prerequisites;
+use crate::machine::{lock, term};
+use crate::settings::Settings;
+use crate::settings::template::{path, problems_of, render, write};
+use crate::stack::mode::Mode;
 
 impl flags::Render {
     pub fn run(self, sh: &Shell) -> Result<()> {

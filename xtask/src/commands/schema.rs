@@ -4,13 +4,14 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    cli::flags::{self, Step},
-    machine::{confirm::confirm, exit::prerequisites, interrupt, lock, term},
-    schema::{Context, Outcome, Report, SQL_STEPS, apply, conclude, dry_run},
-    settings::{Settings, needs},
-    stack::{Stack, mode::Mode},
-};
+use crate::cli::flags::{self, Step};
+use crate::machine::confirm::confirm;
+use crate::machine::exit::prerequisites;
+use crate::machine::{interrupt, lock, term};
+use crate::schema::{Context, Outcome, Report, SQL_STEPS, apply, conclude, dry_run};
+use crate::settings::{Settings, needs};
+use crate::stack::Stack;
+use crate::stack::mode::Mode;
 
 impl flags::Schema {
     pub fn run(self, sh: &Shell) -> Result<()> {
@@ -21,7 +22,8 @@ impl flags::Schema {
         let stack = Stack::running(sh, &settings, mode)?.0;
         let is_wanted = |it: &Step| self.only.is_empty() || self.only.contains(it);
         let steps: Vec<Step> = Step::ALL.iter().copied().filter(is_wanted).collect();
-        check_variables(sh, &settings, &steps)?;
+        let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
+        prerequisites("cannot apply the schemas", needs::findings(sh, &settings, "schema", with_databases))?;
         let (temporal, copilot, overwrite) = (self.temporal_dsql, self.copilot, self.overwrite);
         let context = Context { temporal, copilot, overwrite, ..Context::new(sh, &stack, &settings) };
         if self.dry_run {
@@ -34,12 +36,6 @@ impl flags::Schema {
         }
         run_steps(&context, &steps, self.json)
     }
-}
-
-fn check_variables(sh: &Shell, settings: &Settings, steps: &[Step]) -> Result<()> {
-    let with_databases = steps.iter().any(|it| SQL_STEPS.contains(it));
-    let findings = needs::findings(sh, settings, "schema", with_databases);
-    prerequisites("cannot apply the schemas", findings)
 }
 
 fn run_steps(context: &Context<'_>, steps: &[Step], as_json: bool) -> Result<()> {

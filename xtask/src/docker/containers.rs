@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use xshell::{Shell, cmd};
 
 use crate::{docker::engine::ANSWER, machine::process};
@@ -11,7 +11,6 @@ use crate::{docker::engine::ANSWER, machine::process};
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount from the repository.
 pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
-/// One container of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub id: String,
@@ -25,7 +24,6 @@ pub(crate) struct Container {
     pub restarts: u64,
     /// `starting`, `healthy` or `unhealthy`; empty without a health check.
     pub health: String,
-    /// What the last health check printed.
     pub health_output: String,
     /// What the engine said when it could not start it.
     pub error: String,
@@ -44,6 +42,8 @@ pub(crate) struct Container {
     pub files: String,
     /// When it was made, as a text that sorts by time.
     pub created: String,
+    /// Whether it has been taken from all its networks.
+    pub is_cut_off: bool,
     /// The ids of the networks that it was connected to.
     pub networks: Vec<String>,
     /// Its published ports: in the container, and on the host.
@@ -51,17 +51,11 @@ pub(crate) struct Container {
 }
 
 /// The containers of a project, without those of `docker compose run`.
-///
-/// # Errors
-/// The engine does not answer.
 pub(crate) fn list(sh: &Shell, project: &str) -> Result<Vec<Container>> {
     labelled(sh, &format!("project={project}"), ANSWER)
 }
 
 /// The containers with a label of Compose's, without those of `docker compose run`.
-///
-/// # Errors
-/// The engine does not answer in time.
 pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<Container>> {
     let filter = format!("label=com.docker.compose.{label}");
     let ids =
@@ -76,15 +70,23 @@ pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<C
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 
+/// The names of the containers of the project's loads, which belong to no stack.
+///
+/// # Errors
+/// The engine does not answer.
+pub(crate) fn loads(sh: &Shell, project: &str) -> Result<Vec<String>> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let mut ask =
+        cmd!(sh, "docker ps --filter label=temporal-sre-copilot.load --filter {filter} --format '{{.Names}}'").into();
+    Ok(process::read_within(&mut ask, ANSWER)?.lines().map(str::to_owned).collect())
+}
+
 /// The container of a service, where there is one.
 pub(crate) fn find<'a>(containers: &'a [Container], service: &str) -> Option<&'a Container> {
     containers.iter().find(|it| it.service == service)
 }
 
 /// Reads what `docker container inspect` prints.
-///
-/// # Errors
-/// It is not a JSON list.
 pub(crate) fn parse(json: &str) -> Result<Vec<Container>> {
     let parsed: Value = serde_json::from_str(json).context("`docker container inspect` printed no JSON")?;
     let list = parsed.as_array().context("`docker container inspect` printed no list")?;
@@ -120,6 +122,7 @@ fn container(node: &Value) -> Container {
         working_dir: label(node, "project.working_dir"),
         files: label(node, "project.config_files"),
         created: text(&node["Created"]),
+        is_cut_off: networks.is_some_and(Map::is_empty),
         networks: networks.into_iter().flatten().map(|(_, it)| text(&it["NetworkID"])).collect(),
         ports: bound.into_iter().flatten().filter_map(port).collect(),
     }

@@ -1,19 +1,13 @@
 //! Which engine the Docker CLI talks to, found as the CLI finds it, without starting it: `DOCKER_HOST`, else the
 //! context, else the default socket.
 
-mod remedies;
-
-use std::{
-    env, fmt, fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
 
 use serde_json::Value;
 
-use crate::machine::{
-    finding::{Finding, finding},
-    process,
-};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
 
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -26,37 +20,38 @@ pub(crate) struct Route {
     pub source: Source,
 }
 
-/// What chose an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `DOCKER_HOST`.
     Variable,
-    /// The context of this name.
     Context(String),
     Default,
 }
 
-/// The product behind an address.
+const IS_MAC: bool = cfg!(target_os = "macos");
+const DESKTOP: &str = if IS_MAC { "open -a Docker" } else { "systemctl --user start docker-desktop" };
+const PODMAN: &str = if IS_MAC { "podman machine start" } else { "systemctl --user start podman.socket" };
+
+/// A part of a socket's path, the product, what starts it (`{}` is the next folder), and whether that is virtual.
+const PRODUCTS: [(&str, &str, &str, bool); 9] = [
+    ("/.docker/", "Docker Desktop", DESKTOP, true),
+    ("/.colima/", "Colima", "colima start {} --cpu 4 --memory 8", true),
+    ("/colima/", "Colima", "colima start {} --cpu 4 --memory 8", true),
+    ("/.rd/", "Rancher Desktop", "rdctl start", true),
+    ("/.orbstack/", "OrbStack", "orb start", true),
+    ("/.lima/", "Lima", "limactl start {}", true),
+    ("/run/podman/", "Podman", "sudo systemctl start podman.socket", false),
+    ("/podman/", "Podman", PODMAN, IS_MAC),
+    ("/run/user/", "rootless Docker", "systemctl --user start docker", false),
+];
+
+/// A product that brings an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    DockerDesktop,
-    /// With the profile's name.
-    Colima(String),
-    RancherDesktop,
-    OrbStack,
-    /// With the instance's name.
-    Lima(String),
-    /// Podman's service; whether it is the user's own.
-    Podman {
-        rootless: bool,
-    },
-    /// A Docker daemon of the user's own.
-    Rootless,
-    /// The system's Docker daemon.
-    Service,
-    /// Another machine.
-    Remote,
-    Unknown,
+pub(crate) struct Product {
+    pub name: &'static str,
+    start: String,
+    /// Whether its engine runs in a virtual machine, with a disk and a socket of its own.
+    pub in_virtual_machine: bool,
 }
 
 impl fmt::Display for Route {
@@ -67,30 +62,6 @@ impl fmt::Display for Route {
             Source::Context(name) => write!(f, "{host} (context {name})"),
             Source::Default => write!(f, "{host} (default socket)"),
         }
-    }
-}
-
-impl Kind {
-    /// Whether it runs as the user: root in its containers is then the user outside, and any other id a stranger.
-    pub(crate) fn is_rootless(&self) -> bool {
-        matches!(self, Kind::Rootless | Kind::Podman { rootless: true })
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::DockerDesktop => "Docker Desktop",
-            Kind::Colima(_) => "Colima",
-            Kind::RancherDesktop => "Rancher Desktop",
-            Kind::OrbStack => "OrbStack",
-            Kind::Lima(_) => "Lima",
-            Kind::Podman { .. } => "Podman",
-            Kind::Rootless => "rootless Docker",
-            Kind::Service => "the Docker service",
-            Kind::Remote => "a remote engine",
-            Kind::Unknown => "an engine",
-        })
     }
 }
 
@@ -175,139 +146,90 @@ impl Route {
         self.host.as_deref()?.strip_prefix("unix://").map(Path::new)
     }
 
-    /// The product that listens there, as far as the address tells.
-    pub(crate) fn kind(&self) -> Kind {
-        let Some(socket) = self.socket() else {
-            return if self.host.is_some() { Kind::Remote } else { Kind::Unknown };
-        };
-        // An engine in a virtual machine often puts a link to its own socket at the usual place.
-        let target = fs::canonicalize(socket).or_else(|_| fs::read_link(socket)).unwrap_or_else(|_| socket.to_owned());
-        kind_of(&target)
+    /// The socket behind it: an engine in a virtual machine often puts a link to its own at the usual place.
+    fn target(&self) -> Option<PathBuf> {
+        let socket = self.socket()?;
+        Some(fs::canonicalize(socket).or_else(|_| fs::read_link(socket)).unwrap_or_else(|_| socket.to_owned()))
+    }
+
+    pub(crate) fn product(&self) -> Option<Product> {
+        let socket = self.target()?.to_string_lossy().into_owned();
+        PRODUCTS.into_iter().find_map(|(part, name, start, in_virtual_machine)| {
+            let (_, rest) = socket.split_once(part)?;
+            let folder = rest.split_once('/').map_or("default", |(it, _)| it);
+            Some(Product { name, start: start.replace("{}", folder), in_virtual_machine })
+        })
+    }
+
+    /// Whether this is the system's own Docker service.
+    fn is_service(&self) -> bool {
+        let usual = [DEFAULT_SOCKET, "/run/docker.sock"].map(Path::new);
+        cfg!(target_os = "linux") && self.target().is_some_and(|it| usual.contains(&it.as_path()))
+    }
+
+    /// Whether it runs as the user: root in its containers is then the user outside, and any other id a stranger.
+    pub(crate) fn is_rootless(&self) -> bool {
+        cfg!(target_os = "linux") && self.socket().is_some_and(|it| it.starts_with("/run/user"))
     }
 
     /// The socket as the engine's own machine has it, to be mounted into a container.
     pub(crate) fn socket_for_containers(&self) -> String {
-        let in_virtual_machine = !cfg!(target_os = "linux")
-            || matches!(
-                self.kind(),
-                Kind::DockerDesktop | Kind::Colima(_) | Kind::RancherDesktop | Kind::OrbStack | Kind::Lima(_)
-            );
+        let is_elsewhere = !cfg!(target_os = "linux") || self.product().is_some_and(|it| it.in_virtual_machine);
         match self.socket() {
-            Some(path) if !in_virtual_machine => path.display().to_string(),
+            Some(path) if !is_elsewhere => path.display().to_string(),
             _ => DEFAULT_SOCKET.to_owned(),
+        }
+    }
+
+    /// What starts the engine, where it does not answer.
+    pub(crate) fn start(&self) -> String {
+        if let Some(it) = self.product() {
+            return it.start;
+        }
+        let back = match &self.source {
+            _ if self.is_service() => return service("start"),
+            Source::Variable => "unset DOCKER_HOST  # goes back to the context's engine",
+            Source::Context(_) if env::var_os("DOCKER_CONTEXT").is_some() => {
+                "unset DOCKER_CONTEXT  # goes back to the current context"
+            }
+            Source::Context(_) => {
+                "docker context use default  # goes back to the default socket; `docker context ls` lists others"
+            }
+            Source::Default => {
+                return "open -a Docker  # or `colima start`, `orb start`, `rdctl start`, `podman machine start`"
+                    .to_owned();
+            }
+        };
+        format!("{back}; or start the engine that has this address")
+    }
+
+    /// What mends an engine that takes connections and does not answer.
+    pub(crate) fn restart(&self) -> String {
+        if self.is_service() { service("restart") } else { format!("{}  # after stopping it", self.start()) }
+    }
+
+    /// What lets a user in whom the socket refuses.
+    pub(crate) fn admit(&self) -> String {
+        match self.socket() {
+            _ if self.is_service() => {
+                "sudo usermod -aG docker \"$USER\" && newgrp docker  # for good: log out and in again".to_owned()
+            }
+            Some(it) => {
+                format!("ls -l {}  # belongs to somebody else: run as that user, or unset DOCKER_HOST", it.display())
+            }
+            None => self.start(),
         }
     }
 }
 
-fn kind_of(socket: &Path) -> Kind {
-    let parts: Vec<&str> = socket.iter().filter_map(|it| it.to_str()).collect();
-    let has = |part: &str| parts.contains(&part);
-    let after = |part: &str| {
-        let at = parts.iter().position(|it| *it == part)?;
-        // Colima's first sockets stood in its folder itself.
-        parts.get(at + 1).filter(|_| at + 2 < parts.len()).map(|it| (*it).to_owned())
-    };
-    if has(".docker") {
-        Kind::DockerDesktop
-    } else if has(".colima") || has("colima") {
-        Kind::Colima(after(".colima").or_else(|| after("colima")).unwrap_or_else(|| "default".to_owned()))
-    } else if has(".rd") {
-        Kind::RancherDesktop
-    } else if has(".orbstack") {
-        Kind::OrbStack
-    } else if has("podman") {
-        Kind::Podman { rootless: !socket.starts_with("/run/podman") && !socket.starts_with("/var/run/podman") }
-    } else if has(".lima") {
-        Kind::Lima(after(".lima").unwrap_or_else(|| "docker".to_owned()))
-    } else if socket.starts_with("/run/user") {
-        Kind::Rootless
-    } else if cfg!(target_os = "linux") && [DEFAULT_SOCKET, "/run/docker.sock"].iter().any(|it| socket == Path::new(it))
-    {
-        Kind::Service
+fn service(verb: &str) -> String {
+    // Without systemd, as in some WSL distributions, there is the older tool.
+    if Path::new("/run/systemd/system").exists() {
+        format!("sudo systemctl {verb} docker")
     } else {
-        Kind::Unknown
+        format!("sudo service docker {verb}")
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use xshell::Shell;
-
-    fn route(variables: &[(&str, &str)]) -> Route {
-        resolve(&|name| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned()))
-    }
-
-    fn at(host: &str) -> Route {
-        Route { host: Some(host.to_owned()), source: Source::Context("x".to_owned()) }
-    }
-
-    #[test]
-    fn the_variable_wins_over_the_context_and_the_context_over_the_default_socket() {
-        let sh = Shell::new().unwrap();
-        let folder = sh.create_temp_dir().unwrap();
-        let home = folder.path().to_str().unwrap().to_owned();
-        let context = r#"{"Name":"colima","Endpoints":{"docker":{"Host":"unix:///h/.colima/work/docker.sock"}}}"#;
-        sh.write_file(folder.path().join(".docker/contexts/meta/0a1b/meta.json"), context).unwrap();
-        sh.write_file(folder.path().join(".docker/contexts/meta/0a1b.tmp"), "no folder").unwrap();
-        assert_eq!(route(&[("HOME", &home)]).to_string(), "unix:///var/run/docker.sock (default socket)");
-
-        sh.write_file(folder.path().join(".docker/config.json"), r#"{"currentContext":"colima"}"#).unwrap();
-        let by_file = route(&[("HOME", &home)]);
-        assert_eq!(by_file.to_string(), "unix:///h/.colima/work/docker.sock (context colima)");
-        assert_eq!(by_file.kind(), Kind::Colima("work".to_owned()));
-        assert_eq!(route(&[("HOME", &home), ("DOCKER_CONTEXT", "default")]).source, Source::Default);
-        assert_eq!(route(&[("HOME", &home), ("DOCKER_CONTEXT", "gone")]).host, None);
-        let by_variable = route(&[("HOME", &home), ("DOCKER_HOST", "tcp://h:1"), ("DOCKER_CONTEXT", "colima")]);
-        assert_eq!((by_variable.to_string(), by_variable.kind()), ("tcp://h:1 (DOCKER_HOST)".to_owned(), Kind::Remote));
-        sh.write_file(folder.path().join(".docker/config.json"), "{").unwrap();
-        assert_eq!(route(&[("HOME", &home)]).source, Source::Default);
-        assert_eq!(route(&[]).source, Source::Default);
-    }
-
-    #[test]
-    fn every_product_is_known_by_its_socket() {
-        let products = [
-            ("unix:///Users/me/.docker/run/docker.sock", Kind::DockerDesktop),
-            ("unix:///home/me/.docker/desktop/docker.sock", Kind::DockerDesktop),
-            ("unix:///Users/me/.colima/default/docker.sock", Kind::Colima("default".to_owned())),
-            ("unix:///Users/me/.config/colima/work/docker.sock", Kind::Colima("work".to_owned())),
-            ("unix:///Users/me/.colima/docker.sock", Kind::Colima("default".to_owned())),
-            ("unix:///Users/me/.rd/docker.sock", Kind::RancherDesktop),
-            ("unix:///Users/me/.orbstack/run/docker.sock", Kind::OrbStack),
-            ("unix:///Users/me/.lima/box/sock/docker.sock", Kind::Lima("box".to_owned())),
-            ("unix:///run/user/1000/podman/podman.sock", Kind::Podman { rootless: true }),
-            ("unix:///run/podman/podman.sock", Kind::Podman { rootless: false }),
-            ("unix:///run/user/1000/docker.sock", Kind::Rootless),
-            ("unix:///somewhere/else.sock", Kind::Unknown),
-            ("ssh://me@box", Kind::Remote),
-        ];
-        for (host, kind) in products {
-            assert_eq!(at(host).kind(), kind, "{host}");
-        }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn containers_mount_the_socket_as_the_engine_s_machine_has_it() {
-        for (host, socket) in [
-            ("unix:///run/user/1000/docker.sock", "/run/user/1000/docker.sock"),
-            ("unix:///run/podman/podman.sock", "/run/podman/podman.sock"),
-            ("unix:///home/me/.docker/desktop/docker.sock", "/var/run/docker.sock"),
-            ("unix:///home/me/.colima/default/docker.sock", "/var/run/docker.sock"),
-            ("tcp://10.0.0.1:2375", "/var/run/docker.sock"),
-        ] {
-            assert_eq!(at(host).socket_for_containers(), socket, "{host}");
-        }
-        assert_eq!(route(&[]).socket_for_containers(), "/var/run/docker.sock");
-    }
-
-    #[test]
-    fn a_link_at_the_usual_place_is_followed_even_if_it_dangles() {
-        let sh = Shell::new().unwrap();
-        let folder = sh.create_temp_dir().unwrap();
-        let link = folder.path().join("docker.sock");
-        std::os::unix::fs::symlink("/Users/me/.orbstack/run/docker.sock", &link).unwrap();
-        assert_eq!(at(&format!("unix://{}", link.display())).kind(), Kind::OrbStack);
-    }
-}
+mod tests;

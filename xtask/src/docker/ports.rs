@@ -1,10 +1,8 @@
 //! Host ports: who has them already.
 
-use std::{
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    process::Command,
-    time::Duration,
-};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
 
 use xshell::{Shell, cmd};
 
@@ -49,8 +47,7 @@ fn listener(sh: &Shell, port: u16) -> Option<Owner> {
     process_by_ss(sh, port).or_else(|| process_by_lsof(sh, port))
 }
 
-fn read(command: Command) -> Option<String> {
-    let mut command = command;
+fn read(mut command: Command) -> Option<String> {
     process::read_within(&mut command, Duration::from_secs(5)).ok()
 }
 

@@ -5,22 +5,22 @@ use std::path::Path;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    docker::{endpoint, engine::ANSWER},
-    machine::{
-        finding::{Finding, finding},
-        process,
-    },
-};
+use crate::docker::endpoint;
+use crate::docker::engine::ANSWER;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
 
 /// How engines say that they have no such file, or may not show it.
 const BLIND: [&str; 4] = ["bind source path does not exist", "mounts denied", "not shared", "no such file"];
 
+/// What lets the engine see a folder.
+pub(crate) fn share(folder: &Path) -> String {
+    let folder = folder.display();
+    format!("docker context ls  # choose an engine of this machine, or have this one's settings share {folder}")
+}
+
 /// Mounts a file's folder and other paths into a container that is never started, and reads the file back: of a mounted
 /// file Podman copies nothing. What else keeps a container from being made is not said here.
-///
-/// # Errors
-/// The engine cannot be asked.
 pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Result<Option<Finding>> {
     let bind = |source: &str, at: usize| {
         // Its options are a line of CSV.
@@ -33,7 +33,7 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
     let made = process::capture_within(&mut cmd!(sh, "docker create {mounts...} {image} probe").into(), ANSWER)?;
     let Some(made) = made else { return Ok(None) };
     let route = endpoint::find();
-    let blind = |reason: &str| finding(format!("the engine at {route} {reason}"), route.share(&sh.current_dir()));
+    let blind = |reason: &str| finding(format!("the engine at {route} {reason}"), share(&sh.current_dir()));
     if !made.status.success() {
         let said = String::from_utf8_lossy(&made.stderr);
         let known = said.lines().find(|it| BLIND.iter().any(|word| it.to_lowercase().contains(word)));

@@ -5,31 +5,22 @@ use std::thread;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status};
-use crate::{
-    aws::{
-        awscli,
-        credentials::{self, Credentials},
-        errors, terraform,
-    },
-    docker::engine::ANSWER,
-    machine::{
-        finding::{Finding, finding},
-        process,
-    },
-    settings::Settings,
-};
+use crate::aws::credentials::{self, Credentials};
+use crate::aws::{awscli, errors, terraform};
+use crate::docker::engine::ANSWER;
+use crate::machine::beside::beside;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
+use crate::settings::Settings;
 
 pub(super) fn check(sh: &Shell, settings: &Settings) -> Vec<Check> {
-    let other = sh.clone();
     let (version, keys) = thread::scope(|scope| {
-        let keys = scope.spawn(move || Credentials::get(&other, settings));
-        (version(sh, settings), keys.join().expect("a question to AWS does not panic"))
+        let keys = beside(scope, sh, |sh| Credentials::get(sh, settings));
+        (version(sh, settings), keys())
     });
-    let mut checks = Vec::new();
-    if version.is_ok() {
-        checks.push(credentials(settings, keys));
-    }
-    checks.insert(0, Check::from("aws", version));
+    let keys = version.is_ok().then(|| credentials(settings, keys));
+    let mut checks = vec![Check::from("aws", version)];
+    checks.extend(keys);
     checks.push(provisioner());
     checks
 }
@@ -56,31 +47,32 @@ fn credentials(settings: &Settings, keys: Result<Credentials, Finding>) -> Check
     let name = "credentials";
     let keys = match keys {
         Ok(it) => it,
-        Err(it) => return Check::of(name, Status::Fail, vec![it], ""),
+        Err(it) => return Check::unwell(name, Status::Fail, it.what, it.fix),
     };
     if keys.identity.is_none() {
         let what = format!("AWS has not answered within {} s, so they are unknown", credentials::PATIENCE.as_secs());
         let region = settings.get("AWS_REGION");
         let fix = format!("curl -sSI https://sts.{region}.amazonaws.com  # shows whether it can be reached");
-        return Check::of(name, Status::Warn, vec![finding(what, fix)], "");
+        return Check::unwell(name, Status::Warn, what, fix);
     }
     let (detail, soon) = keys.describe();
-    let soon = soon.then(|| finding(&detail, credentials::renewal(settings)));
-    Check::of(name, Status::Warn, soon.into_iter().collect(), &detail)
+    if soon {
+        Check::unwell(name, Status::Warn, detail, credentials::renewal(settings))
+    } else {
+        Check::ok(name, detail)
+    }
 }
 
 fn provisioner() -> Check {
-    match terraform::tool() {
-        Ok(it) => Check::ok("terraform", format!("`{it}` is on PATH")),
-        Err(_) => {
-            let fix = if cfg!(target_os = "macos") {
-                "brew install opentofu"
-            } else {
-                "curl -fsSL https://get.opentofu.org/install-opentofu.sh -o /tmp/install-opentofu.sh && \
-                 sh /tmp/install-opentofu.sh --install-method standalone"
-            };
-            let what = "neither `terraform` nor `tofu` is on PATH: `infra-apply` and its like need one";
-            Check::of("terraform", Status::Warn, vec![finding(what, fix)], "")
-        }
+    if let Ok(it) = terraform::tool() {
+        return Check::ok("terraform", format!("`{it}` is on PATH"));
     }
+    let what = "neither `terraform` nor `tofu` is on PATH: `infra-apply` and its like need one";
+    let fix = if cfg!(target_os = "macos") {
+        "brew install opentofu"
+    } else {
+        "curl -fsSL https://get.opentofu.org/install-opentofu.sh -o /tmp/install-opentofu.sh && \
+         sh /tmp/install-opentofu.sh --install-method standalone"
+    };
+    Check::unwell("terraform", Status::Warn, what, fix)
 }

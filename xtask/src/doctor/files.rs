@@ -3,23 +3,18 @@
 use xshell::Shell;
 
 use super::{Check, Status};
-use crate::{
-    cli::flags::Cluster,
-    images::checkouts::{COPILOT, TEMPORAL},
-    machine::{
-        files,
-        finding::{At, Finding},
-    },
-    preflight,
-    settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables},
-    stack::Stack,
-};
+use crate::cli::flags::Cluster;
+use crate::images::checkouts::{COPILOT, TEMPORAL};
+use crate::machine::files;
+use crate::machine::finding::{At, Finding};
+use crate::preflight;
+use crate::settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables};
+use crate::stack::Stack;
 
-pub(super) fn check(sh: &Shell, settings: &Settings, stack: Option<&Stack>, broken: Option<&Finding>) -> Vec<Check> {
+pub(super) fn check(sh: &Shell, settings: &Settings, stack: Result<&Stack, &Finding>) -> Vec<Check> {
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
-    let mut found: Vec<Finding> = broken.into_iter().cloned().collect();
-    found.extend(stack.into_iter().flat_map(|it| preflight::mounts(sh, &it.services)));
-    found.extend(stack.into_iter().flat_map(|it| preflight::readable::findings(sh, &it.services)));
+    let mounted = |it: &Stack| [preflight::mounts(sh, &it.services), preflight::readable::findings(sh, &it.services)];
+    let mut found = stack.map_or_else(|it| vec![it.clone()], |it| mounted(it).concat());
     found.extend(files::denied(&sh.current_dir().join("dev/.rendered")));
     checks.push(Check::of("files", Status::Fail, found, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {

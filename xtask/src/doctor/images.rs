@@ -1,32 +1,24 @@
 //! The images: there, for the right processor, and no older than their sources.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    process::Command,
-    time::{Duration, SystemTime},
-};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status};
-use crate::{
-    cli::flags::BuildTarget,
-    docker::engine::{ANSWER, Image, find_image},
-    images::{
-        build,
-        checkouts::{COPILOT, Checkout, TEMPORAL},
-    },
-    machine::{
-        finding::{Finding, finding},
-        process, time,
-    },
-    preflight,
-    settings::Settings,
-    stack::service::Service,
-};
+use crate::cli::flags::BuildTarget;
+use crate::docker::engine::{ANSWER, Image, find_image};
+use crate::images::build;
+use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::machine::finding::{Finding, finding};
+use crate::machine::{process, time};
+use crate::preflight;
+use crate::settings::Settings;
+use crate::stack::service::Service;
 
 /// What of this repository is built into Temporal's image.
 const TEMPORAL_PARTS: [&str; 2] = ["dev/docker/Dockerfile", "dev/docker/runtime.Dockerfile"];
@@ -66,8 +58,7 @@ pub(super) fn outdated(sh: &Shell, settings: &Settings) -> Vec<Finding> {
     own.filter_map(age).collect()
 }
 
-/// When an image was built, by what `docker image inspect` prints. A build that finds everything in its cache counts as
-/// well: it makes no image, but tags the old one again.
+/// When an image was last built: a build that finds everything in its cache only tags the old one again.
 fn built_at(json: &str) -> Option<SystemTime> {
     let image = &serde_json::from_str::<Value>(json).ok()?[0];
     let times = [&image["Metadata"]["LastTagTime"], &image["Created"]];
@@ -77,16 +68,13 @@ fn built_at(json: &str) -> Option<SystemTime> {
 fn compare(target: BuildTarget, name: &str, built: SystemTime, (changed, what): Change) -> Option<Finding> {
     // What is dated after today was made by a clock that went wrong, and no build would be new enough for it.
     let late = changed.duration_since(built).ok().filter(|it| it.as_secs() > 0 && changed <= SystemTime::now())?;
-    Some(finding(
-        format!("{name} was built {} before {what} changed its sources", time::words(late)),
-        format!("cargo xtask dev-build {}", target.as_str()),
-    ))
+    let what = format!("{name} was built {} before {what} changed its sources", time::words(late));
+    Some(finding(what, format!("cargo xtask dev-build {}", target.as_str())))
 }
 
 /// When sources changed, and the commit or file that did it.
 type Change = (SystemTime, String);
 
-/// The newest change to what an image is made from, where git knows it.
 fn newest_source(sh: &Shell, settings: &Settings, target: BuildTarget, checkout: &Checkout) -> Option<Change> {
     let mut changes = vec![newest_change(&checkout.find(sh, settings, None).ok()?, &[])];
     if target == BuildTarget::Temporal {

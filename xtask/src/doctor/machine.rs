@@ -1,24 +1,21 @@
 //! Docker, the engine and its machine.
 
-use std::{collections::BTreeSet, path::Path, thread};
+use std::{path::Path, thread};
 
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::{Check, Status, images};
-use crate::{
-    docker::{
-        containers::{self, Container},
-        endpoint::{self, Kind},
-        engine::{self, ANSWER, Image, Info, find_image},
-    },
-    machine::{
-        finding::{Finding, finding},
-        process,
-    },
-    preflight,
-    settings::Settings,
-    stack::{Stack, mode::Mode, project},
-};
+use crate::docker::containers::{self, Container};
+use crate::docker::endpoint;
+use crate::docker::engine::{self, ANSWER, Image, find_image};
+use crate::machine::beside::beside;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
+use crate::preflight;
+use crate::settings::Settings;
+use crate::stack::mode::Mode;
+use crate::stack::{Stack, project};
 
 const GIB: u64 = 1 << 30;
 
@@ -34,81 +31,61 @@ const DISK_NEEDED: u64 = 2 * GIB;
 /// All images take 5 GiB, and a build of Temporal leaves 4 GiB of cache.
 const DISK_WANTED: u64 = 10 * GIB;
 
+/// Few products can be given more by a command.
+const ROOMIER: &str = "docker context ls  # an engine on a larger machine; a virtual one is given more in its settings";
+
 pub(super) fn check(sh: &Shell, settings: &Settings, mode: Mode, stack: Option<&Stack>) -> Vec<Check> {
     let client = client(sh);
     if client.is_err() {
         return vec![Check::from("docker", client)];
     }
-    let (for_compose, for_buildkit) = (sh.clone(), sh.clone());
     thread::scope(|scope| {
-        let compose = scope.spawn(move || engine::check_compose(&for_compose));
-        let buildkit = scope.spawn(move || engine::buildkit(&for_buildkit).is_some());
+        let compose = beside(scope, sh, engine::check_compose);
+        let buildkit = beside(scope, sh, |sh| engine::buildkit(sh).is_some());
         let engine = engine::engine(sh).and_then(|it| {
             let arch = preflight::wanted_arch(mode, &it.arch);
             Ok((ask(sh, settings, stack, arch)?, it.arch))
         });
-
-        let join = "a check does not panic";
-        let described = engine.as_ref().map(|(it, arch)| describe(&it.info, arch)).map_err(Finding::clone);
+        let described = engine.as_ref().map(|((info, ..), arch)| describe(info, arch)).map_err(Finding::clone);
         let mut checks = vec![Check::from("docker", client), Check::from("engine", described)];
-        checks.push(match compose.join().expect(join) {
+        checks.push(match compose() {
             Ok(it) => Check::of("compose", Status::Warn, engine::doubt(&it).into_iter().collect(), it),
             Err(it) => Check::from("compose", Err(it)),
         });
-        checks.push(builder(buildkit.join().expect(join)));
-        let Ok((answers, arch)) = engine else { return checks };
-        checks.extend([memory(&answers.info), cpus(&answers.info)]);
-        checks.extend(neighbours(&answers.info));
-        let complete =
-            stack.is_none_or(|it| it.services.iter().all(|it| find_image(&answers.images, &it.image).is_some()));
-        checks.extend(disk(sh, &answers.info, complete));
+        checks.push(builder(buildkit()));
+        let Ok(((info, images, containers, outdated), arch)) = engine else { return checks };
+        let number = |name: &str| info[name].as_u64().unwrap_or(0);
+        checks.extend([memory(number("MemTotal")), cpus(number("NCPU"))]);
+        checks.extend(neighbours(&info));
+        let is_there = |name: &str| find_image(&images, name).is_some();
+        let complete = stack.is_none_or(|it| it.services.iter().all(|it| is_there(&it.image)));
+        // Where it keeps images and volumes, on its own machine.
+        let folder = info["DockerRootDir"].as_str().unwrap_or_default();
+        checks.extend(disk(sh, Path::new(folder), complete));
         let Some(stack) = stack else { return checks };
-        checks.extend(images::check(
-            settings,
-            &stack.services,
-            &answers.images,
-            preflight::wanted_arch(mode, &arch),
-            answers.outdated,
-        ));
-        checks.extend(occupied(sh, settings, stack, &answers.containers));
+        let arch = preflight::wanted_arch(mode, &arch);
+        checks.extend(images::check(settings, &stack.services, &images, arch, outdated));
+        checks.extend(occupied(sh, settings, stack, &containers));
         checks
     })
 }
 
-/// What an engine that is there was asked.
-struct Answers {
-    info: Info,
-    images: Vec<Image>,
-    containers: Vec<Container>,
-    /// Images that are older than their sources.
-    outdated: Vec<Finding>,
-}
+/// What `docker info` says, the images, the containers, and which images are older than their sources.
+type Answers = (Value, Vec<Image>, Vec<Container>, Vec<Finding>);
 
 fn ask(sh: &Shell, settings: &Settings, stack: Option<&Stack>, arch: &str) -> Result<Answers, Finding> {
-    let (for_images, for_containers, for_ages) = (sh.clone(), sh.clone(), sh.clone());
     let answers = thread::scope(|scope| {
-        let images = scope.spawn(move || {
-            let names: BTreeSet<&str> =
-                stack.into_iter().flat_map(|it| &it.services).map(|it| it.image.as_str()).collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            if names.is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut images = engine::images(&for_images, &names)?;
-            engine::prefer_arch(&for_images, &mut images, arch)?;
+        let images = beside(scope, sh, move |sh| {
+            let names = stack.into_iter().flat_map(|it| &it.services).map(|it| it.image.as_str());
+            let mut images = engine::images(sh, names)?;
+            engine::prefer_arch(sh, &mut images, arch)?;
             anyhow::Ok(images)
         });
-        let containers =
-            scope.spawn(move || stack.map_or(Ok(Vec::new()), |it| containers::list(&for_containers, &it.project)));
-        let outdated = scope.spawn(move || images::outdated(&for_ages, settings));
+        let list = move |sh: &Shell| stack.map_or(Ok(Vec::new()), |it| containers::list(sh, &it.project));
+        let containers = beside(scope, sh, list);
+        let outdated = beside(scope, sh, |sh| images::outdated(sh, settings));
         let info = engine::info(sh)?;
-        let join = "a question to the engine does not panic";
-        anyhow::Ok(Answers {
-            info,
-            images: images.join().expect(join)?,
-            containers: containers.join().expect(join)?,
-            outdated: outdated.join().expect(join),
-        })
+        anyhow::Ok((info, images()?, containers()?, outdated()))
     });
     answers.map_err(|e| finding(format!("the engine is there, but: {e:#}"), endpoint::find().restart()))
 }
@@ -117,88 +94,85 @@ fn client(sh: &Shell) -> Result<String, Finding> {
     let printed = process::read_within(&mut cmd!(sh, "docker --version").into(), ANSWER)
         .map_err(|e| engine::missing_docker(&e))?;
     if printed.contains("podman") {
-        return Err(finding(
-            "`docker` is Podman under another name, which speaks another dialect",
-            "export DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock  # and install Docker's own CLI",
-        ));
+        let fix = "export DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock  # and install Docker's own CLI";
+        return Err(finding("`docker` is Podman under another name, which speaks another dialect", fix));
     }
     // Docker version 28.2.2, build e6534b4
-    let version = printed.split([' ', ',']).nth(2).unwrap_or_default();
-    Ok(version.to_owned())
+    Ok(printed.split([' ', ',']).nth(2).unwrap_or_default().to_owned())
 }
 
-fn describe(info: &Info, arch: &str) -> String {
+fn describe(info: &Value, arch: &str) -> String {
     let route = endpoint::find();
-    let product = match route.kind() {
-        Kind::Service | Kind::Unknown | Kind::Remote if info.rootless => "rootless, ".to_owned(),
-        Kind::Service | Kind::Unknown | Kind::Remote => String::new(),
-        kind => format!("{kind}, "),
+    let product = match route.product() {
+        Some(it) => format!("{}, ", it.name),
+        None if is_rootless(info) => "rootless, ".to_owned(),
+        None => String::new(),
     };
-    format!("{product}{} on {}, {arch}, at {route}", info.version, info.system)
+    let text = |name: &str| info[name].as_str().unwrap_or_default();
+    format!("{product}{} on {}, {arch}, at {route}", text("ServerVersion"), text("OperatingSystem"))
+}
+
+fn is_rootless(info: &Value) -> bool {
+    info["SecurityOptions"].to_string().contains("rootless")
 }
 
 fn builder(is_there: bool) -> Check {
-    let findings = (!is_there).then(|| {
-        let fix = if cfg!(target_os = "macos") {
-            "brew install docker-buildx  # its last lines say how Docker finds it"
-        } else {
-            "sudo apt-get install docker-buildx-plugin  # or see https://github.com/docker/buildx#installing"
-        };
-        finding(
-            "`docker buildx` is missing or broken: builds work, but each change compiles Temporal from nothing",
-            fix,
-        )
-    });
-    Check::of("buildkit", Status::Warn, findings.into_iter().collect(), "builds keep their caches")
+    if is_there {
+        return Check::ok("buildkit", "builds keep their caches");
+    }
+    let what = "`docker buildx` is missing or broken: builds work, but each change compiles Temporal from nothing";
+    let fix = if cfg!(target_os = "macos") {
+        "brew install docker-buildx  # its last lines say how Docker finds it"
+    } else {
+        "sudo apt-get install docker-buildx-plugin  # or see https://github.com/docker/buildx#installing"
+    };
+    Check::unwell("buildkit", Status::Warn, what, fix)
 }
 
 /// Whether what is published on 127.0.0.1 stays there. An engine in a virtual machine, or of a user's own, has no route
 /// to its containers.
-fn neighbours(info: &Info) -> Option<Check> {
-    let is_native = matches!(endpoint::find().kind(), Kind::Service | Kind::Unknown) && cfg!(target_os = "linux");
-    let major: u32 = info.version.split('.').next()?.parse().ok()?;
+fn neighbours(info: &Value) -> Option<Check> {
+    let route = endpoint::find();
+    let is_native = cfg!(target_os = "linux") && route.product().is_none() && route.socket().is_some();
+    let version = info["ServerVersion"].as_str()?;
+    let major: u32 = version.split('.').next()?.parse().ok()?;
     let what = format!(
-        "Docker {} lets neighbours on this machine's network reach ports of 127.0.0.1, through the containers' own \
-         addresses; 28 does not",
-        info.version
+        "Docker {version} lets neighbours on this machine's network reach ports of 127.0.0.1, through the containers' \
+         own addresses; 28 does not"
     );
     let fix = "sudo apt-get install --only-upgrade docker-ce  # or on an untrusted network: cargo xtask dev-down";
-    (is_native && !info.rootless && major < 28)
-        .then(|| Check::of("neighbours", Status::Warn, vec![finding(what, fix)], ""))
+    (is_native && !is_rootless(info) && major < 28).then(|| Check::unwell("neighbours", Status::Warn, what, fix))
 }
 
-fn memory(info: &Info) -> Check {
-    let shown = format!("{:.1} GiB", info.memory as f64 / GIB as f64);
-    let (status, consequence) = match info.memory {
+fn memory(bytes: u64) -> Check {
+    let shown = format!("{:.1} GiB", bytes as f64 / GIB as f64);
+    let (status, consequence) = match bytes {
         it if it < MEMORY_NEEDED => (Status::Fail, "the stack alone takes about 3 GiB, so services would be killed"),
         it if it < MEMORY_WANTED => {
             (Status::Warn, "enough for the stack, which takes about 3 GiB, but not for a build beside it")
         }
         _ => return Check::ok("memory", format!("{shown}; the stack takes about 3 GiB")),
     };
-    Check::of("memory", status, vec![finding(format!("{shown}: {consequence}"), endpoint::find().give("memory"))], "")
+    Check::unwell("memory", status, format!("{shown}: {consequence}"), ROOMIER)
 }
 
-fn cpus(info: &Info) -> Check {
-    let count = info.cpus;
-    let findings = if count < CPUS_WANTED {
-        vec![finding(
-            format!("{count}: starting takes longer, and so does a build (better {CPUS_WANTED})"),
-            endpoint::find().give("processors"),
-        )]
-    } else {
-        Vec::new()
-    };
-    Check::of("cpus", Status::Warn, findings, count.to_string())
+fn cpus(count: u64) -> Check {
+    if count >= CPUS_WANTED {
+        return Check::ok("cpus", count.to_string());
+    }
+    let what = format!("{count}: starting takes longer, and so does a build (better {CPUS_WANTED})");
+    Check::unwell("cpus", Status::Warn, what, ROOMIER)
 }
 
 /// Room for images and data; `complete` says that no image is missing. `None` where nothing tells.
-fn disk(sh: &Shell, info: &Info, complete: bool) -> Option<Check> {
+fn disk(sh: &Shell, engine: &Path, complete: bool) -> Option<Check> {
     let route = endpoint::find();
-    let is_here = cfg!(target_os = "linux") && matches!(route.kind(), Kind::Service | Kind::Rootless | Kind::Unknown);
+    let is_here = cfg!(target_os = "linux")
+        && route.socket().is_some()
+        && route.product().is_none_or(|it| !it.in_virtual_machine);
     let root = sh.current_dir();
     // An engine in a virtual machine keeps its disk in a file of this machine, which grows.
-    let folders = is_here.then_some(info.folder.as_path()).into_iter().chain([root.as_path()]);
+    let folders = is_here.then_some(engine).into_iter().chain([root.as_path()]);
     let (folder, free) = folders.filter(|it| it.exists()).find_map(|it| Some((it, free(sh, it)?)))?;
     let shown = format!("{:.1} GiB free at {}", free as f64 / GIB as f64, folder.display());
     let prune = "docker builder prune && docker image prune  # each names what it removes, and asks";
@@ -209,7 +183,7 @@ fn disk(sh: &Shell, info: &Info, complete: bool) -> Option<Check> {
         }
         _ => return Some(Check::ok("disk", shown)),
     };
-    Some(Check::of("disk", status, vec![finding(format!("{shown}: {consequence}"), prune)], ""))
+    Some(Check::unwell("disk", status, format!("{shown}: {consequence}"), prune))
 }
 
 fn free(sh: &Shell, folder: &Path) -> Option<u64> {
@@ -245,16 +219,11 @@ fn occupied(sh: &Shell, settings: &Settings, stack: &Stack, containers: &[Contai
 mod tests {
     use super::*;
 
-    fn info(cpus: u64, memory: u64) -> Info {
-        let folder = Path::new("/nowhere").to_owned();
-        Info { version: "28.0".to_owned(), system: "Debian".to_owned(), rootless: false, cpus, memory, folder }
-    }
-
     #[test]
     fn memory_as_a_virtual_machine_reports_it_is_judged_by_what_it_was_given() {
         // A little of the 2, 4, 6 and 8 GiB goes to the kernel.
         for (reported, status) in [(1.9, Status::Fail), (3.8, Status::Warn), (5.8, Status::Ok), (7.7, Status::Ok)] {
-            let check = memory(&info(4, (reported * GIB as f64) as u64));
+            let check = memory((reported * GIB as f64) as u64);
             assert_eq!(check.status, status, "{}", check.detail);
             assert!(check.detail.starts_with(&format!("{reported} GiB")), "{}", check.detail);
         }
@@ -262,7 +231,7 @@ mod tests {
 
     #[test]
     fn few_processors_are_a_warning_only() {
-        assert_eq!((cpus(&info(2, 0)).status, cpus(&info(4, 0)).status), (Status::Warn, Status::Ok));
+        assert_eq!((cpus(2).status, cpus(4).status), (Status::Warn, Status::Ok));
     }
 
     #[test]

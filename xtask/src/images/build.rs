@@ -1,32 +1,25 @@
 //! Builds the images, from the two checkouts.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{
-    cli::flags::{Arch, BuildTarget},
-    docker::engine::{self, BuildKit},
-    images::checkouts::{COPILOT, TEMPORAL},
-    machine::{
-        exit::prerequisites,
-        files,
-        finding::{Finding, finding},
-        process::{self, Limit},
-        term,
-    },
-    settings::{Settings, variables},
-    stack::{mode::Mode, service::Service},
-};
+use crate::cli::flags::{Arch, BuildTarget};
+use crate::docker::engine::{self, BuildKit};
+use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::machine::exit::prerequisites;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process::{self, Limit};
+use crate::machine::{files, term};
+use crate::settings::{Settings, variables};
+use crate::stack::mode::Mode;
+use crate::stack::service::Service;
 
 const DOCKERFILE: &str = "dev/docker/Dockerfile";
 
-/// How images are built, beside the defaults.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     /// The checkouts' folders, where they are not those of the settings.
@@ -35,11 +28,9 @@ pub(crate) struct Options {
     /// The processor that the images are for (default: the engine's own).
     pub arch: Option<Arch>,
     pub no_cache: bool,
-    /// Print the commands instead of running them.
     pub dry_run: bool,
 }
 
-/// What a build needs, found before it starts.
 struct Plan {
     temporal: Option<PathBuf>,
     copilot: Option<PathBuf>,
@@ -48,10 +39,7 @@ struct Plan {
     buildkit: Option<BuildKit>,
 }
 
-/// Builds the images of these targets.
-///
-/// # Errors
-/// Exit code 3: a checkout is missing, or the engine cannot build this; exit code 1: a build fails.
+/// Builds the images of these targets. Exit code 3 before anything is built, 1 where a build fails.
 pub(crate) fn build(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<()> {
     let plan = plan(sh, targets, options)?;
     if let Some(checkout) = &plan.temporal {
@@ -69,12 +57,12 @@ fn plan(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<Plan> 
     let settings = Settings::load(sh, Mode::last(sh)?.local);
     let is_wanted = |target| targets.contains(&target) || targets.contains(&BuildTarget::All);
     let mut problems = Vec::new();
-    let mut keep = |found: Result<PathBuf, Finding>| found.map_err(|it| problems.push(it)).ok();
-    let temporal =
-        is_wanted(BuildTarget::Temporal).then(|| TEMPORAL.find(sh, &settings, options.temporal_dsql.as_ref()));
-    let temporal = temporal.and_then(&mut keep);
-    let copilot = is_wanted(BuildTarget::Copilot).then(|| COPILOT.find(sh, &settings, options.copilot.as_ref()));
-    let copilot = copilot.and_then(&mut keep);
+    let mut find = |target, checkout: Checkout, named: &Option<PathBuf>| {
+        let found = is_wanted(target).then(|| checkout.find(sh, &settings, named.as_ref()))?;
+        found.map_err(|it| problems.push(it)).ok()
+    };
+    let temporal = find(BuildTarget::Temporal, TEMPORAL, &options.temporal_dsql);
+    let copilot = find(BuildTarget::Copilot, COPILOT, &options.copilot);
     let engine = engine::engine(sh).map(|it| it.arch).unwrap_or_else(|problem| {
         problems.extend((!options.dry_run).then_some(problem));
         "ENGINE_ARCH".to_owned()
@@ -121,7 +109,6 @@ pub(crate) fn target_of(service: &Service) -> Option<BuildTarget> {
     [BuildTarget::Temporal, BuildTarget::Copilot].into_iter().find(|it| image_variable(*it) == service.image_variable)
 }
 
-/// The variable that names a target's image.
 pub(crate) fn image_variable(target: BuildTarget) -> &'static str {
     if target == BuildTarget::Copilot { "COPILOT_IMAGE" } else { "TEMPORAL_IMAGE" }
 }
@@ -133,9 +120,6 @@ pub(crate) fn makes(target: BuildTarget, settings: &Settings) -> bool {
 }
 
 /// Builds the images of these services, as far as they are built here.
-///
-/// # Errors
-/// As [`build`].
 pub(crate) fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
     let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
     targets.sort();
@@ -190,12 +174,10 @@ fn runs_foreign(buildkit: Option<&BuildKit>, arch: &str) -> bool {
 }
 
 fn no_emulation(arch: &str) -> Finding {
+    let also = "on Debian and Ubuntu also: sudo apt-get install qemu-user-static";
     finding(
         format!("the engine cannot run {arch} programs, and the images' last stage installs packages with some"),
-        format!(
-            "docker run --privileged --rm tonistiigi/binfmt --install {arch}  # on Debian and Ubuntu also: \
-             sudo apt-get install qemu-user-static"
-        ),
+        format!("docker run --privileged --rm tonistiigi/binfmt --install {arch}  # {also}"),
     )
 }
 

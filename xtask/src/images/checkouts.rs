@@ -1,22 +1,16 @@
 //! The two source checkouts that images and schemas come from.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{
-    docker::engine::ANSWER,
-    machine::{
-        finding::{Finding, finding},
-        process::{self, Limit},
-    },
-    settings::Settings,
-};
+use crate::docker::engine::ANSWER;
+use crate::machine::finding::{Finding, finding};
+use crate::machine::process::{self, Limit};
+use crate::settings::Settings;
 
 /// The commits that this stack was tried with, from the workspace root: `NAME COMMIT` a line.
 const SOURCES: &str = "dev/sources.lock";
@@ -54,9 +48,6 @@ pub(crate) const COPILOT: Checkout = Checkout {
 
 impl Checkout {
     /// The checkout's folder: the flag's, else the variable's, else the default.
-    ///
-    /// # Errors
-    /// It is not there, or something else is; the text names what would fix that.
     pub(crate) fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, Finding> {
         let path = self.path(sh, settings, flag);
         let missing: Vec<&str> = self.marks.iter().copied().filter(|it| !path.join(it).exists()).collect();
@@ -85,9 +76,6 @@ impl Checkout {
     }
 
     /// Clones that commit, whole or not at all.
-    ///
-    /// # Errors
-    /// No commit is named, or git fails.
     pub(super) fn clone_to(&self, sh: &Shell, path: &Path) -> Result<()> {
         let (url, commit) = (self.url, &self.commit(sh)?);
         let part = &path.with_file_name(format!(".{}.part", self.name));

@@ -5,17 +5,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    cli::flags::BuildTarget,
-    docker::engine,
-    images::{
-        build,
-        checkouts::{COPILOT, Checkout, TEMPORAL},
-    },
-    machine::confirm::confirm,
-    settings::Settings,
-    stack::service::Service,
-};
+use crate::cli::flags::BuildTarget;
+use crate::docker::engine;
+use crate::images::build;
+use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::machine::confirm::confirm;
+use crate::settings::Settings;
+use crate::stack::service::Service;
 
 /// What a run clones and builds before it starts anything.
 #[derive(Debug, Default)]
@@ -39,7 +35,7 @@ impl Missing {
                 missing.checkouts.push((checkout, path));
             }
             // Without Docker nothing can be built; preflight has said so.
-            let Ok(images) = engine::images(sh, &[&service.image]) else { continue };
+            let Ok(images) = engine::images(sh, [service.image.as_str()]) else { continue };
             if !build && engine::find_image(&images, &service.image).is_none() && build::makes(target, settings) {
                 missing.targets.push(target);
             }
@@ -67,10 +63,7 @@ impl Missing {
         build::target_of(service).as_ref().is_some_and(is_built)
     }
 
-    /// Clones and builds it, after asking; `yes` has answered already. What `--build` builds is left alone.
-    ///
-    /// # Errors
-    /// Exit code 5: the user does not agree. A clone or a build fails.
+    /// Clones and builds it, but for what `--build` builds. Exit code 5: asked, the user does not agree.
     pub(crate) fn provide(&self, sh: &Shell, yes: bool) -> Result<()> {
         let clones = self.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display()));
         let builds = self.targets.iter();

@@ -4,15 +4,10 @@ use std::io::{self, IsTerminal};
 
 use anyhow::Result;
 
-use crate::machine::{
-    exit::{REFUSED, exit},
-    term,
-};
+use crate::machine::exit::{REFUSED, exit};
+use crate::machine::term;
 
-/// Says what is about to happen and asks for a `y`, unless `yes` was given on the command line.
-///
-/// # Errors
-/// Exit code 5: another answer, or nobody there to ask.
+/// Says what is about to happen and asks for a `y`, unless there was a `--yes`. Exit code 5: another answer, or none.
 pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {
     if yes {
         term::say(what);
@@ -30,10 +25,7 @@ pub(crate) fn confirm(what: &str, yes: bool) -> Result<()> {
     }
 }
 
-/// Asks for a name to be typed, on a terminal or through a pipe, unless `yes` was given on the command line.
-///
-/// # Errors
-/// Exit code 5: another name, or none.
+/// Asks for a name, typed or through a pipe, unless there was a `--yes`. Exit code 5: another name, or none.
 pub(crate) fn confirm_by_name(name: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());

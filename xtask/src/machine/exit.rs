@@ -47,9 +47,6 @@ pub fn code(error: &anyhow::Error) -> u8 {
 }
 
 /// Several findings as one error with the code [`PREREQUISITE`], or `Ok` where there are none.
-///
-/// # Errors
-/// At least one finding.
 pub fn prerequisites(title: &str, findings: Vec<Finding>) -> anyhow::Result<()> {
     if findings.is_empty() {
         return Ok(());

@@ -1,11 +1,9 @@
 //! Files are replaced whole or not at all.
 
-use std::{
-    fs::{self, OpenOptions, Permissions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
-};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use walkdir::WalkDir;
@@ -13,15 +11,17 @@ use walkdir::WalkDir;
 use crate::machine::finding::{Finding, finding};
 
 /// Reads a text file; `None` where there is none.
-///
-/// # Errors
-/// The file is there and cannot be read as UTF-8 text.
 pub fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => text(path, bytes).map(Some),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed(e, path, format!("cannot read {}", path.display()))),
     }
+}
+
+/// Reads a file of the repository, by its path from the root.
+pub(crate) fn committed(root: &Path, path: &str) -> Result<String> {
+    read(&root.join(path))?.with_context(|| format!("{path} is missing: `git checkout -- {path}` brings it back"))
 }
 
 /// As [`read`], for a file of settings whose comments may be in another encoding: what they hold of it becomes `?`.
@@ -77,11 +77,7 @@ fn foreign(path: &Path, what: &str) -> Finding {
     )
 }
 
-/// Replaces a file atomically, with these permission bits, making its folder where needed. Returns whether it changed;
-/// a file that holds `text` already is not touched.
-///
-/// # Errors
-/// The folder or the file cannot be written; the old content is then still there.
+/// Replaces a file atomically, and makes its folder. Returns whether it changed: one that holds `text` is not touched.
 pub fn replace(path: &Path, text: &str, mode: u32) -> Result<bool> {
     if fs::read(path).is_ok_and(|it| it == text.as_bytes()) {
         return Ok(false);

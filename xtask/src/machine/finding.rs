@@ -2,7 +2,6 @@
 
 use std::{error::Error, fmt};
 
-/// Where something is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At {
     /// `what` says it.
@@ -29,13 +28,11 @@ pub fn finding(what: impl Into<String>, fix: impl Into<String>) -> Finding {
 }
 
 impl Finding {
-    /// The same, at a place.
     #[must_use]
     pub fn at(self, at: At) -> Finding {
         Finding { at, ..self }
     }
 
-    /// Whether it is about the value of this variable.
     pub fn concerns(&self, variable: &str) -> bool {
         matches!(self.at, At::Variable(it) if it == variable)
     }

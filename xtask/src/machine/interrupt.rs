@@ -1,52 +1,46 @@
 //! Ctrl-C and SIGTERM: no child is left behind, and a line says how to go on.
 
-use std::{
-    io,
-    process::{self, Child, Command, ExitStatus},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::{self, Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    iterator::Signals,
-};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::machine::{children, term};
 
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static ENDING: AtomicBool = AtomicBool::new(false);
 static HINT: Mutex<&str> = Mutex::new("");
-static LAST_COMMAND: Mutex<Option<Command>> = Mutex::new(None);
-
+static LAST_COMMANDS: Mutex<Vec<Command>> = Mutex::new(Vec::new());
 static PATIENT: AtomicBool = AtomicBool::new(false);
+
+/// A thread that has panicked leaves nothing half done here.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(|e| e.into_inner())
+}
 
 /// How long a child may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
 /// The same for one whose time is over anyway.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How long [`then_run`]'s command may take: Compose gives each container 10 s to stop.
+/// How long each of [`then_run`]'s commands may take: Compose gives each container 10 s to stop.
 const LAST_COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// Ends the process on a signal, after its children. To be called once, before anything is started.
-///
-/// # Errors
-/// The handlers cannot be installed.
 pub fn watch() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
             end_children(&mut signals);
-            let hint = *HINT.lock().unwrap_or_else(|e| e.into_inner());
+            let hint = *lock(&HINT);
             if !hint.is_empty() {
                 term::say(&format!("\ninterrupted: {hint}"));
             }
-            if let Some(mut command) = LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()).take() {
+            for mut command in lock(&LAST_COMMANDS).drain(..) {
                 term::say(&format!("\n$ {}", crate::machine::process::line(&command)));
                 children::prepare(&mut command);
                 if let Ok(mut child) = command.spawn()
@@ -64,7 +58,7 @@ pub fn watch() -> io::Result<()> {
 
 /// What to say when a signal ends us from now on.
 pub fn on_interrupt(hint: &'static str) {
-    *HINT.lock().unwrap_or_else(|e| e.into_inner()) = hint;
+    *lock(&HINT) = hint;
 }
 
 /// Gives children from now on all the time they need to end after a signal. Each further one is passed on to them.
@@ -72,9 +66,9 @@ pub fn let_children_finish() {
     PATIENT.store(true, Ordering::SeqCst);
 }
 
-/// What to run before a signal ends us from now on.
-pub fn then_run(command: Command) {
-    *LAST_COMMAND.lock().unwrap_or_else(|e| e.into_inner()) = Some(command);
+/// What to run, one after the other, before a signal ends us from now on.
+pub fn then_run(commands: Vec<Command>) {
+    *lock(&LAST_COMMANDS) = commands;
 }
 
 /// Remembers a child for as long as the value lives.
@@ -82,16 +76,12 @@ pub struct Tracked(u32);
 
 /// Starts a child and remembers it, in one step for whoever ends the children: what is not on the list then is never
 /// started. Does not return once a signal is ending the process.
-///
-/// # Errors
-/// The program is missing or cannot be started.
 pub fn start(command: &mut Command) -> io::Result<(Child, Tracked)> {
-    let list = || CHILDREN.lock().unwrap_or_else(|e| e.into_inner());
-    let mut children = list();
+    let mut children = lock(&CHILDREN);
     while ENDING.load(Ordering::SeqCst) {
         drop(children);
         stay_if_ending();
-        children = list();
+        children = lock(&CHILDREN);
     }
     let child = command.spawn()?;
     children.push(child.id());
@@ -101,15 +91,12 @@ pub fn start(command: &mut Command) -> io::Result<(Child, Tracked)> {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        CHILDREN.lock().unwrap_or_else(|e| e.into_inner()).retain(|it| *it != self.0);
+        lock(&CHILDREN).retain(|it| *it != self.0);
         stay_if_ending();
     }
 }
 
 /// Waits for a child to end; `None` where it has not within this time. It then runs on.
-///
-/// # Errors
-/// It is not known how it is.
 pub fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -122,9 +109,6 @@ pub fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>
 }
 
 /// Ends a child whose time is over: politely first, as Docker hands that on to Compose, which it would leave behind.
-///
-/// # Errors
-/// It cannot be ended.
 pub fn end(child: &mut Child) -> io::Result<()> {
     send("TERM", &[child.id()]);
     if wait(child, LAST_WORDS)?.is_none() {
@@ -143,7 +127,7 @@ pub fn stay_if_ending() {
 
 /// Asks the children to end and gives them time; whoever waits for one takes it off the list.
 fn end_children(signals: &mut Signals) {
-    let alive = || CHILDREN.lock().unwrap_or_else(|e| e.into_inner()).clone();
+    let alive = || lock(&CHILDREN).clone();
     send("TERM", &alive());
     let deadline = Instant::now() + GRACE;
     let patient = PATIENT.load(Ordering::SeqCst);
@@ -202,7 +186,7 @@ mod tests {
         // Takes the ending process a while, with no child on its list.
         let mut last = Command::new("sleep");
         last.arg("1");
-        then_run(last);
+        then_run(vec![last]);
         println!("!");
         while !ENDING.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(1));

@@ -1,9 +1,7 @@
 //! One changing command at a time. The lock belongs to the process: when that ends, however it ends, the lock is gone.
 
-use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{Read, Write},
-};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
 use xshell::Shell;
@@ -14,17 +12,11 @@ use crate::machine::{files, term};
 pub(crate) const PATH: &str = "dev/.rendered/lock";
 
 /// Takes the lock for as long as the value lives.
-///
-/// # Errors
-/// Another command holds it; the text names that command and its process. Exit code 3: its file is another user's.
 pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
     hold(open(sh)?, command)
 }
 
 /// As [`take`], for what has to work where no lock can be had: in a checkout that is read-only or another user's.
-///
-/// # Errors
-/// Another command holds it.
 pub(crate) fn take_if_possible(sh: &Shell, command: &str) -> Result<Option<File>> {
     match open(sh) {
         Ok(it) => hold(it, command).map(Some),

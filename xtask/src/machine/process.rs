@@ -1,24 +1,19 @@
 //! Runs other programs: echoed so that a reader learns the tool beneath, with their failures never swallowed.
 
-use std::{
-    borrow::Cow,
-    io::{self, ErrorKind, IsTerminal, Read, Write},
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::borrow::Cow;
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine::{
-    children,
-    exit::{FAILED, PREREQUISITE, exit},
-    interrupt::{self, Tracked},
-    term,
-};
+use crate::machine::exit::{FAILED, PREREQUISITE, exit};
+use crate::machine::interrupt::{self, Tracked};
+use crate::machine::{children, term};
 
 /// How long a child may run. What is asked silently always has a limit: nobody sees why it takes so long.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +23,8 @@ pub(crate) enum Limit {
     Within(Duration),
 }
 
-/// Echoes a command and runs it with our own stdin, stdout and stderr.
-///
-/// # Errors
-/// The program is missing, ends with another code than 0 (the code is in the text), or does not end in time.
+/// Echoes a command and runs it with our own stdin, stdout and stderr. Another exit code than 0 is an error, and so is
+/// no end in time.
 pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     let (mut child, _tracked) = spawn(command)?;
@@ -46,11 +39,17 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     succeeded(command, status)
 }
 
-/// Echoes a command and runs it as long as it takes. What it prints and its exit code become ours, and nothing is added.
-/// A reader that goes away (`| head`) ends both quietly, which Compose would call a failure.
+/// Echoes a command and runs it, and keeps what it prints to itself unless it fails.
 ///
 /// # Errors
-/// The program is missing, or ends with another code than 0, which has been told.
+/// As [`read_within`].
+pub(crate) fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
+    term::say(&format!("$ {}", line(command)));
+    read_within(command, limit).map(drop)
+}
+
+/// Echoes a command and runs it as long as it takes. What it prints and its exit code become ours, and nothing is added.
+/// A reader that goes away (`| head`) ends both quietly, which Compose would call a failure.
 pub(crate) fn pass_on(command: &mut Command) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     if !io::stdout().is_terminal() {
@@ -70,9 +69,6 @@ pub(crate) fn pass_on(command: &mut Command) -> Result<()> {
 }
 
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
-///
-/// # Errors
-/// As [`run`].
 pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
     term::say(&format!("$ {}{shown}", line(command)));
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()))?;
@@ -83,17 +79,10 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) ->
 
 /// Runs a command silently for at most this long, and returns what it printed, whatever its exit code; `None` where it
 /// had not ended by then and was ended. What it has started itself is not waited for.
-///
-/// # Errors
-/// The program is missing or cannot be started.
 pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> Result<Option<Output>> {
     capture_with_input_within(command, "", limit)
 }
 
-/// As [`capture_within`], with a text on the command's stdin.
-///
-/// # Errors
-/// As [`capture_within`].
 pub(crate) fn capture_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<Option<Output>> {
     let deadline = Instant::now() + limit;
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
@@ -123,18 +112,12 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
     receive
 }
 
-/// Runs a command silently for at most this long, and returns its stdout as text.
-///
-/// # Errors
-/// As [`run`]; the text holds what the command wrote to stderr.
+/// Runs a command silently for at most this long, and returns its stdout as text. An error holds what it wrote to
+/// stderr.
 pub(crate) fn read_within(command: &mut Command, limit: Duration) -> Result<String> {
     read_with_input_within(command, "", limit)
 }
 
-/// As [`read_within`], with a text on the command's stdin.
-///
-/// # Errors
-/// As [`read_within`].
 pub(crate) fn read_with_input_within(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
     let output = capture_with_input_within(command, input, limit)?;
     let output = output.with_context(|| format!("`{}` gave no answer within {} s", line(command), limit.as_secs()))?;
@@ -151,9 +134,6 @@ fn text(command: &Command, output: Output) -> Result<String> {
 
 /// Starts a command that ends with us: hold on to the second value for as long as it may run. Whoever calls this sees
 /// to its end.
-///
-/// # Errors
-/// The program is missing or cannot be started.
 pub(crate) fn spawn(command: &mut Command) -> Result<(Child, Tracked)> {
     // Go programs trust PWD, and would see a symlinked checkout under the name by which the user came here.
     if let Some(folder) = command.get_current_dir().map(Path::to_path_buf) {

@@ -1,21 +1,15 @@
 //! Runs programs that are watched while they run, as long as they take: what they do is shown as they do it.
 
-use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    os::unix::process::CommandExt,
-    process::{Command, ExitStatus, Stdio},
-    thread,
-};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 
 use anyhow::Result;
 
 use crate::machine::{interrupt, process, term};
 
-/// Echoes a command that must be able to finish, and runs it with our stdout and stderr, without stdin. Returns its
-/// exit status and the last 64 KiB that it wrote to stderr.
-///
-/// # Errors
-/// The program is missing or cannot be started.
+/// Echoes and runs a command that must be able to finish, without stdin. Returns the end of what it wrote to stderr.
 pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
     term::say(&format!("$ {}", process::line(command)));
     interrupt::let_children_finish();
@@ -29,11 +23,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
     Ok((status, text(stderr)))
 }
 
-/// Runs a command without stdin, hands each line of its stdout to `each` as it comes, and returns its exit status and
-/// what it wrote to stderr.
-///
-/// # Errors
-/// The program is missing or cannot be started.
+/// Runs a command without stdin, and hands each line of its stdout to `each` as it comes. Returns as [`run`].
 pub(crate) fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result<(ExitStatus, String)> {
     let (mut child, _tracked) =
         process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;

@@ -6,22 +6,14 @@ pub(crate) fn rows<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut out = String::new();
     for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
+        let line: String = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}  ")).collect();
+        out.extend([line.trim_end(), "\n"]);
     }
     out
 }
 
-/// The same under a heading.
-pub(crate) fn titled<const N: usize>(titles: [&str; N], body: Vec<[String; N]>) -> String {
-    let mut all = vec![titles.map(str::to_owned)];
-    all.extend(body);
-    rows(&all)
+pub(crate) fn titled<const N: usize>(titles: [&str; N], body: &[[String; N]]) -> String {
+    rows(&[&[titles.map(str::to_owned)], body].concat())
 }
 
 #[cfg(test)]
@@ -30,7 +22,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_no_line_ends_in_spaces() {
-        let body = vec![["é✓".to_owned(), "x".to_owned(), String::new()]];
-        assert_eq!(titled(["NAME", "B", "C"], body), "NAME  B  C\né✓    x\n");
+        let body = [["é✓".to_owned(), "x".to_owned(), String::new()]];
+        assert_eq!(titled(["NAME", "B", "C"], &body), "NAME  B  C\né✓    x\n");
     }
 }

@@ -1,10 +1,7 @@
 //! What goes to the terminal: results to stdout, narration to stderr, colour only where it is wanted.
 
-use std::{
-    env,
-    io::{self, ErrorKind, IsTerminal, Write},
-    process,
-};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::{env, process};
 
 /// Writes a result to stdout. A reader that went away (`| head`) ends the process quietly.
 pub fn out(text: &str) {
@@ -35,7 +32,6 @@ pub fn wants_colour(stream: &dyn IsTerminal) -> bool {
     stream.is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
 }
 
-/// A colour of the basic palette.
 #[derive(Clone, Copy)]
 pub enum Colour {
     Red = 31,

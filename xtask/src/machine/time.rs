@@ -2,37 +2,25 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Reads RFC 3339, such as `2026-01-31T12:00:00.5Z` or `2026-01-31T12:00:00+02:00`, to the second; `None` for anything
-/// else, and for years before 1970.
+/// Reads RFC 3339, such as `2026-01-31T12:00:00.5Z` or `2026-01-31T12:00:00+02:00`, to the second, from 1970 on.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
-    let (date, rest) = text.split_once(['T', 't', ' '])?;
-    let clock_ends = rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.')?;
-    let (clock, zone) = rest.split_at(clock_ends);
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(clock.split('.').next()?, ':')?;
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if year < 1970 || !(1..=12).contains(&month) {
         return None;
     }
-    let offset = match zone.split_at_checked(1)? {
-        ("Z" | "z", "") => 0,
-        (sign @ ("+" | "-"), rest) => {
-            let [hours, minutes] = numbers(rest, ':')?;
-            (hours * 60 + minutes) * if sign == "+" { 60 } else { -60 }
-        }
-        _ => return None,
+    let zone = text[19..].trim_start_matches(|it: char| it == '.' || it.is_ascii_digit());
+    let at = text.len() - zone.len();
+    let offset = match zone.chars().next()? {
+        'Z' | 'z' => 0,
+        sign => (number(at + 1, at + 3)? * 60 + number(at + 4, at + 6)?) * if sign == '-' { -60 } else { 60 },
     };
     // Counted from March, so that a leap day is the last of its year.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().ok()?))
-}
-
-fn numbers<const N: usize>(text: &str, separator: char) -> Option<[i64; N]> {
-    let is_short = |it: &&str| !it.is_empty() && it.len() <= 4 && it.bytes().all(|it| it.is_ascii_digit());
-    let parts: Vec<i64> =
-        text.split(separator).map(|it| Some(it).filter(is_short)?.parse().ok()).collect::<Option<_>>()?;
-    parts.try_into().ok()
 }
 
 /// A span in its largest unit: `3 days`, `1 hour`, `12 minutes`.

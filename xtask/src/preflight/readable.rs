@@ -1,19 +1,15 @@
 //! Whether containers can read what they mount from the repository: by its mode, and by its line ends.
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, Metadata},
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use walkdir::WalkDir;
 use xshell::Shell;
 
-use crate::{
-    machine::finding::{Finding, finding},
-    stack::service::Service,
-};
+use crate::machine::finding::{Finding, finding};
+use crate::stack::service::Service;
 
 /// What these services mount and their containers cannot read.
 pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {

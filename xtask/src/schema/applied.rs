@@ -4,12 +4,12 @@ use anyhow::Result;
 use xshell::Shell;
 
 use super::{Context, Report, steps};
-use crate::{
-    cli::flags::Step,
-    machine::{files, finding::Finding},
-    settings::Settings,
-    stack::{Stack, service::Service},
-};
+use crate::cli::flags::Step;
+use crate::machine::files;
+use crate::machine::finding::Finding;
+use crate::settings::Settings;
+use crate::stack::Stack;
+use crate::stack::service::Service;
 
 /// A step, its database and the digest of its schema in each line; from the workspace root.
 const APPLIED: &str = "dev/.rendered/schema-applied";
@@ -33,7 +33,6 @@ pub(crate) fn is_current(sh: &Shell, stack: &Stack, settings: &Settings) -> bool
     steps::SQL_STEPS.iter().all(|it| fingerprint(&context, *it).is_none_or(is_noted))
 }
 
-/// Notes what was applied.
 pub(super) fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> {
     let path = context.sh.current_dir().join(APPLIED);
     let before = files::read(&path)?.unwrap_or_default();
@@ -47,9 +46,6 @@ pub(super) fn remember(context: &Context<'_>, reports: &[Report]) -> Result<()> 
 }
 
 /// Forgets what was applied, before the databases that it was applied to go.
-///
-/// # Errors
-/// The note cannot be written.
 pub(crate) fn forget(sh: &Shell) -> Result<()> {
     if sh.path_exists(APPLIED) {
         files::replace(&sh.current_dir().join(APPLIED), "", 0o644)?;
@@ -65,5 +61,6 @@ fn fingerprint(context: &Context<'_>, step: Step) -> Option<String> {
 
 /// How the line of a step and its database begins.
 fn key(context: &Context<'_>, step: Step) -> String {
-    format!("{} {} ", step.as_str(), steps::database(context, step).host)
+    let stack = if context.settings.stand_ins { "stand-ins/" } else { "" };
+    format!("{} {stack}{} ", step.as_str(), steps::database(context, step).host)
 }

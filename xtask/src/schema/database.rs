@@ -1,27 +1,20 @@
 //! A database that `psql` reaches: inside the stand-in's container, or on Aurora DSQL from a throw-away container.
 
-use std::{
-    fmt::Write,
-    fs,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::fmt::Write;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use super::{
-    Context, Outcome,
-    plan::{Catalogue, plan},
-    source::{Manifest, Schema},
-};
-use crate::{
-    aws::awscli,
-    docker::engine::ANSWER,
-    machine::{files, process, term},
-    stack::postgres_image,
-};
+use super::plan::{Catalogue, plan};
+use super::source::{Manifest, Schema};
+use super::{Context, Outcome};
+use crate::aws::awscli;
+use crate::docker::engine::ANSWER;
+use crate::machine::{files, process, term};
+use crate::stack::postgres_image;
 
 /// Reads a script from stdin.
 const PSQL: &str = "--username admin --dbname postgres --no-psqlrc --quiet --no-align --tuples-only \
@@ -55,7 +48,6 @@ CREATE TABLE IF NOT EXISTS schema_update_history(version_partition INT NOT NULL,
   new_version VARCHAR(64), old_version VARCHAR(64), PRIMARY KEY (version_partition, year, month, update_time));
 ";
 
-/// One database of the stack.
 pub(super) struct Database<'a> {
     pub context: &'a Context<'a>,
     /// The name under which the services know it.
@@ -98,8 +90,7 @@ impl Database<'_> {
         Ok(command)
     }
 
-    /// Sends a script that can be repeated, again and again while Aurora DSQL answers that another transaction was
-    /// faster, and returns what it printed.
+    /// Sends a script that can be repeated, and does so while Aurora DSQL answers that another transaction was faster.
     fn send(&self, script: &str) -> Result<String> {
         // Each time is a container and a token: not for nothing.
         if script.is_empty() {
@@ -119,11 +110,8 @@ impl Database<'_> {
             _ = fs::remove_file(token);
             let output = output?;
             let Some(output) = output else {
-                bail!(
-                    "{} has not answered in time\n{}",
-                    if self.is_local() { self.service() } else { self.host },
-                    self.remedy("")
-                );
+                let who = if self.is_local() { self.service() } else { self.host };
+                bail!("{who} has not answered in time\n{}", self.remedy(""));
             };
             if output.status.success() {
                 return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -144,7 +132,6 @@ impl Database<'_> {
         awscli::text(self.context.sh, region, &words, awscli::PATIENCE).context("cannot sign in to Aurora DSQL")
     }
 
-    /// What helps against a complaint of psql's, or of Compose's.
     fn remedy(&self, complaint: &str) -> String {
         let says = |words: &[&str]| words.iter().any(|it| complaint.contains(it));
         let (host, service) = (self.host, self.service());
@@ -212,10 +199,6 @@ impl Database<'_> {
     }
 }
 
-/// Brings a database to the whole schema.
-///
-/// # Errors
-/// The database cannot be reached, refuses a statement, or holds a newer schema.
 pub(super) fn apply(database: &Database<'_>, schema: &Schema, overwrite: bool) -> Result<Outcome> {
     if !database.is_local() {
         database.write_certificates()?;

@@ -17,7 +17,6 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-/// Whose SQL is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Dsql,
@@ -33,8 +32,7 @@ pub(super) struct Statement {
     pub creates: Option<String>,
 }
 
-/// All statements, in order, made repeatable; or, if any cannot be, all that cannot. Translating its own output, joined
-/// with `;`, changes nothing more.
+/// All statements, in order, made repeatable; or, if any cannot be, all that cannot. A second time changes nothing.
 pub(super) fn translate(dialect: Dialect, sql: &str) -> Result<Vec<Statement>, Vec<Fault>> {
     let (mut statements, mut faults) = (Vec::new(), Vec::new());
     for tokens in sql::split(sql).map_err(|it| vec![it])? {
@@ -95,7 +93,6 @@ fn pass(rest: &mut &[Token<'_>], keywords: &str) -> bool {
     is_there
 }
 
-/// The fault of a statement, called by its first words.
 fn refuse(sql: &str, tokens: &[Token<'_>]) -> Fault {
     let words: Vec<&str> = tokens.iter().take(4).map(|it| it.text).collect();
     let found = format!("`{}` cannot be repeated safely", shorten(&words.join(" ")));

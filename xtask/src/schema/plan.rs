@@ -2,22 +2,17 @@
 
 use std::{collections::BTreeSet, mem};
 
-use super::{
-    Outcome,
-    dialect::Statement,
-    source::{Manifest, Schema, number},
-};
+use super::Outcome;
+use super::dialect::Statement;
+use super::source::{Manifest, Schema, number};
 
-/// What a database holds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {
     /// Tables and usable indexes of the schema `public`.
     pub objects: BTreeSet<String>,
-    /// The recorded version.
     pub version: Option<String>,
 }
 
-/// What to send.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub statements: Vec<&'a Statement>,
@@ -27,17 +22,12 @@ pub(super) struct Plan<'a> {
     pub outcome: Outcome,
 }
 
-/// Plans the way from what is there to the whole schema: nothing that is there is sent again.
-///
-/// # Errors
-/// The recorded version is newer than the schema's newest.
+/// Plans the way from what is there to the whole schema; an error where the recorded version is newer than that.
 pub(super) fn plan<'a>(schema: &'a Schema, have: &Catalogue) -> Result<Plan<'a>, String> {
     let recorded = have.version.as_deref().unwrap_or("0.0");
     if let Some(newest) = schema.newest().filter(|it| number(recorded) > number(&it.version)) {
-        return Err(format!(
-            "the database has schema version {recorded}, the checkout only {}: it was left alone\nupdate the checkout, or drop the schema with `--overwrite`",
-            newest.version
-        ));
+        let what = format!("the database has schema version {recorded}, the checkout only {}", newest.version);
+        return Err(what + ": it was left alone\nupdate the checkout, or drop the schema with `--overwrite`");
     }
     let mut plan = Plan { statements: Vec::new(), record: Vec::new(), outcome: Outcome::AlreadyThere };
     let (mut begun, mut before) = (false, recorded.to_owned());

@@ -6,12 +6,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 
 use super::{Context, Outcome};
-use crate::{
-    cli::flags::Step,
-    docker::engine::{ANSWER, CHANGE},
-    machine::process,
-    stack::Stack,
-};
+use crate::cli::flags::Step;
+use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::process;
+use crate::stack::Stack;
 
 /// An index made with Temporal's template has 49 mapped fields; one made without has none.
 const MAPPED_FIELDS: usize = 40;
@@ -49,7 +47,6 @@ pub(super) fn apply(context: &Context<'_>, step: Step, index: &str) -> Result<Ou
     Ok(Outcome::Applied)
 }
 
-/// The commands that make an index.
 pub(super) fn commands(context: &Context<'_>, index: &str) -> Vec<Command> {
     all_commands(context, index).into_iter().skip(usize::from(!context.overwrite)).collect()
 }

@@ -5,10 +5,8 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use super::{
-    dialect::{Dialect, Statement, translate},
-    sql::Fault,
-};
+use super::dialect::{Dialect, Statement, translate};
+use super::sql::Fault;
 use crate::machine::files;
 
 /// A schema, oldest version first. The Copilot's has one version without a number.
@@ -49,7 +47,6 @@ impl Schema {
         self.statements().map(|it| format!("{};", it.sql)).collect()
     }
 
-    /// How much there is of it.
     pub(super) fn summary(&self) -> String {
         let version = self.newest().map_or(String::new(), |it| format!(" up to version {}", it.version));
         format!("{} statements{version}", self.statements().count())
@@ -73,7 +70,6 @@ pub(super) fn temporal(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     Ok(Schema { versions })
 }
 
-/// The Copilot's schema, from its checkout.
 pub(super) fn copilot(checkout: &Path, dialect: Dialect) -> Result<Schema> {
     let statements = read(&checkout.join("packages/copilot/src/copilot/db/schema.sql"), dialect)?;
     Ok(Schema { versions: vec![Version { manifest: None, statements }] })
@@ -110,10 +106,8 @@ fn version(manifest: &Path, dialect: Dialect) -> Result<Version> {
 fn read(path: &Path, dialect: Dialect) -> Result<Vec<Statement>> {
     translate(dialect, &read_text(path)?).map_err(|all| {
         let line = |it: &Fault| format!("{}:{}: {}: {}", path.display(), it.line, it.found, it.remedy);
-        anyhow!(
-            "nothing was sent, because this cannot be repeated:\n{}",
-            all.iter().map(line).collect::<Vec<_>>().join("\n")
-        )
+        let lines: Vec<String> = all.iter().map(line).collect();
+        anyhow!("nothing was sent, because this cannot be repeated:\n{}", lines.join("\n"))
     })
 }
 

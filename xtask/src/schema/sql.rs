@@ -23,7 +23,6 @@ impl Token<'_> {
         self.text.eq_ignore_ascii_case(keyword)
     }
 
-    /// Whether this may name something.
     pub(super) fn is_name(&self) -> bool {
         self.text.bytes().next().is_some_and(|it| it == b'"' || starts_word(it))
     }
@@ -51,8 +50,7 @@ impl Fault {
     }
 }
 
-/// Cuts `sql` into its statements, in order: of each its tokens (at least one), without the `;`. Like `psql`, it ends
-/// none within parentheses.
+/// Cuts `sql` into its statements: of each its tokens, without the `;`. Like `psql`, it ends none within parentheses.
 pub(super) fn split(sql: &str) -> Result<Vec<Vec<Token<'_>>>, Fault> {
     let mut statements = vec![Vec::new()];
     let mut open = Vec::new();

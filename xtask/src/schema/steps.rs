@@ -4,21 +4,16 @@ use std::{fmt::Write, path::PathBuf};
 
 use anyhow::Result;
 
-use super::{
-    Context, Outcome,
-    database::{self, Database},
-    dialect::Dialect,
-    search,
-    source::{self, Schema},
-};
-use crate::{
-    cli::flags::Step,
-    images::checkouts::{COPILOT, TEMPORAL},
-    machine::{finding::Finding, process},
-    stack::service::Service,
-};
+use super::database::{self, Database};
+use super::dialect::Dialect;
+use super::source::{self, Schema};
+use super::{Context, Outcome, search};
+use crate::cli::flags::Step;
+use crate::images::checkouts::{COPILOT, TEMPORAL};
+use crate::machine::finding::Finding;
+use crate::machine::process;
+use crate::stack::service::Service;
 
-/// The steps that send SQL.
 pub(crate) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
 
 /// The SQL steps that these services wait for.
@@ -34,7 +29,6 @@ pub(super) fn apply(context: &Context<'_>, step: Step) -> Result<Outcome> {
     }
 }
 
-/// The commands of one step.
 pub(super) fn dry_run(context: &Context<'_>, step: Step) -> String {
     let mut out = format!("# {}\n", step.as_str());
     let commands = match index(context, step) {
@@ -58,21 +52,18 @@ fn index<'a>(context: &Context<'a>, step: Step) -> Option<&'a str> {
     }
 }
 
-/// What a SQL step applies.
 pub(super) fn schema(context: &Context<'_>, step: Step) -> Result<Schema> {
     let dialect = if context.stack.mode.local { Dialect::Postgres } else { Dialect::Dsql };
     let checkout = checkout(context, step).map_err(anyhow::Error::msg)?;
     if step == Step::CopilotApp { source::copilot(&checkout, dialect) } else { source::temporal(&checkout, dialect) }
 }
 
-/// The checkout that a SQL step reads.
 pub(super) fn checkout(context: &Context<'_>, step: Step) -> Result<PathBuf, Finding> {
     let (checkout, named) =
         if step == Step::CopilotApp { (COPILOT, &context.copilot) } else { (TEMPORAL, &context.temporal) };
     checkout.find(context.sh, context.settings, named.as_ref())
 }
 
-/// Where a SQL step applies it.
 pub(super) fn database<'a>(context: &'a Context<'a>, step: Step) -> Database<'a> {
     let host = if step == Step::TemporalMonitored { "TEMPORAL_SQL_HOST" } else { "COPILOT_DSQL_HOST" };
     Database { context, host: context.settings.get(host) }
@@ -93,7 +84,7 @@ mod tests {
         let sh = Shell::new().unwrap();
         sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
         let settings = Settings::resolve(true, &[], &|_| None);
-        let mode = Mode { local: true, port_offset: 0, platform: None };
+        let mode = Mode { local: true, ..Mode::default() };
         let stack = Stack::load(&sh, &settings, mode, None).unwrap();
         let steps = |name: &str| of(&stack.closure(&[name.to_owned()]));
         assert_eq!(of(&stack.closure(&[])), SQL_STEPS);

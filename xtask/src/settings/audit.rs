@@ -4,19 +4,12 @@ use std::{env, fs, os::unix::fs::PermissionsExt};
 
 use xshell::Shell;
 
-use crate::{
-    cli::help,
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-        term,
-    },
-    settings::{
-        ENV_FILE, EXAMPLE, Origin, Settings,
-        dotenv::{self, Entry},
-        variables::{self, Variable},
-    },
-};
+use crate::cli::help;
+use crate::machine::finding::{At, Finding, finding};
+use crate::machine::{files, term};
+use crate::settings::dotenv::{self, Entry};
+use crate::settings::variables::{self, Variable};
+use crate::settings::{ENV_FILE, EXAMPLE, Origin, Settings};
 
 /// Names that start like this are meant for us: one that we do not know is a slip.
 const FAMILIES: [&str; 5] = ["TEMPORAL_", "COPILOT_", "DSQL_", "AWS_", "GRAFANA_"];
@@ -47,16 +40,12 @@ fn check(settings: &Settings, entries: &[Entry], samples: &[Entry]) -> (Vec<Find
     let mut notes = Vec::new();
     for (i, entry) in entries.iter().enumerate() {
         if let Some(later) = entries[i + 1..].iter().find(|it| it.key == entry.key) {
-            notes.push(format!(
-                "{ENV_FILE}, line {}: `{}` is set again in line {}, which counts",
-                entry.line, entry.key, later.line
-            ));
+            let Entry { key, line, .. } = entry;
+            notes.push(format!("{ENV_FILE}, line {line}: `{key}` is set again in line {}, which counts", later.line));
         } else if variables::find(&entry.key).is_none() {
-            let known = variables::ALL.iter().map(|it| it.name);
-            let hint = help::suggest(&entry.key.to_uppercase(), known);
             let ours = FAMILIES.iter().any(|it| entry.key.starts_with(it));
             let text = format!("`{}` ({ENV_FILE}, line {}) is read by nothing", entry.key, entry.line);
-            match hint {
+            match help::suggest(&entry.key.to_uppercase(), variables::ALL.iter().map(|it| it.name)) {
                 Some(it) => findings.push(finding(format!("{text}: did you mean `{it}`?"), "")),
                 None if ours => findings.push(finding(format!("{text}: {EXAMPLE} lists every variable there is"), "")),
                 None => notes.push(text),

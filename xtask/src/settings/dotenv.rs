@@ -10,10 +10,8 @@ use crate::machine::finding::{At, Finding, finding};
 use references::expand_noting;
 pub use references::{Lookup, expand};
 
-/// One assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The variable's name.
     pub key: String,
     /// The value, with quotes, escapes and references resolved.
     pub value: String,
@@ -25,11 +23,8 @@ pub(crate) struct Entry {
     pub is_cut: bool,
 }
 
-/// Reads the text of a file; findings name the file. References look at `environment` first and then at earlier lines, as in Compose.
-/// A key without a separator takes its value from `environment` and is left out where that has none.
-///
-/// # Errors
-/// Every line that cannot be read.
+/// Reads a file's text; an error holds every line that cannot be read. As in Compose, references look at `environment`
+/// first and then at earlier lines, and a key without a separator takes its value from there, where it has one.
 pub(crate) fn parse(
     file: &str,
     text: &str,

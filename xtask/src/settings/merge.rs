@@ -2,7 +2,6 @@
 
 use crate::settings::dotenv::Entry;
 
-/// One variable that a merge sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub name: String,
@@ -35,8 +34,19 @@ pub(crate) fn merge(text: &str, entries: &[Entry], wanted: &[(&str, &str)]) -> (
     for (span, value) in edits {
         merged.replace_range(span, &value);
     }
-    append(&mut merged, &added, line_end(text));
+    let end = line_end(text);
+    for line in added {
+        if !(merged.is_empty() || merged.ends_with('\n') || merged == "\u{feff}") {
+            merged.push_str(end);
+        }
+        merged.extend([&line, end]);
+    }
     (merged, changes)
+}
+
+/// The line end that the file's last line has.
+fn line_end(text: &str) -> &'static str {
+    if text.rfind('\n').is_some_and(|at| text[..at].ends_with('\r')) { "\r\n" } else { "\n" }
 }
 
 fn has_separator(text: &str, entry: &Entry) -> bool {
@@ -75,24 +85,6 @@ fn written(value: &str) -> String {
 
 fn is_plain(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:@%+,=".contains(c))
-}
-
-/// The line end that the file's last line has.
-fn line_end(text: &str) -> &'static str {
-    match text.rfind('\n') {
-        Some(at) if text[..at].ends_with('\r') => "\r\n",
-        _ => "\n",
-    }
-}
-
-fn append(text: &mut String, lines: &[String], end: &str) {
-    for line in lines {
-        if !(text.is_empty() || text.ends_with('\n') || text == "\u{feff}") {
-            text.push_str(end);
-        }
-        text.push_str(line);
-        text.push_str(end);
-    }
 }
 
 #[cfg(test)]

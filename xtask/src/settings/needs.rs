@@ -2,10 +2,8 @@
 
 use xshell::Shell;
 
-use crate::{
-    machine::finding::{Finding, finding},
-    settings::{ENV_FILE, Settings},
-};
+use crate::machine::finding::{Finding, finding};
+use crate::settings::{ENV_FILE, Settings};
 
 const HOSTS: [&str; 2] = ["TEMPORAL_SQL_HOST", "COPILOT_DSQL_HOST"];
 
@@ -18,13 +16,10 @@ pub(crate) fn findings(sh: &Shell, settings: &Settings, command: &str, hosts: bo
         problems.retain(|it| !HOSTS.iter().any(|host| it.concerns(host)));
     }
     if unknown && hosts {
-        findings.push(finding(
-            format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known"),
-            format!(
-                "cargo xtask {command} --local  # needs no AWS\n\
-                 cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters"
-            ),
-        ));
+        let local = format!("cargo xtask {command} --local  # needs no AWS");
+        let init = format!("cargo xtask env-init  # makes {ENV_FILE}; then fill in the endpoints of your two clusters");
+        let what = format!("there is no {ENV_FILE}, so no Aurora DSQL cluster is known");
+        findings.push(finding(what, format!("{local}\n{init}")));
     }
     findings.extend(problems.into_iter().cloned());
     findings

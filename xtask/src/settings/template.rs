@@ -7,14 +7,11 @@ use anyhow::{Context, Result};
 use serde_yaml::Value;
 use xshell::Shell;
 
-use crate::{
-    cli::{flags::Cluster, help},
-    machine::{
-        files,
-        finding::{At, Finding, finding},
-    },
-    settings::{Settings, variables},
-};
+use crate::cli::flags::Cluster;
+use crate::cli::help;
+use crate::machine::files;
+use crate::machine::finding::{At, Finding, finding};
+use crate::settings::{Settings, variables};
 
 /// The template, from the workspace root.
 pub const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
@@ -38,24 +35,18 @@ pub fn path(cluster: Cluster) -> String {
 }
 
 /// Writes a cluster's rendering; returns whether it changed.
-///
-/// # Errors
-/// The file cannot be written; the old one is then kept.
 pub(crate) fn write(sh: &Shell, cluster: Cluster, text: &str) -> Result<bool> {
     files::replace(&sh.current_dir().join(path(cluster)), text, 0o644)
 }
 
 /// Renders the template for these clusters. Values that [`Settings::problems`] names are left out of the result's
-/// findings: they have been reported.
-///
-/// # Errors
-/// Every placeholder that stands for no variable, or that the template cannot be read.
+/// findings: they have been reported. An error holds every placeholder that stands for no variable.
 pub(crate) fn render(
     sh: &Shell,
     settings: &Settings,
     clusters: &[Cluster],
 ) -> Result<Vec<(Cluster, String)>, Vec<Finding>> {
-    let template = read_template(&sh.current_dir().join(TEMPLATE)).map_err(|e| vec![finding(format!("{e:#}"), "")])?;
+    let template = read_template(&sh.current_dir()).map_err(|e| vec![finding(format!("{e:#}"), "")])?;
     let mut problems = Vec::new();
     let mut rendered = Vec::new();
     for &cluster in clusters {
@@ -67,10 +58,8 @@ pub(crate) fn render(
                     move_ports(&mut document);
                 }
                 let body = serde_yaml::to_string(&document).expect("a parsed document can be written");
-                rendered.push((
-                    cluster,
-                    format!("# Written by `cargo xtask render` from {TEMPLATE}; edits are lost.\n{body}"),
-                ));
+                let text = format!("# Written by `cargo xtask render` from {TEMPLATE}; edits are lost.\n{body}");
+                rendered.push((cluster, text));
             }
             Err(unknown) => problems.extend(unknown.iter().map(|it| unknown_placeholder(it))),
         }
@@ -97,9 +86,8 @@ fn move_ports(document: &mut Value) {
     }
 }
 
-fn read_template(path: &Path) -> Result<Value> {
-    let text = files::read(path)?
-        .with_context(|| format!("{TEMPLATE} is missing: `git checkout -- {TEMPLATE}` brings it back"))?;
+fn read_template(root: &Path) -> Result<Value> {
+    let text = files::committed(root, TEMPLATE)?;
     serde_yaml::from_str(&text).with_context(|| format!("{TEMPLATE} is not YAML"))
 }
 
@@ -130,10 +118,8 @@ pub(crate) fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Find
 }
 
 /// Replaces `$NAME` and `${NAME}` in every scalar. A scalar that is one placeholder takes the value with its type;
-/// within a longer text the value is inserted as text. Values are not scanned again.
-///
-/// # Errors
-/// The names that `lookup` does not know, each once, in the order in which they appear.
+/// within a longer text the value is inserted as text. Values are not scanned again. An error holds the names that
+/// `lookup` does not know, each once, in the order in which they appear.
 pub fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
     let mut unknown = Vec::new();
     let document = walk(template, lookup, &mut unknown);

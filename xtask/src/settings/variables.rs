@@ -4,7 +4,6 @@ use serde_yaml::Value;
 
 use crate::cli::flags::Region;
 
-/// What a variable may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Host,
@@ -14,7 +13,6 @@ pub enum Kind {
     /// A Go duration above zero, such as `30s` or `1h30m`.
     Duration,
     Bool,
-    /// A commercial AWS region, such as `eu-west-1`.
     Region,
     /// An Elasticsearch index that Temporal's index template matches.
     Index,
@@ -30,8 +28,6 @@ pub enum Kind {
     Secret,
 }
 
-/// One variable.
-#[derive(Debug)]
 pub struct Variable {
     pub name: &'static str,
     pub kind: Kind,
@@ -55,7 +51,6 @@ const fn required(name: &'static str, kind: Kind, local: &'static str) -> Variab
 
 /// The monitored cluster's database under `--local`. The form is DSQL's: the Copilot's connector insists on it.
 pub const LOCAL_MONITORED_HOST: &str = "monitored-local.dsql.eu-west-1.on.aws";
-/// The Copilot's database under `--local`.
 pub const LOCAL_COPILOT_HOST: &str = "copilot-local.dsql.eu-west-1.on.aws";
 
 /// The region that the Copilot's worker signs its database tokens for, and asks the knowledge base in.
@@ -121,7 +116,6 @@ pub const ALL: &[Variable] = &[
     var("COMPOSE_PROJECT_NAME", Kind::Project, ""),
 ];
 
-/// The variable of this name.
 pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
@@ -134,7 +128,6 @@ pub(crate) const FILLS: &[(&str, &[&str])] = &[
     ("region", &["AWS_REGION", "TEMPORAL_SQL_AWS_REGION"]),
 ];
 
-/// Whether an output fills this variable.
 pub(crate) fn fills(variable: &str) -> bool {
     FILLS.iter().any(|(_, names)| names.contains(&variable))
 }
@@ -146,10 +139,7 @@ pub(crate) fn dsql_region(host: &str) -> Option<&str> {
     labels.next().filter(|it| it.starts_with("dsql")).map(|_| region)
 }
 
-/// Checks that the Copilot can work in a region: parts of its own are fixed in its source.
-///
-/// # Errors
-/// Why it cannot.
+/// Whether the Copilot can work in a region; why not, to be read after "expected".
 pub(crate) fn check_copilot_region(region: &str) -> Result<(), String> {
     let reason = match region {
         COPILOT_REGION => return Ok(()),
@@ -160,17 +150,12 @@ pub(crate) fn check_copilot_region(region: &str) -> Result<(), String> {
 }
 
 impl Kind {
-    /// Checks a value.
-    ///
-    /// # Errors
-    /// What is allowed, to be read after "expected".
+    /// Checks a value. The error is what is allowed, to be read after "expected".
     pub(crate) fn check(self, value: &str) -> Result<(), String> {
         let (ok, expected) = match self {
             Kind::Host => (is_host(value), "a host name, without scheme or port"),
             Kind::Port => (digits(value).is_some_and(|it| (1..=65535).contains(&it)), "a port, 1 to 65535"),
-            Kind::Count => {
-                (digits(value).is_some_and(|it| (1..=i32::MAX as u64).contains(&it)), "a whole number above 0")
-            }
+            Kind::Count => (digits(value).is_some_and(|it| (1..1 << 31).contains(&it)), "a whole number above 0"),
             Kind::Duration => {
                 (seconds(value).is_some_and(|it| it > 0.0), "a duration above 0, such as `30s` or `1h30m`")
             }
@@ -244,17 +229,17 @@ fn is_url(value: &str) -> bool {
 }
 
 fn is_project(value: &str) -> bool {
-    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
-    value.bytes().next().is_some_and(plain) && value.bytes().all(|it| plain(it) || it == b'_' || it == b'-')
+    value.bytes().all(is_in_name) && !value.is_empty() && !value.starts_with(['_', '-'])
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
 }
 
 fn is_index(value: &str) -> bool {
     // Elasticsearch allows at most 255 bytes in a name.
     let tail = value.strip_prefix("temporal_visibility_v1");
-    value.len() <= 255
-        && tail.is_some_and(|it| {
-            it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
-        })
+    value.len() <= 255 && tail.is_some_and(|it| it.bytes().all(is_in_name))
 }
 
 #[cfg(test)]

@@ -7,17 +7,13 @@ use std::io;
 
 use xshell::{Shell, cmd};
 
-use crate::{
-    docker::{
-        containers::{self, Container},
-        engine::ANSWER,
-    },
-    machine::{
-        process,
-        term::{self, Colour},
-    },
-    stack::{postgres_image, readiness::State, service::Service},
-};
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::ANSWER;
+use crate::machine::process;
+use crate::machine::term::{self, Colour};
+use crate::stack::postgres_image;
+use crate::stack::readiness::State;
+use crate::stack::service::Service;
 
 const LOG_LINES: usize = 20;
 /// So many are read, since a Java stack trace alone can be longer than what is shown.

@@ -4,30 +4,20 @@ use std::{path::Path, process::Command};
 
 use anyhow::Result;
 
-use crate::{
-    cli::flags::Cluster,
-    docker::{
-        containers::{self, Container},
-        engine::{self, ANSWER, Image},
-    },
-    machine::process,
-    stack::{Stack, overrides::digests},
-};
+use crate::cli::flags::Cluster;
+use crate::docker::containers::{self, Container};
+use crate::docker::engine::{self, ANSWER, Image};
+use crate::machine::process;
+use crate::stack::Stack;
+use crate::stack::overrides::digests;
 
 /// The hash that Compose gives each service's configuration now; `input` is what the command reads from stdin.
-///
-/// # Errors
-/// Compose refuses the configuration.
 pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(String, String)>> {
     let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), input, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 
-/// Services whose container was not made from today's configuration or image, with the reason. `rendered` counts in the
-/// place of the files of its names.
-///
-/// # Errors
-/// A mounted file cannot be read.
+/// Services whose container is not of today, with the reason. `rendered` counts in the place of the files of its names.
 pub(crate) fn drift(
     root: &Path,
     stack: &Stack,

@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
-use crate::{
-    aws::credentials,
-    docker::endpoint,
-    settings::{PROJECT, Settings, variables},
-};
+use crate::aws::credentials;
+use crate::docker::endpoint;
+use crate::settings::{PROJECT, Settings, variables};
 
 /// The key of the model that answers with `--local`.
 pub(super) const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
@@ -29,7 +27,6 @@ pub(crate) fn project_name(root: &Path) -> String {
     if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
 }
 
-/// Every variable that the compose files may refer to.
 pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
@@ -38,10 +35,14 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
     let owner =
         fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
     let route = endpoint::find();
-    let owner = if route.kind().is_rootless() { (0, 0) } else { owner };
+    let owner = if route.is_rootless() { (0, 0) } else { owner };
     let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
     if all[PROJECT].is_empty() {
         all.insert(PROJECT.to_owned(), project_name(root));
+    }
+    if settings.stand_ins {
+        // Another project: its data never meets what the real services have written.
+        all.entry(PROJECT.to_owned()).and_modify(|it| it.push_str("-standins"));
     }
     let key = settings.local && !settings.get(MODEL_KEY).is_empty();
     let derived = [

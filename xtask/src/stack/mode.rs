@@ -6,22 +6,22 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use xshell::Shell;
 
-use crate::{
-    cli::flags::Platform,
-    docker::containers,
-    machine::files,
-    settings::Settings,
-    stack::{LOCAL, Stack},
-};
+use crate::cli::flags::Platform;
+use crate::docker::containers;
+use crate::machine::files;
+use crate::settings::Settings;
+use crate::stack::{LOCAL, Stack};
 
 /// Where the mode is kept, from the workspace root.
 pub(crate) const PATH: &str = "dev/.rendered/mode.json";
 
 /// What `dev-up` was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mode {
+pub struct Mode {
     /// Local PostgreSQL in place of Aurora DSQL.
     pub local: bool,
+    /// Images made from this repository in the place of all others; with `local` alone.
+    pub stand_ins: bool,
     /// Added to every host port.
     pub port_offset: u16,
     /// The images' platform, where it was chosen by hand.
@@ -30,18 +30,12 @@ pub(crate) struct Mode {
 
 impl Mode {
     /// The mode of the last `dev-up`; before the first, Aurora DSQL on the ports of the compose file.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
     pub(crate) fn last(sh: &Shell) -> Result<Mode> {
         Ok(Mode::saved(sh)?.unwrap_or_default())
     }
 
     /// The mode of the last `dev-up`, as its file says, or where that is gone (`git clean -fdX`) as the containers do;
     /// `None` before the first.
-    ///
-    /// # Errors
-    /// As [`Mode::last`].
     pub(crate) fn saved(sh: &Shell) -> Result<Option<Mode>> {
         Ok(Mode::written(sh)?.or_else(|| Mode::running(sh)))
     }
@@ -53,6 +47,11 @@ impl Mode {
     pub(crate) fn is_local(sh: &Shell, flag: Option<bool>) -> Result<bool> {
         let written = Mode::written(sh)?;
         Ok(flag.unwrap_or_else(|| written.or_else(|| Mode::running(sh)).unwrap_or_default().local))
+    }
+
+    /// Whether the last `dev-up` was with `--stand-ins`, as far as its file says.
+    pub fn stood_in(sh: &Shell) -> bool {
+        Mode::written(sh).ok().flatten().is_some_and(|it| it.stand_ins)
     }
 
     fn written(sh: &Shell) -> Result<Option<Mode>> {
@@ -82,18 +81,14 @@ impl Mode {
         Some(Mode { port_offset: moved.unwrap_or(0), ..mode })
     }
 
-    /// The same mode, with the database that a flag names.
+    /// The same mode, with the database that a flag names, and then with the images that are said with it.
     pub(crate) fn with(self, local: Option<bool>) -> Mode {
-        Mode { local: local.unwrap_or(self.local), ..self }
+        Mode { local: local.unwrap_or(self.local), stand_ins: self.stand_ins && local.is_none(), ..self }
     }
 
-    /// Remembers the mode.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub(crate) fn save(self, sh: &Shell) -> Result<()> {
         let platform = self.platform.map(Platform::as_str);
-        let text = json!({ "local": self.local, "portOffset": self.port_offset, "platform": platform });
+        let text = json!({ "local": self.local, "standIns": self.stand_ins, "portOffset": self.port_offset, "platform": platform });
         files::replace(&sh.current_dir().join(PATH), &format!("{text:#}\n"), 0o644)?;
         Ok(())
     }
@@ -104,7 +99,8 @@ impl Mode {
             word => Some(word.as_str()?.parse().ok()?),
         };
         let port_offset = value["portOffset"].as_u64()?.try_into().ok()?;
-        Some(Mode { local: value["local"].as_bool()?, port_offset, platform })
+        let stand_ins = value["standIns"].as_bool().unwrap_or(false);
+        Some(Mode { local: value["local"].as_bool()?, stand_ins, port_offset, platform })
     }
 }
 
@@ -118,7 +114,7 @@ mod tests {
         let folder = sh.create_temp_dir().unwrap();
         sh.change_dir(folder.path());
         assert_eq!(Mode::last(&sh).unwrap(), Mode::default());
-        let mode = Mode { local: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64) };
+        let mode = Mode { local: true, stand_ins: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64) };
         mode.save(&sh).unwrap();
         assert_eq!(Mode::last(&sh).unwrap(), mode);
         sh.write_file(PATH, "{\"local\":1}").unwrap();

@@ -5,21 +5,15 @@ use std::{process::Command, thread, time::Duration, time::Instant};
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    machine::{
-        exit::{NOT_READY, exit},
-        process, term,
-    },
-    stack::{Stack, service::Service},
-};
+use crate::machine::exit::{NOT_READY, exit};
+use crate::machine::{process, term};
+use crate::stack::Stack;
+use crate::stack::service::Service;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Registers the namespace of each of these services that has one (`x-namespace`). Repeatable: one that is there already is
-/// left alone.
-///
-/// # Errors
-/// Exit code 4: a frontend answers something else, or nothing, until the deadline.
+/// Registers the namespace of each of these services that has one (`x-namespace`). Repeatable: one that is there
+/// already is left alone. Exit code 4: a frontend answers something else, or nothing, until the deadline.
 pub(crate) fn register(sh: &Shell, stack: &Stack, services: &[&Service], deadline: Instant) -> Result<()> {
     for (service, mut command) in commands(sh, stack, services) {
         let (name, namespace) = (&service.name, service.namespace.as_deref().unwrap_or_default());

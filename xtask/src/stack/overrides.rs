@@ -1,30 +1,25 @@
 //! What is written for Compose beside the committed files: variables, digests, shifted ports, invented AWS keys.
 
-use std::{
-    fmt::Write,
-    fs::{self, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::fmt::Write;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use walkdir::WalkDir;
 use xshell::Shell;
 
-use crate::{
-    aws::credentials::Credentials,
-    cli::flags::Cluster,
-    docker::{containers::DIGESTS_LABEL, endpoint},
-    machine::files,
-    settings::{COMPOSE_ENV, template},
-    stack::{
-        Stack,
-        environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY},
-        service::Service,
-    },
-};
+use crate::aws::credentials::Credentials;
+use crate::cli::flags::Cluster;
+use crate::docker::containers::DIGESTS_LABEL;
+use crate::docker::endpoint;
+use crate::machine::files;
+use crate::settings::{COMPOSE_ENV, template};
+use crate::stack::Stack;
+use crate::stack::environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY};
+use crate::stack::service::Service;
 
 /// What Compose reads beside the committed files, from the workspace root.
 pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
@@ -73,6 +68,9 @@ impl Stack {
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
             _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            if self.mode.stand_ins {
+                _ = writeln!(out, "    image: {}\n    pull_policy: never", service.image);
+            }
             // Docker would take what the shell says, or whatever the image was pulled for.
             if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
                 _ = writeln!(out, "    platform: linux/{arch}");
@@ -108,9 +106,6 @@ impl Stack {
 
 /// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
 /// the files of its names.
-///
-/// # Errors
-/// A mounted file cannot be read.
 pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
     let one = |mount: &PathBuf| {
         let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);

@@ -6,11 +6,10 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    docker::engine::ANSWER,
-    machine::{finding::finding, process},
-    stack::Stack,
-};
+use crate::docker::engine::ANSWER;
+use crate::machine::finding::finding;
+use crate::machine::process;
+use crate::stack::Stack;
 
 /// The file, which git ignores.
 pub(crate) const PERSONAL: &str = "dev/docker-compose.override.yml";

@@ -5,20 +5,16 @@ use std::{collections::BTreeSet, fs, process::Command, thread};
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::{
-    aws::credentials,
-    docker::{
-        containers::{self, Container},
-        engine,
-    },
-    machine::{
-        exit::{PREREQUISITE, exit},
-        finding::{Finding, finding},
-    },
-    settings::{ENV_FILE, Origin, PROJECT, Settings},
-    stack::mode::Mode,
-    stack::{BASE, LOCAL, check_names, environment::environment, service::read_services},
-};
+use crate::aws::credentials;
+use crate::docker::containers::{self, Container};
+use crate::docker::engine;
+use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::finding::{Finding, finding};
+use crate::settings::{ENV_FILE, Origin, PROJECT, Settings};
+use crate::stack::environment::environment;
+use crate::stack::mode::Mode;
+use crate::stack::service::read_services;
+use crate::stack::{BASE, LOCAL, check_names};
 
 /// The compose project of this checkout.
 pub(crate) struct Project {
@@ -27,10 +23,8 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Finds it by its name, and by its containers where that cannot be read.
-    ///
-    /// # Errors
-    /// Exit code 3: no engine answers, there is no Compose, the name is none and there is no container, or it is another checkout's.
+    /// Finds it by its name, and by its containers where that cannot be read. Exit code 3: no engine answers, there is
+    /// no Compose, the name is none and there is no container, or it is another checkout's.
     pub(crate) fn find(sh: &Shell) -> Result<Project> {
         let for_compose = sh.clone();
         thread::scope(|scope| {
@@ -70,10 +64,8 @@ impl Project {
         command
     }
 
-    /// Checks that these services have containers; where none is named, that there are any.
-    ///
-    /// # Errors
-    /// Exit code 2 with every name that is not a service's, 3 with every service that has no container.
+    /// Checks that these services have containers; where none is named, that there are any. Exit code 2 with every name
+    /// that is not a service's, 3 with every service that has no container.
     pub(crate) fn check(&self, sh: &Shell, services: &[String]) -> Result<()> {
         let has_none = |it: &&String| containers::find(&self.containers, it).is_none();
         let missing: Vec<String> = services.iter().filter(has_none).cloned().collect();

@@ -1,24 +1,18 @@
 //! When a service is ready, and when it never will be.
 
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpStream},
-    time::Duration,
-};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 use crate::{docker::containers::Container, stack::service::Service};
 
 /// After so many restarts by policy a service is in a crash loop. A cluster's first start takes one or two.
 const CRASH_LOOP: u64 = 5;
 
-/// Where a service stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not started yet.
     Waiting,
-    /// Started, and not ready yet.
     Starting,
-    /// Answers its health check.
     Ready,
     /// A one-shot that has exited with 0.
     Done,
@@ -49,6 +43,7 @@ pub(crate) fn assess(service: &Service, container: Option<&Container>, probe: &d
     let Some(it) = container else { return State::Waiting };
     let memory = if it.oom_killed { ", killed for using more memory than its limit" } else { "" };
     match (it.status.as_str(), it.health.as_str()) {
+        ("running", _) if it.is_cut_off => State::Failed("cut off from its network".to_owned()),
         ("running", "healthy") => State::Ready,
         ("running", "") if service.ready.is_some() && probe(service) => State::Ready,
         ("running", "") if service.ready.is_none() && !service.one_shot && !service.has_health_check => State::Ready,
@@ -88,6 +83,24 @@ fn answers_ok(port: u16, path: &str) -> std::io::Result<bool> {
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
     Ok(status.starts_with(b"HTTP/1.") && status.ends_with(b" 200"))
+}
+
+/// What `http://127.0.0.1:PORT/PATH` answers with.
+///
+/// # Errors
+/// Nobody listens, or it answers something else than 200, or not in time.
+pub(crate) fn get(port: u16, path: &str, limit: Duration) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    // By this version nothing comes in chunks.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost:{port}\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.split(' ').nth(1) == Some("200") => Ok(body.to_owned()),
+        _ => Err(std::io::Error::other("no answer of 200")),
+    }
 }
 
 /// The services to blame: those that failed, else those that are not ready and wait for nobody else.

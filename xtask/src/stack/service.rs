@@ -1,16 +1,13 @@
 //! The services, as the compose files describe them.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_yaml::Value;
 
 use crate::{cli::flags::Step, machine::files, settings::dotenv};
 
-/// One service of the compose files.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub name: String,
@@ -37,7 +34,6 @@ pub(crate) struct Service {
     pub aliases: Vec<String>,
     /// The step of `cargo xtask schema` without which it does not become ready.
     pub schema: Option<Step>,
-    /// Where people open it.
     pub url: Option<Url>,
     /// The namespace that is registered in it once it serves.
     pub namespace: Option<String>,
@@ -63,7 +59,21 @@ pub struct Port {
     pub container: u16,
 }
 
+/// How the name of every image that is made from this repository begins.
+const STAND_IN: &str = "standin/";
+
 impl Service {
+    /// Puts the image that is made from this repository in the place of its own.
+    pub(super) fn stand_in(&mut self) {
+        let name = self.image.rsplit('/').next().unwrap_or_default();
+        self.image = format!("{STAND_IN}{name}");
+    }
+
+    /// Whether its image only stands in for the real one.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        self.image.starts_with(STAND_IN)
+    }
+
     /// Whether it is a Temporal server: it runs the image of one, and goes on running.
     pub(crate) fn is_server(&self) -> bool {
         self.image_variable == "TEMPORAL_IMAGE" && !self.one_shot
@@ -109,9 +119,6 @@ fn read(root: &Path, file: &str) -> Result<Value> {
 }
 
 /// A document with every `<<` resolved. One pass takes over what an anchor holds, and with it the anchor's own `<<`.
-///
-/// # Errors
-/// A `<<` that names no mapping.
 pub fn merged(mut document: Value) -> Result<Value, serde_yaml::Error> {
     loop {
         let before = document.clone();

@@ -1,38 +1,27 @@
 //! Waits until services are ready, and shows how they come along: one line each, redrawn in place on a terminal,
 //! one line a change in a pipe.
 
-use std::{
-    io::{self, Write},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::{self, Write};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::{
-    docker::containers::{self, Container},
-    machine::{
-        exit::{FAILED, NOT_READY, exit},
-        interrupt, process,
-        term::{self, Colour},
-    },
-    stack::{
-        Stack, diagnosis,
-        readiness::{State, assess, culprits, is_hopeful, probe},
-        service::Service,
-    },
-};
+use crate::docker::containers::{self, Container};
+use crate::machine::exit::{FAILED, NOT_READY, exit};
+use crate::machine::term::{self, Colour};
+use crate::machine::{interrupt, process};
+use crate::stack::readiness::{State, assess, culprits, is_hopeful, probe};
+use crate::stack::service::Service;
+use crate::stack::{Stack, diagnosis};
 
 const POLL: Duration = Duration::from_millis(500);
 const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
-/// Runs `up` and returns once all of `services` are ready.
-///
-/// # Errors
-/// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
-/// shown. Exit code 1: `up` failed for another reason.
+/// Runs `up` and returns once all of `services` are ready. Exit code 4: the deadline passed, or nothing is left that
+/// could still become ready; the failing services have been shown. Exit code 1: `up` failed for another reason.
 pub(crate) fn up_and_wait(
     sh: &Shell,
     stack: &Stack,
@@ -92,7 +81,6 @@ fn give_up(
     exit(NOT_READY, format!("{unready} of {} services are not ready: {reason}", states.len()))
 }
 
-/// A running `docker compose up`.
 struct Compose {
     child: Child,
     complaints: thread::JoinHandle<String>,
@@ -135,7 +123,6 @@ fn pending((service, state): (&Service, State)) -> (&Service, State) {
     }
 }
 
-/// What has been shown so far.
 struct View {
     live: bool,
     started: Instant,

@@ -1,25 +1,20 @@
 //! The documents of the knowledge base, and their upload.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::Value;
 use walkdir::WalkDir;
 use xshell::Shell;
 
-use crate::{
-    aws::{awscli, kb::Place},
-    machine::{
-        confirm::confirm,
-        exit::{PREREQUISITE, exit, prerequisites},
-        finding::finding,
-        supervise, term,
-    },
-};
+use crate::aws::awscli;
+use crate::aws::kb::Place;
+use crate::machine::confirm::confirm;
+use crate::machine::exit::{PREREQUISITE, exit, prerequisites};
+use crate::machine::finding::finding;
+use crate::machine::{supervise, term};
 
 /// What Bedrock reads of one document at most.
 const LARGEST: u64 = 50 << 20;
@@ -30,10 +25,6 @@ pub(crate) struct Documents {
     files: Vec<PathBuf>,
 }
 
-/// Looks for documents in a folder.
-///
-/// # Errors
-/// There is no such folder, or no `*.md` in it.
 pub(crate) fn find(folder: &Path) -> Result<Documents> {
     let shown = folder.display();
     let remedy = "name the folder with `--source`, or the Copilot checkout as TEMPORAL_SRE_COPILOT_PATH";
@@ -69,14 +60,15 @@ pub(crate) fn find(folder: &Path) -> Result<Documents> {
 }
 
 /// The arguments of the upload. The order of the filters counts: the later one wins.
-pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<String> {
-    let bucket = format!("s3://{}", place.bucket);
+fn args<'a>(documents: &'a Documents, bucket: &'a str, delete: bool) -> Vec<&'a str> {
     let mut args =
-        vec!["s3", "sync", &documents.folder, &bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
-    if delete {
-        args.push("--delete");
-    }
-    args.into_iter().map(str::to_owned).collect()
+        vec!["s3", "sync", &documents.folder, bucket, "--exclude", "*", "--include", "*.md", "--no-progress"];
+    args.extend(delete.then_some("--delete"));
+    args
+}
+
+pub(crate) fn print_sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool) -> Result<()> {
+    print(sh, place, &args(documents, &format!("s3://{}", place.bucket), delete))
 }
 
 /// Uploads what is new or changed, and returns how many documents that, or a removal, concerned.
@@ -84,10 +76,9 @@ pub(crate) fn args(documents: &Documents, place: &Place, delete: bool) -> Vec<St
 /// # Errors
 /// A document was not uploaded, or AWS refuses.
 pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool, yes: bool) -> Result<usize> {
-    let args = args(documents, place, delete);
-    let args: Vec<&str> = args.iter().map(|it| &**it).collect();
     let Documents { folder, files } = documents;
-    let (bucket, count) = (&place.bucket, files.len());
+    let (bucket, count) = (format!("s3://{}", place.bucket), files.len());
+    let args = args(documents, &bucket, delete);
     if delete {
         // Somebody else's documents may be in that bucket as well.
         let mut doomed = Vec::new();
@@ -110,12 +101,12 @@ pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: boo
     run(sh, place, &args, &mut look)?;
     // `sync` leaves out what is neither newer nor of another size, such as an older version that came back.
     for (file, key) in stale(sh, documents, place)? {
-        run(sh, place, &["s3", "cp", &file, &format!("s3://{bucket}/{key}"), "--no-progress"], &mut look)?;
+        run(sh, place, &["s3", "cp", &file, &format!("{bucket}/{key}"), "--no-progress"], &mut look)?;
     }
     if uploaded + deleted == 0 {
-        term::say(&format!("nothing to upload: the {count} documents of {folder} are in s3://{bucket}"));
+        term::say(&format!("nothing to upload: the {count} documents of {folder} are in {bucket}"));
     } else {
-        term::say(&format!("{uploaded} of {count} documents uploaded to s3://{bucket}, {deleted} deleted there"));
+        term::say(&format!("{uploaded} of {count} documents uploaded to {bucket}, {deleted} deleted there"));
     }
     Ok(uploaded + deleted)
 }
@@ -148,8 +139,7 @@ fn stale(sh: &Shell, documents: &Documents, place: &Place) -> Result<Vec<(String
 }
 
 /// Prints a command instead of running it.
-pub(crate) fn print(sh: &Shell, place: &Place, args: &[impl AsRef<str>]) -> Result<()> {
-    let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
-    term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, &args)?)));
+pub(crate) fn print(sh: &Shell, place: &Place, args: &[&str]) -> Result<()> {
+    term::out(&format!("{}\n", awscli::line(&awscli::command(sh, &place.region, args)?)));
     Ok(())
 }

@@ -1,24 +1,16 @@
 //! Has the knowledge base read its bucket, and waits until it has.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{
-    aws::{
-        awscli,
-        kb::{self, Place, documents},
-    },
-    machine::{
-        exit::{PREREQUISITE, code, exit},
-        interrupt, table, term,
-    },
-};
+use crate::aws::awscli;
+use crate::aws::kb::{self, Place, documents};
+use crate::machine::exit::{PREREQUISITE, code, exit};
+use crate::machine::{interrupt, table, term};
 
 const DEFAULT_TIMEOUT: u64 = 900;
 /// How many looks in a row may fail.
@@ -33,10 +25,7 @@ pub(crate) enum Start {
     Joined,
 }
 
-/// Starts a job, or joins the running one, and waits until it has ended well.
-///
-/// # Errors
-/// The job failed, was stopped, could not read a document, or did not end in `timeout` seconds.
+/// Starts a job, or joins the running one, and waits at most `timeout` seconds until it has ended well.
 pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<Start> {
     let (id, start) = start(sh, place)?;
     let how = if start == Start::Ours { "started" } else { "runs already: waiting for it" };
@@ -48,7 +37,6 @@ pub(crate) fn ingest(sh: &Shell, place: &Place, timeout: Option<u64>) -> Result<
     Ok(start)
 }
 
-/// Prints the commands instead of running them.
 pub(crate) fn print(sh: &Shell, place: &Place) -> Result<()> {
     documents::print(sh, place, &place.bedrock("start-ingestion-job", &[]))?;
     documents::print(sh, place, &place.bedrock("get-ingestion-job", &["--ingestion-job-id", "JOB"]))
@@ -93,7 +81,6 @@ fn is_running(status: &str) -> bool {
     matches!(status, "STARTING" | "IN_PROGRESS" | "STOPPING")
 }
 
-/// Looks at a job until it has ended, and says what changed.
 fn wait(sh: &Shell, place: &Place, id: &str, timeout: Duration) -> Result<Value> {
     let began = Instant::now();
     let (mut shown, mut pause, mut failures) = (String::new(), Duration::from_secs(1), 0);
@@ -131,46 +118,35 @@ fn goes_on(id: &str, timeout: Duration) -> anyhow::Error {
 }
 
 fn progress(job: &Value) -> String {
-    let counts: Vec<String> = kb::STATISTICS
-        .iter()
-        .map(|(name, _)| (name, kb::count(job, name)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
+    let counts = kb::STATISTICS.map(|(name, _)| (name, kb::count(job, name))).into_iter();
+    let counts: Vec<String> =
+        counts.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     let separator = if counts.is_empty() { "" } else { ": " };
     format!("{}{separator}{}", kb::text(job, "status"), counts.join(", "))
 }
 
-/// A job's statistics as a table.
 pub(crate) fn statistics(job: &Value) -> String {
-    let row = |(name, _): &(&str, &str)| [(*name).to_owned(), kb::count(job, name).to_string()];
-    table::titled(["DOCUMENTS", "COUNT"], kb::STATISTICS.iter().map(row).collect())
+    let rows = kb::STATISTICS.map(|(name, _)| [name.to_owned(), kb::count(job, name).to_string()]);
+    table::titled(["DOCUMENTS", "COUNT"], &rows)
 }
 
 /// Whether a job that has ended has ended well.
 fn verdict(job: &Value) -> Result<()> {
     let id = kb::text(job, "ingestionJobId");
     let reasons: String = kb::reasons(job).iter().map(|it| format!("\n  - {it}")).collect();
+    let why = if reasons.is_empty() { "; AWS gives no reason".to_owned() } else { format!(":{reasons}") };
     match (kb::text(job, "status"), kb::count(job, "failed")) {
         ("COMPLETE", 0) => {
             let changed: u64 = ["new", "modified", "deleted"].iter().map(|it| kb::count(job, it)).sum();
-            let what = if changed == 0 {
-                "nothing changed: the knowledge base was up to date"
-            } else {
-                "the knowledge base is up to date"
-            };
-            term::say(what);
+            let nothing = "nothing changed: the knowledge base was up to date";
+            term::say(if changed == 0 { nothing } else { "the knowledge base is up to date" });
             Ok(())
         }
-        ("COMPLETE", failed) => bail!("ingestion job {id} could not read {failed} documents{}", after_colon(&reasons)),
+        ("COMPLETE", failed) => bail!("ingestion job {id} could not read {failed} documents{why}"),
         ("STOPPED", _) => bail!("ingestion job {id} was stopped by somebody; `cargo xtask kb-ingest` starts another"),
-        ("FAILED", _) => bail!("ingestion job {id} failed{}", after_colon(&reasons)),
-        (other, _) => bail!("ingestion job {id} ended as `{other}`, which is not known here{}", after_colon(&reasons)),
+        ("FAILED", _) => bail!("ingestion job {id} failed{why}"),
+        (other, _) => bail!("ingestion job {id} ended as `{other}`, which is not known here{why}"),
     }
-}
-
-fn after_colon(reasons: &str) -> String {
-    if reasons.is_empty() { "; AWS gives no reason".to_owned() } else { format!(":{reasons}") }
 }
 
 #[cfg(test)]

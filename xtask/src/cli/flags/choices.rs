@@ -1,6 +1,6 @@
 //! The types of flags whose values are checked while they are read.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// A choice among fixed words. `FromStr` lists them when a value is refused.
 macro_rules! choice {
@@ -33,7 +33,6 @@ macro_rules! choice {
 }
 
 choice! {
-    /// One of the two Temporal clusters.
     Cluster { Monitored = "monitored", Copilot = "copilot" }
 }
 choice! {
@@ -47,7 +46,6 @@ choice! {
     }
 }
 choice! {
-    /// What `dev-build` builds.
     BuildTarget { Temporal = "temporal", Copilot = "copilot", All = "all" }
 }
 choice! {
@@ -59,17 +57,91 @@ choice! {
     Platform { LinuxArm64 = "linux/arm64", LinuxAmd64 = "linux/amd64" }
 }
 
-impl Platform {
-    /// Its processor architecture, in Docker's spelling.
-    pub fn arch(self) -> &'static str {
+choice! {
+    /// What kind of load.
+    Scenario { Steady = "steady", Spike = "spike", Errors = "errors", Backlog = "backlog", Soak = "soak" }
+}
+choice! {
+    /// How the workflows of a load fail.
+    FailMode { Exception = "exception", Timeout = "timeout" }
+}
+choice! {
+    /// What the Copilot says of the cluster.
+    Verdict { Happy = "happy", Stressed = "stressed", Critical = "critical" }
+}
+
+choice! {
+    /// What is done to a service.
+    Fault { Pause = "pause", Kill = "kill", Cut = "cut" }
+}
+
+impl Fault {
+    /// What the service then is.
+    pub fn as_participle(self) -> &'static str {
         match self {
-            Platform::LinuxArm64 => Arch::Arm64.as_str(),
-            Platform::LinuxAmd64 => Arch::Amd64.as_str(),
+            Fault::Pause => "is paused",
+            Fault::Kill => "is killed",
+            Fault::Cut => "is cut off from its network",
         }
     }
 }
 
-/// What is added to every host port.
+/// A time from a second to a day: `90s`, `10m`, `2h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let read = || {
+            let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
+            let unit = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3600,
+                _ => return None,
+            };
+            let plain = number.bytes().all(|it| it.is_ascii_digit());
+            let seconds = number.parse::<u64>().ok().filter(|_| plain)?.checked_mul(unit)?;
+            (1..=86_400).contains(&seconds).then(|| Span(Duration::from_secs(seconds)))
+        };
+        read().ok_or_else(|| format!("expected a time such as `90s` or `10m`, at most `24h`, got `{word}`"))
+    }
+}
+
+/// Workflows a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate(pub f64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let rate = word.parse().ok().filter(|it| (0.1..=1000.0).contains(it));
+        rate.map(Rate).ok_or_else(|| format!("expected a number from 0.1 to 1000, got `{word}`"))
+    }
+}
+
+/// So many of 100.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(pub f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let percent = word.parse().ok().filter(|it| (0.0..=100.0).contains(it));
+        percent.map(Percent).ok_or_else(|| format!("expected a number from 0 to 100, got `{word}`"))
+    }
+}
+
+impl Platform {
+    pub fn arch(self) -> &'static str {
+        &self.as_str()["linux/".len()..]
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortOffset(pub u16);
 
@@ -100,11 +172,8 @@ impl FromStr for ProjectName {
     fn from_str(name: &str) -> Result<Self, String> {
         let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if name.len() > 32 || !name.split('-').all(word) {
-            return Err(format!(
-                "expected 1 to 32 lower-case letters, digits and single hyphens between them, such as \
-                 `sre-copilot-dev`, got `{}`",
-                name.escape_debug()
-            ));
+            let form = "1 to 32 lower-case letters, digits and single hyphens between them, such as `sre-copilot-dev`";
+            return Err(format!("expected {form}, got `{}`", name.escape_debug()));
         }
         let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
         match reserved {
@@ -142,5 +211,20 @@ impl fmt::Display for ProjectName {
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_number_and_a_unit() {
+        let seconds = |word: &str| word.parse::<Span>().ok().map(|it| it.0.as_secs());
+        assert_eq!(["1s", "90s", "10m", "24h"].map(seconds), [1, 90, 600, 86_400].map(Some));
+        for word in ["", "s", "0s", "10", "-1s", "+1s", "1.5m", "10 m", "25h", "99999999999999999999s", "1é", "1d"] {
+            assert_eq!(seconds(word), None, "{word}");
+        }
+        assert!("nan".parse::<Rate>().is_err() && "inf".parse::<Percent>().is_err() && "0.5".parse::<Rate>().is_ok());
     }
 }

@@ -1,22 +1,18 @@
 //! The same made up schemas, tried on a PostgreSQL server and its `psql`, in a container of their own.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use proptest::{
-    prelude::*,
-    sample::Index,
-    test_runner::{TestCaseResult, TestRunner},
-};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{TestCaseResult, TestRunner};
 
 use super::generate::{Made, join, schema};
 use super::*;
 
-const IMAGE: &str = "postgres:17.11";
+const IMAGE: &str = "standin/postgres:17.11";
 
 /// A server in a container, which is removed with it.
 struct Server {

@@ -6,9 +6,6 @@ use std::cell::Cell;
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Resolves `$A`, `${A}`, `${A:-b}`, `${A-b}`, `${A:+b}`, `${A+b}`, `${A:?b}`, `${A?b}` and `$$`, here as in compose files.
-///
-/// # Errors
-/// A reference that is not closed, names nothing, or asks for a variable that is not set.
 pub fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
     expand_noting(raw, lookup, &Cell::new(false))
 }

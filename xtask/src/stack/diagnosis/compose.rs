@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::docker::endpoint;
+use crate::docker::sight;
 
 const PRUNE: &str = "docker network prune  # removes networks that no container uses, and asks first";
 const WHICH: &str = "cargo xtask doctor  # says which image is for which processor";
@@ -39,7 +39,7 @@ pub(super) fn cause(complaints: &str) -> Option<Vec<String>> {
 pub(super) fn remedy(complaints: &str, root: &Path) -> String {
     let said = complaints.to_lowercase();
     if UNSEEN.iter().any(|it| said.contains(it)) {
-        return endpoint::find().share(root);
+        return sight::share(root);
     }
     let known = REMEDIES.iter().find(|(words, _)| said.contains(words));
     known.map_or("cargo xtask doctor  # looks at all that the stack needs", |(_, it)| it).to_owned()

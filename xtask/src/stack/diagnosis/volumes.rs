@@ -12,7 +12,6 @@ const HALF_MADE: [&str; 2] = ["could not find the database system", "role \"admi
 /// Lower case: how programs say that they may not use a file.
 const REFUSALS: [&str; 3] = ["permission denied", "accessdenied", "not writable"];
 
-/// What a log tells of a volume.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     pub(super) what: String,
