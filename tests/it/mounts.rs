@@ -98,7 +98,7 @@ fn as_stranger(fakes: &Fakes, words: &str) -> Outcome {
     let like = fakes.command();
     command.args(words.split(' ')).current_dir(&fakes.checkout.root);
     command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0) {
+    if fs::metadata("/proc/self").is_ok_and(|it| MetadataExt::uid(&it) == 0) {
         command.uid(65_534).gid(65_534);
     }
     run(&mut command)
