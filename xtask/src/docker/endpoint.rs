@@ -167,6 +167,11 @@ impl Route {
         cfg!(target_os = "linux") && self.target().is_some_and(|it| usual.contains(&it.as_path()))
     }
 
+    /// Whether it runs as the user: root in its containers is then the user outside, and any other id a stranger.
+    pub(crate) fn is_rootless(&self) -> bool {
+        cfg!(target_os = "linux") && self.socket().is_some_and(|it| it.starts_with("/run/user"))
+    }
+
     /// The socket as the engine's own machine has it, to be mounted into a container.
     pub(crate) fn socket_for_containers(&self) -> String {
         let is_elsewhere = !cfg!(target_os = "linux") || self.product().is_some_and(|it| it.in_virtual_machine);

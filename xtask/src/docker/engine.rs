@@ -226,12 +226,13 @@ fn image(line: &str) -> Option<Image> {
 
 pub(crate) fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
     let name = familiar(name);
-    images.iter().find(|it| it.names.contains(&name))
+    images.iter().find(|it| it.names.iter().any(|it| familiar(it) == name))
 }
 
-/// A name as the engine writes it: without Docker Hub's host and folder, and with a digest, else a tag.
+/// A name as Docker writes it: without Docker Hub's host and folder, and with a digest, else a tag. Podman writes the
+/// whole name, and has a host of its own for what was built on this machine.
 fn familiar(name: &str) -> String {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = ["docker.io/", "localhost/"].iter().find_map(|it| name.strip_prefix(it)).unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
     let (tagged, digest) = name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
     let colon = tagged.rfind(':').filter(|at| !tagged[*at..].contains('/'));
