@@ -24,6 +24,13 @@ printf '%s all all %s trust\n' local '' hostssl all >hba.conf
 chown postgres:postgres server.key
 chmod 600 server.key
 
+# What DSQL does at its commits, here at once: a transaction sees what was committed before it began, and one that comes
+# too late fails (40001). PostgreSQL 17 can also end one after DSQL's five minutes; the tests run on an older one.
+set -- -c default_transaction_isolation='repeatable read'
+if postgres --describe-config | grep -q '^transaction_timeout'; then
+    set -- "$@" -c transaction_timeout=5min
+fi
+
 # The plugin's reservoir holds about 50 connections per Temporal process, also with a pool of 10.
 exec docker-entrypoint.sh postgres -c listen_addresses='*' -c max_connections=500 -c ssl=on \
-    -c ssl_cert_file="$PWD/server.crt" -c ssl_key_file="$PWD/server.key" -c hba_file="$PWD/hba.conf"
+    -c ssl_cert_file="$PWD/server.crt" -c ssl_key_file="$PWD/server.key" -c hba_file="$PWD/hba.conf" "$@"

@@ -49,6 +49,8 @@ fn a_database_that_was_killed_in_its_first_start_comes_up_at_the_next_one() {
     first.wait().unwrap();
     checkout.dev_up(&up).expect(0);
     assert_eq!(sql(&checkout, "require", "SHOW ssl").expect(0).out.trim(), "on");
+    let isolation = sql(&checkout, "require", "SHOW transaction_isolation").expect(0).out;
+    assert_eq!(isolation.trim(), "repeatable read");
 
     // The same, left by a version that set TLS up in a script of the first start, which never ran.
     for left in [

@@ -138,6 +138,12 @@ fn every_variable_of_the_example_is_read_by_the_template_or_a_compose_file_or_by
     let names = example.lines().filter_map(|it| Some(it.trim_start_matches('#').split_once('=')?.0));
     let unread: Vec<&str> = names.filter(|it| !it.contains(' ')).filter(unread).collect();
     let checkouts = ["TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"];
-    let by_xtask = ["TEMPORAL_SQL_PLUGIN", "TEMPORAL_SQL_CONNECTION_TIMEOUT", "COPILOT_MODEL_KEY", "AWS_CONFIG_DIR"];
+    let by_xtask = [
+        "TEMPORAL_SQL_PLUGIN",
+        "TEMPORAL_SQL_CONNECTION_TIMEOUT",
+        "COPILOT_PRESET",
+        "COPILOT_MODEL_KEY",
+        "AWS_CONFIG_DIR",
+    ];
     assert_eq!(unread, [&by_xtask[..], &checkouts].concat());
 }

@@ -8,6 +8,7 @@ pub(crate) mod namespaces;
 pub(crate) mod order;
 pub(crate) mod overrides;
 pub(crate) mod personal;
+mod profile;
 pub(crate) mod project;
 pub(crate) mod readiness;
 pub mod service;

@@ -1,7 +1,10 @@
 //! What is mounted is there, cannot be written to, and is what the container is told to read.
 
 use serde_yaml::Value;
-use xtask::{cli::flags::Cluster, settings::template, stack::service};
+use xtask::cli::flags::Cluster;
+use xtask::settings::template;
+use xtask::stack::environment::PROFILE;
+use xtask::stack::service;
 
 use crate::repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts};
 use crate::{Finding, pattern};
@@ -57,7 +60,7 @@ fn missing(repo: &Repo, service: Service<'_>, mount: &Mount<'_>) -> Option<Findi
     if mount.path.starts_with("dev/.rendered") {
         let generated: Vec<String> = Cluster::ALL.iter().map(|it| template::path(*it)).collect();
         let fix = format!("`cargo xtask render` writes {}", generated.join(" and "));
-        let known = generated.contains(&mount.path);
+        let known = generated.contains(&mount.path) || mount.path == PROFILE;
         return (!known).then(|| service.finding(mount.source, format!("{what} nothing generates"), fix));
     }
     let fix = "correct the path, which starts at dev/, or add the file";

@@ -1,5 +1,6 @@
 //! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
 
+mod addresses;
 mod healing;
 mod starting;
 
@@ -18,16 +19,16 @@ use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers;
 use crate::docker::engine;
-use crate::docker::sight;
+use crate::docker::{sight, supply};
 use crate::images::build;
 use crate::images::missing::Missing;
 use crate::images::stand_ins;
 use crate::machine::exit::{PREREQUISITE, USAGE, code, exit, prerequisites};
 use crate::machine::process::{self, Limit};
-use crate::machine::{interrupt, lock, table, term};
+use crate::machine::{interrupt, lock, term};
 use crate::preflight::{Preflight, preflight};
 use crate::schema;
-use crate::settings::{Settings, dotenv, template, variables};
+use crate::settings::{Settings, template};
 use crate::stack::mode::{self, Mode};
 use crate::stack::order::waves;
 use crate::stack::personal::{self, PERSONAL};
@@ -38,6 +39,14 @@ use crate::stack::{Stack, drift, namespaces};
 
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let lack = match self.start(sh) {
+            Err(e) if code(&e) == PREREQUISITE && !self.dry_run => e,
+            other => return other,
+        };
+        if supply::offer(sh, self.yes)? { self.start(sh) } else { Err(lack) }
+    }
+
+    fn start(&self, sh: &Shell) -> Result<()> {
         let flag = flags::mode_flag(self.local, self.dsql)?;
         if self.stand_ins && (self.dsql || self.build) {
             return Err(exit(
@@ -96,7 +105,11 @@ impl flags::DevUp {
             let up = |names: &[String]| up(sh, stack, names, once.replace(false));
             start_and_wait(sh, stack, &services, deadline, Start { pending: stale, gates, up: &up })?;
         }
-        term::out(&urls(stack, &services));
+        // What people open comes last in the order of starting.
+        let mut order: Vec<String> = waves(&services, &[]).into_iter().flat_map(|it| it.0).collect();
+        order.reverse();
+        let in_order: Vec<&Service> = order.iter().filter_map(|it| stack.service(it)).collect();
+        term::out(&addresses::table(stack, &in_order));
         if self.attach {
             // What follows changes nothing: other commands may.
             drop(lock);
@@ -220,34 +233,6 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
         }
     }
     out
-}
-
-fn urls(stack: &Stack, services: &[&Service]) -> String {
-    let row = |service: &&Service| {
-        let url = service.url.as_ref()?;
-        let port = service.ports.iter().find(|it| it.container == url.port)?.host;
-        let path = url.path.as_deref().map(|it| it.trim_end_matches('/'));
-        let address = path.map_or(format!("127.0.0.1:{port}"), |it| format!("http://127.0.0.1:{port}{it}"));
-        let stand_in = if service.is_stand_in() { "stand-in" } else { "" };
-        let notes = [stand_in.to_owned(), shown(stack, &url.note)];
-        let note = notes.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
-        Some([url.title.clone(), address, note])
-    };
-    // What people open comes last in the order of starting.
-    let mut order: Vec<String> = waves(services, &[]).into_iter().flat_map(|it| it.0).collect();
-    order.reverse();
-    let service = |it: &String| services.iter().find(|service| service.name == *it);
-    table::rows(&order.iter().filter_map(|it| row(service(it)?)).collect::<Vec<_>>())
-}
-
-/// A note with its variables replaced: by the value where that is the default, which everybody knows, else by where it is.
-fn shown(stack: &Stack, note: &str) -> String {
-    let lookup = |name: &str| {
-        let value = stack.environment.get(name)?;
-        let is_default = variables::find(name).and_then(|it| it.default) == Some(value.as_str());
-        Some(if is_default { value.clone() } else { format!("what {name} says") })
-    };
-    dotenv::expand(note, &lookup).unwrap_or_else(|_| note.to_owned())
 }
 
 /// Follows the logs until Ctrl-C, then stops the stack.

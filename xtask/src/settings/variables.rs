@@ -100,6 +100,11 @@ pub const ALL: &[Variable] = &[
     var("COPILOT_HISTORY_SHARDS", Kind::Count, "4"),
     var("COPILOT_ELASTICSEARCH_INDEX", Kind::Index, "temporal_visibility_v1_copilot_dev"),
     var("COPILOT_KNOWLEDGE_BASE_ID", Kind::Text, ""),
+    var(
+        "COPILOT_PRESET",
+        Kind::Word(&["starter", "mid-scale", "high-throughput"], "the Copilot knows no other"),
+        "starter",
+    ),
     var("COPILOT_MODEL_URL", Kind::Url, ""),
     var("COPILOT_MODEL_NAME", Kind::Text, ""),
     var("COPILOT_MODEL_KEY", Kind::Secret, ""),

@@ -18,7 +18,7 @@ use crate::docker::endpoint;
 use crate::machine::files;
 use crate::settings::{COMPOSE_ENV, template};
 use crate::stack::Stack;
-use crate::stack::environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY};
+use crate::stack::environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY, PROFILE};
 use crate::stack::service::Service;
 
 /// What Compose reads beside the committed files, from the workspace root.
@@ -35,6 +35,7 @@ impl Stack {
         for (cluster, text) in rendered {
             template::write(sh, *cluster, text)?;
         }
+        self.write_profile(sh)?;
         let root = sh.current_dir();
         let mut variables = String::new();
         // The key reaches its container as a file, and no other.
@@ -110,7 +111,8 @@ pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, Stri
     let one = |mount: &PathBuf| {
         let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);
         let digest = text.map_or_else(
-            || digest(root, mount),
+            // Not written yet: whatever it will be is a change.
+            || if mount == Path::new(PROFILE) && !root.join(mount).exists() { Ok(0) } else { digest(root, mount) },
             |it| Ok(fnv(fnv(FNV, mount.as_os_str().as_encoded_bytes()), it.as_bytes())),
         )?;
         Ok(format!("{}={digest:016x}", mount.display()))
