@@ -31,7 +31,7 @@ use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, probe};
 use crate::stack::service::Service;
 use crate::stack::wait::up_and_wait;
-use crate::stack::{Stack, drift, namespaces};
+use crate::stack::{LOAD, Stack, drift, namespaces};
 
 const DEFAULT_TIMEOUT: u64 = 300;
 
@@ -203,6 +203,10 @@ fn stages<'a>(stack: &Stack, services: &[&'a Service]) -> Vec<Stage<'a>> {
 
 fn up(sh: &Shell, stack: &Stack, services: &[&Service]) -> Command {
     let mut command = stack.compose(sh);
+    // To Compose, what no file names is an orphan.
+    if containers::loads(sh, &stack.project).is_ok_and(|it| !it.is_empty()) {
+        command.args(["--file", LOAD]);
+    }
     command.args(["up", "--detach", "--remove-orphans"]).args(services.iter().map(|it| &it.name));
     command
 }
