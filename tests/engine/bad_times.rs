@@ -20,7 +20,7 @@ fn answers(checkout: &Checkout) -> bool {
     let network = format!("{}_temporal-network", checkout.project);
     let ask = |host: &str| {
         let target = format!("host={host} user=admin dbname=postgres sslmode=require connect_timeout=3");
-        docker(&["run", "--rm", "--network", &network, "postgres:17.11", "psql", &target, "-qtAc", "SELECT 1"]).code
+        docker(&["run", "--rm", "--network", &network, engine::POSTGRES, "psql", &target, "-qtAc", "SELECT 1"]).code
     };
     ask(ALIAS) == 0 && ask(SERVICE) == 0
 }

@@ -11,3 +11,4 @@ mod interruptions;
 mod neighbours;
 mod personal;
 mod signals;
+mod upgrade;

@@ -62,7 +62,7 @@ impl Mount {
         if mounted.as_ref().is_ok_and(|it| it.status.success()) {
             return Some(Mount(folder.to_owned()));
         }
-        eprintln!("skipped: only the superuser can mount what this test needs: {mounted:?}");
+        tests::left_out("only the superuser can mount what this test needs");
         None
     }
 }
@@ -112,7 +112,7 @@ fn a_read_only_checkout_is_said_at_once_and_can_still_be_looked_at() {
     let root = fakes.checkout.root.clone();
     let Some(_mount) = Mount::new(&root, &["--bind", "-o", "ro", &root.display().to_string()]) else { return };
     if fs::write(root.join("probe"), "").is_ok() {
-        eprintln!("skipped: this machine's `mount` makes no read-only bind mount in one step");
+        tests::left_out("this machine's `mount` makes no read-only bind mount in one step");
         return;
     }
     let failed = dev_up(&fakes, &["loki"]).expect(1);
@@ -143,7 +143,7 @@ fn a_very_long_path_works_like_any_other() {
 #[test]
 fn a_terminal_of_20_columns_shows_one_line_a_service() {
     let (Some(script), Some(stty)) = (fakes::find("script"), fakes::find("stty")) else {
-        eprintln!("skipped: there is no `script` or no `stty` to make a narrow terminal with");
+        tests::left_out("there is no `script` or no `stty` to make a narrow terminal with");
         return;
     };
     let fakes = Fakes::new();

@@ -3,7 +3,11 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::Path,
     process::Command,
 };
@@ -94,7 +98,7 @@ fn as_stranger(fakes: &Fakes, words: &str) -> Outcome {
     let like = fakes.command();
     command.args(words.split(' ')).current_dir(&fakes.checkout.root);
     command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0) {
+    if fs::metadata("/proc/self").is_ok_and(|it| MetadataExt::uid(&it) == 0) {
         command.uid(65_534).gid(65_534);
     }
     run(&mut command)
@@ -184,4 +188,23 @@ fn where_the_generated_files_are_gone_the_containers_say_how_the_stack_was_start
     fakes.forget();
     line(&fakes, "dev-up loki").expect(0);
     assert_eq!(fakes.calls(), [""; 0]);
+}
+
+#[test]
+fn an_engine_of_the_user_s_own_gets_root_inside_for_the_user_outside() {
+    let fakes = Fakes::new();
+    let uid_for = |host: &str| {
+        let offset = fakes.checkout.offset.to_string();
+        let up = ["dev-up", "--local", "loki", "--port-offset", &offset];
+        run(fakes.command().args(up).env("DOCKER_HOST", host)).expect(0);
+        let variables = fs::read_to_string(fakes.checkout.root.join("dev/.rendered/compose.env")).unwrap();
+        let of = |name: &str| variables.lines().find_map(|it| it.strip_prefix(name)).unwrap().to_owned();
+        (of("HOST_UID="), of("HOST_GID="))
+    };
+    let root = (r#""0""#.to_owned(), r#""0""#.to_owned());
+    assert_eq!(uid_for("unix:///run/user/1000/docker.sock"), root);
+    assert_eq!(uid_for("unix:///run/user/1000/podman/podman.sock"), root);
+    let owner = fs::metadata(fakes.checkout.root.join("dev/.rendered/aws")).unwrap();
+    let owner = (format!("{:?}", owner.uid().to_string()), format!("{:?}", owner.gid().to_string()));
+    assert_eq!(uid_for("unix:///var/run/docker.sock"), owner);
 }

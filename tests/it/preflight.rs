@@ -6,7 +6,7 @@ use std::{
 };
 
 use tests::{
-    checkout::Outcome,
+    checkout::{Outcome, run},
     fakes::{self, Fakes},
 };
 
@@ -308,4 +308,30 @@ fn commands_that_need_an_engine_say_so_and_a_missing_docker_is_code_3_everywhere
 
 fn delete(fakes: &Fakes, file: &str) {
     fs::remove_file(fakes.checkout.root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+}
+
+#[test]
+fn an_engine_that_does_not_run_is_started_where_that_is_agreed_to_and_only_then() {
+    let fakes = Fakes::with_checkouts();
+    let socket = fakes.checkout.home().join(".colima/default/docker.sock");
+    if let Some(id) = fakes::find("id") {
+        std::os::unix::fs::symlink(id, fakes.bin().join("id")).unwrap();
+    }
+    fakes.add("colima", "echo \"colima $*\" >>\"$FAKES/log\"\n[ -e \"$FAKES/broken\" ] || : >\"$FAKES/no-engine\"");
+    fakes.tell("no-engine", "Cannot connect to the Docker daemon\n");
+    let offset = fakes.checkout.offset.to_string();
+    let up = |words: &[&str]| {
+        let mut command = fakes.command();
+        command.args(["dev-up", "--local", "loki", "--port-offset", &offset]).args(words);
+        run(command.env("DOCKER_HOST", format!("unix://{}", socket.display())))
+    };
+    let start = "colima start default --cpu 4 --memory 8";
+    up(&[]).expect(3).says(&["no Docker engine answers", start]);
+    up(&["--yes", "--dry-run"]).expect(3);
+    assert_eq!(fakes.calls(), [""; 0]);
+    up(&["--yes"]).expect(0).says(&["Docker is not ready here; now to run: colima start", "loki"]);
+    assert_eq!(fakes.calls()[0], start);
+    fakes.forget();
+    up(&["--yes"]).expect(0);
+    assert_eq!(fakes.calls(), [""; 0]);
 }

@@ -171,7 +171,7 @@ impl Drop for Checkout {
 
 /// Has the compose files name the images that were made here. What they name themselves may be there as well, and is the
 /// user's.
-fn use_stand_ins(dev: &Path) {
+pub fn use_stand_ins(dev: &Path) {
     for entry in fs::read_dir(dev).expect("cannot read a folder").flatten() {
         let path = entry.path();
         if !entry.file_name().to_string_lossy().starts_with("docker-compose.") {

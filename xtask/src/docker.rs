@@ -5,3 +5,4 @@ pub(crate) mod endpoint;
 pub(crate) mod engine;
 pub(crate) mod ports;
 pub(crate) mod sight;
+pub(crate) mod supply;

@@ -2,9 +2,8 @@
 
 mod choices;
 
-use std::path::PathBuf;
-
 pub use choices::*;
+use std::path::PathBuf;
 
 use crate::machine::exit::{USAGE, exit};
 
@@ -23,7 +22,7 @@ xflags::xflags! {
             optional --dsql
             /// Build the images first.
             optional --build
-            /// Clone the checkouts and build the images that are missing, without asking.
+            /// Clone, build, install and start what is missing, each named first, without asking.
             optional -y, --yes
             /// Give up waiting after this many seconds (default 300).
             optional --timeout secs: u64
@@ -298,6 +297,8 @@ xflags::xflags! {
         cmd test {
             /// Fail with code 3 where the engine tests cannot run.
             optional --engine
+            /// Install and start what is missing of Docker, without asking.
+            optional -y, --yes
             /// Passed to the test runner, after `--`.
             repeated arg: String
         }

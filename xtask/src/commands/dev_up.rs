@@ -1,5 +1,6 @@
 //! `cargo xtask dev-up`: preflight, rendering, data stores, schema, everything else, until it is ready.
 
+mod addresses;
 mod healing;
 
 use std::collections::BTreeSet;
@@ -16,16 +17,16 @@ use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers;
 use crate::docker::engine;
-use crate::docker::sight;
+use crate::docker::{sight, supply};
 use crate::images::build;
 use crate::images::missing::Missing;
 use crate::images::stand_ins;
 use crate::machine::exit::{PREREQUISITE, USAGE, code, exit, prerequisites};
 use crate::machine::process::{self, Limit};
-use crate::machine::{interrupt, lock, table, term};
+use crate::machine::{interrupt, lock, term};
 use crate::preflight::{Preflight, preflight};
 use crate::schema;
-use crate::settings::{Settings, dotenv, template, variables};
+use crate::settings::{Settings, template};
 use crate::stack::mode::{self, Mode};
 use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, probe};
@@ -37,6 +38,14 @@ const DEFAULT_TIMEOUT: u64 = 300;
 
 impl flags::DevUp {
     pub fn run(self, sh: &Shell) -> Result<()> {
+        let lack = match self.start(sh) {
+            Err(e) if code(&e) == PREREQUISITE && !self.dry_run => e,
+            other => return other,
+        };
+        if supply::offer(sh, self.yes)? { self.start(sh) } else { Err(lack) }
+    }
+
+    fn start(&self, sh: &Shell) -> Result<()> {
         let flag = flags::mode_flag(self.local, self.dsql)?;
         if self.stand_ins && (self.dsql || self.build) {
             return Err(exit(
@@ -104,7 +113,9 @@ impl flags::DevUp {
                 }
             }
         }
-        term::out(&urls(stack, &services));
+        // What people open comes last in the order of starting.
+        let in_order: Vec<&Service> = stages(stack, &services).into_iter().rev().flat_map(|it| it.services).collect();
+        term::out(&addresses::table(stack, &in_order));
         if self.attach {
             // What follows changes nothing: other commands may.
             drop(lock);
@@ -265,32 +276,6 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
         }
     }
     out
-}
-
-fn urls(stack: &Stack, services: &[&Service]) -> String {
-    let row = |service: &&Service| {
-        let url = service.url.as_ref()?;
-        let port = service.ports.iter().find(|it| it.container == url.port)?.host;
-        let path = url.path.as_deref().map(|it| it.trim_end_matches('/'));
-        let address = path.map_or(format!("127.0.0.1:{port}"), |it| format!("http://127.0.0.1:{port}{it}"));
-        let stand_in = if service.is_stand_in() { "stand-in" } else { "" };
-        let notes = [stand_in.to_owned(), shown(stack, &url.note)];
-        let note = notes.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
-        Some([url.title.clone(), address, note])
-    };
-    // What people open comes last in the order of starting.
-    let in_order = stages(stack, services).into_iter().rev().flat_map(|it| it.services);
-    table::rows(&in_order.filter_map(|it| row(&it)).collect::<Vec<_>>())
-}
-
-/// A note with its variables replaced: by the value where that is the default, which everybody knows, else by where it is.
-fn shown(stack: &Stack, note: &str) -> String {
-    let lookup = |name: &str| {
-        let value = stack.environment.get(name)?;
-        let is_default = variables::find(name).and_then(|it| it.default) == Some(value.as_str());
-        Some(if is_default { value.clone() } else { format!("what {name} says") })
-    };
-    dotenv::expand(note, &lookup).unwrap_or_else(|_| note.to_owned())
 }
 
 /// Follows the logs until Ctrl-C, then stops the stack.

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use xshell::{Shell, cmd};
 
 use crate::cli::flags;
-use crate::docker::engine;
+use crate::docker::{engine, supply};
 use crate::images::stand_ins;
 use crate::machine::finding::Finding;
 use crate::machine::process::{self, Limit};
@@ -17,7 +17,12 @@ use crate::machine::term;
 
 impl flags::Test {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let engine = engine::engine(sh).map(|_| ()).and_then(|()| stand_ins::make(sh));
+        let look = || engine::engine(sh).and_then(|_| engine::check_compose(sh)).map(|_| ());
+        let mut engine = look();
+        if engine.is_err() && supply::offer(sh, self.yes)? {
+            engine = look();
+        }
+        let engine = engine.and_then(|()| stand_ins::make(sh));
         if let Err(lack) = &engine {
             if self.engine {
                 return Err(lack.clone().into());

@@ -162,9 +162,14 @@ impl Route {
     }
 
     /// Whether this is the system's own Docker service.
-    fn is_service(&self) -> bool {
+    pub(super) fn is_service(&self) -> bool {
         let usual = [DEFAULT_SOCKET, "/run/docker.sock"].map(Path::new);
         cfg!(target_os = "linux") && self.target().is_some_and(|it| usual.contains(&it.as_path()))
+    }
+
+    /// Whether it runs as the user: root in its containers is then the user outside, and any other id a stranger.
+    pub(crate) fn is_rootless(&self) -> bool {
+        cfg!(target_os = "linux") && self.socket().is_some_and(|it| it.starts_with("/run/user"))
     }
 
     /// The socket as the engine's own machine has it, to be mounted into a container.

@@ -1,12 +1,13 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::docker::endpoint::{self, Source};
+use crate::docker::supply;
 use crate::machine::exit::{self, PREREQUISITE, exit};
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process;
@@ -79,12 +80,10 @@ pub(crate) fn missing_docker(error: &anyhow::Error) -> Finding {
     finding(what.split(';').next().unwrap_or_default(), install_docker())
 }
 
-fn install_docker() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "brew install --cask docker  # or another engine: https://docs.docker.com/get-docker/"
-    } else {
-        "curl -fsSL https://get.docker.com | sh  # or another way: https://docs.docker.com/get-docker/"
-    }
+fn install_docker() -> String {
+    let known = supply::packages(&fs::read_to_string("/etc/os-release").unwrap_or_default());
+    let command = known.unwrap_or_else(|| "curl -fsSL https://get.docker.com | sudo sh".to_owned());
+    command + "  # or another way: https://docs.docker.com/get-docker/"
 }
 
 /// Checks that Compose is there and new enough, and returns its version. That Docker itself is missing is found by
@@ -227,12 +226,13 @@ fn image(line: &str) -> Option<Image> {
 
 pub(crate) fn find_image<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {
     let name = familiar(name);
-    images.iter().find(|it| it.names.contains(&name))
+    images.iter().find(|it| it.names.iter().any(|it| familiar(it) == name))
 }
 
-/// A name as the engine writes it: without Docker Hub's host and folder, and with a digest, else a tag.
+/// A name as Docker writes it: without Docker Hub's host and folder, and with a digest, else a tag. Podman writes the
+/// whole name, and has a host of its own for what was built on this machine.
 fn familiar(name: &str) -> String {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = ["docker.io/", "localhost/"].iter().find_map(|it| name.strip_prefix(it)).unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
     let (tagged, digest) = name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
     let colon = tagged.rfind(':').filter(|at| !tagged[*at..].contains('/'));

@@ -19,8 +19,8 @@ pub(crate) fn share(folder: &Path) -> String {
     format!("docker context ls  # choose an engine of this machine, or have this one's settings share {folder}")
 }
 
-/// Mounts a file and other paths into a container that is never started, and reads the file back. What else keeps a
-/// container from being made is not said here.
+/// Mounts a file's folder and other paths into a container that is never started, and reads the file back: of a mounted
+/// file Podman copies nothing. What else keeps a container from being made is not said here.
 pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Result<Option<Finding>> {
     let bind = |source: &str, at: usize| {
         // Its options are a line of CSV.
@@ -28,7 +28,8 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
         ["--mount".to_owned(), format!("type=bind,\"source={source}\",target=/probe{at},readonly")]
     };
     let shown = file.display().to_string();
-    let mounts = [&[&*shown], others].concat().into_iter().enumerate().flat_map(|(at, source)| bind(source, at));
+    let (folder, name) = (file.parent().unwrap_or(file).display().to_string(), file.file_name().unwrap_or_default());
+    let mounts = [&[&*folder], others].concat().into_iter().enumerate().flat_map(|(at, source)| bind(source, at));
     let made = process::capture_within(&mut cmd!(sh, "docker create {mounts...} {image} probe").into(), ANSWER)?;
     let Some(made) = made else { return Ok(None) };
     let route = endpoint::find();
@@ -39,7 +40,8 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
         return Ok(known.map(|it| blind(&format!("does not see this machine's files: {}", it.trim()))));
     }
     let id = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-    let read = process::capture_within(&mut cmd!(sh, "docker cp {id}:/probe0 -").into(), ANSWER);
+    let name = name.to_string_lossy().into_owned();
+    let read = process::capture_within(&mut cmd!(sh, "docker cp {id}:/probe0/{name} -").into(), ANSWER);
     process::read_within(&mut cmd!(sh, "docker rm --force {id}").into(), ANSWER)?;
     let text = std::fs::read(file)?;
     let is_ours = read?.is_some_and(|it| it.stdout.windows(text.len().max(1)).any(|it| it == text));

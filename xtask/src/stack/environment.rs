@@ -36,6 +36,8 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
     // The owner of what the containers have to read; before it is there, whoever owns the checkout.
     let owner =
         fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
+    let route = endpoint::find();
+    let owner = if route.is_rootless() { (0, 0) } else { owner };
     let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
     if all[PROJECT].is_empty() {
         all.insert(PROJECT.to_owned(), project_name(root));
@@ -50,7 +52,7 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
         ("AWS_MOUNT_DIR", aws.display().to_string()),
         // The one profile that is in there, whatever it is called on this machine.
         ("AWS_PROFILE", "default".to_owned()),
-        ("DOCKER_SOCKET", endpoint::find().socket_for_containers()),
+        ("DOCKER_SOCKET", route.socket_for_containers()),
         ("HOST_UID", owner.0.to_string()),
         ("HOST_GID", owner.1.to_string()),
         ("PGCONNECT_TIMEOUT", timeout.to_string()),

@@ -60,3 +60,15 @@ fn an_image_is_found_however_its_name_is_written() {
         assert!(find_image(&images, name).is_none(), "{name}");
     }
 }
+
+#[test]
+fn podman_s_whole_names_are_those_of_the_compose_file() {
+    let images = [
+        image("1 amd64 localhost/temporal-dsql-runtime:test").unwrap(),
+        image("2 amd64 docker.io/library/postgres:17.11 docker.io/grafana/loki:3.7.6").unwrap(),
+    ];
+    for (name, id) in [("temporal-dsql-runtime:test", "1"), ("postgres:17.11", "2"), ("grafana/loki:3.7.6", "2")] {
+        assert_eq!(find_image(&images, name).unwrap().id, id, "{name}");
+    }
+    assert!(find_image(&images, "loki:3.7.6").is_none());
+}
