@@ -9,4 +9,5 @@ mod healing;
 mod interruptions;
 mod neighbours;
 mod personal;
+mod secrets;
 mod signals;
