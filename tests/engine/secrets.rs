@@ -56,7 +56,14 @@ fn no_secret_can_be_seen_from_outside_a_stack_on_aurora_dsql() {
         machine.connect_database();
         let mut said = String::new();
         let lines = ["dev-up --dsql --dry-run", "dev-up --dsql", "dev-status", "dev-status --json", "dev-ps"];
-        let more = ["dev-logs --no-follow", "doctor --dsql", "env-check", "schema --dry-run", "render --stdout"];
+        let more = [
+            "dev-logs --no-follow",
+            "doctor --dsql",
+            "env-check",
+            "schema --dry-run",
+            "render --stdout",
+            "support --stdout",
+        ];
         for line in lines.iter().chain(&more) {
             let mut words: Vec<&str> = line.split(' ').collect();
             if line.starts_with("dev-up") {
