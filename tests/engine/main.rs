@@ -10,5 +10,6 @@ mod healing;
 mod interruptions;
 mod neighbours;
 mod personal;
+mod secrets;
 mod signals;
 mod upgrade;

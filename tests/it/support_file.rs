@@ -16,8 +16,10 @@ fn the_file_holds_what_is_asked_for_in_an_issue_and_no_secret_wherever_one_stood
     let offset = fakes.checkout.offset.to_string();
     fakes.xtask(&["dev-up", "loki", "--dsql", "--no-schema", "--port-offset", &offset]).expect(0);
     fs::write(root.join("dev/.rendered/copilot-model.key"), "MARKED-key\n").unwrap();
+    fs::write(root.join("dev/.rendered/grafana-admin.password"), "MARKED-file").unwrap();
     // What a program logs of all that, and of what only it knows.
-    let known = "KEYSECRET TOKENSECRET AKIDSECRET MARKED-grafana MARKED-model MARKED-mine MARKED-key MARKED-shell";
+    let known =
+        "KEYSECRET TOKENSECRET AKIDSECRET MARKED-grafana MARKED-model MARKED-mine MARKED-key MARKED-file MARKED-shell";
     let own = "Authorization: Bearer MARKED-a {\"password\":\"MARKED-b\"} http://me:MARKED-c@h/ X-Amz-Security-Token=MARKED-d&x";
     fakes.tell("logs", &format!("loki-1 | a line of loki's\n{known}\n{own}\n"));
     fakes.tell("exited", "loki\n");
@@ -40,7 +42,7 @@ fn the_file_holds_what_is_asked_for_in_an_issue_and_no_secret_wherever_one_stood
         "a line of loki's",
         "## dev/.rendered/persistence-monitored.yaml",
         "one.dsql.eu-west-1.on.aws",
-        "GRAFANA_ADMIN_PASSWORD=\"[secret]\"",
+        "X-Amz-Security-Token=[secret]&x",
     ] {
         assert!(shown.contains(part), "`{part}` is not in\n{shown}");
     }

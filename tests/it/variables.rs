@@ -10,7 +10,7 @@ use tests::{checkout::run, fakes::Fakes};
 
 /// Variables that hold any text on one line, and that `--local` leaves alone.
 const NAMES: [&str; 4] =
-    ["GRAFANA_ADMIN_PASSWORD", "COPILOT_KNOWLEDGE_BASE_ID", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"];
+    ["COPILOT_MODEL_NAME", "COPILOT_KNOWLEDGE_BASE_ID", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"];
 
 /// What Compose makes of a file of variables where a compose file refers to [`NAMES`].
 fn interpolated(fakes: &Fakes, file: &Path) -> BTreeMap<String, String> {
@@ -33,7 +33,7 @@ fn awkward_values_are_the_same_to_compose_through_xtask_and_without_it() {
     for values in [
         ["plain", "with spaces  inside", "\"double $$ \\\" \\\\ quoted\"", "'single $X \\n quoted'"],
         ["#begins with a hash", "a#b # comment", "$$HOME", "${NONE:-default}"],
-        ["it's", "$GRAFANA_ADMIN_PASSWORD", "say \"hi\"", "back\\slash\\"],
+        ["it's", "$COPILOT_MODEL_NAME", "say \"hi\"", "back\\slash\\"],
         ["\"tab\\tand\\a\"", "日本 ✓", "`x` !x %x% ~/x", "{\"json\": [1, 2]}"],
         ["a=b=c", ": yaml", "\"#\"", "'$$'"],
     ] {
@@ -50,15 +50,15 @@ fn awkward_values_are_the_same_to_compose_through_xtask_and_without_it() {
 #[test]
 fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
     let fakes = Fakes::new();
-    fakes.add_to_env("GRAFANA_ADMIN_PASSWORD=from the file\n");
+    fakes.add_to_env("COPILOT_MODEL_NAME=from the file\n");
     let offset = fakes.checkout.offset.to_string();
     let up = ["dev-up", "loki", "--local", "--port-offset", &offset];
     let written = || std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/compose.env")).unwrap();
     fakes.xtask(&up).expect(0);
-    assert!(written().contains("GRAFANA_ADMIN_PASSWORD=\"from the file\"\n"), "{}", written());
+    assert!(written().contains("COPILOT_MODEL_NAME=\"from the file\"\n"), "{}", written());
     let mut command = fakes.command();
-    run(command.env("GRAFANA_ADMIN_PASSWORD", "from $outside").args(up)).expect(0);
-    assert!(written().contains("GRAFANA_ADMIN_PASSWORD=\"from \\$outside\"\n"), "{}", written());
+    run(command.env("COPILOT_MODEL_NAME", "from $outside").args(up)).expect(0);
+    assert!(written().contains("COPILOT_MODEL_NAME=\"from \\$outside\"\n"), "{}", written());
 }
 
 #[test]

@@ -95,6 +95,11 @@ impl Checkout {
         Checkout { folder, root, project, offset: engine::free_port_offset(), on_engine }
     }
 
+    /// Has the compose files of another version name the images that were made here, as a new copy's do.
+    pub fn use_stand_ins(&self) {
+        use_stand_ins(&self.root.join("dev"));
+    }
+
     /// Runs the real `xtask` on this copy, in its root, without a terminal.
     pub fn xtask(&self, arguments: &[&str]) -> Outcome {
         run(self.command().args(arguments))

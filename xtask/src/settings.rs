@@ -227,8 +227,7 @@ fn problem(variable: &Variable, found: Option<&(String, Origin)>) -> Option<Find
             format!("`{name}` is empty ({origin}): expected {}{remedy}", expected())
         }
         Some((value, origin)) => {
-            let shown = if variable.kind == Kind::Secret { "…" } else { value };
-            return variable.kind.check(value).err().map(|it| wrong(name, shown, *origin, &it));
+            return variable.kind.check(value).err().map(|it| wrong(name, value, *origin, &it));
         }
     };
     Some(finding(what, "").at(At::Variable(name)))
@@ -245,7 +244,7 @@ fn cut(variable: &Variable, found: Option<&(String, Origin)>, file: &[dotenv::En
 }
 
 fn wrong(name: &'static str, value: &str, origin: Origin, expected: &str) -> Finding {
-    let value = if name.ends_with("PASSWORD") { "…" } else { value };
+    let value = if variables::find(name).is_some_and(|it| it.kind == Kind::Secret) { "…" } else { value };
     finding(format!("`{name}` is `{}` ({origin}): expected {expected}", term::shorten(value)), "")
         .at(At::Variable(name))
 }

@@ -226,7 +226,9 @@ pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
 pub(crate) fn postgres_image(sh: &Shell) -> Result<String> {
     let images = read_services(&sh.current_dir(), LOCAL)?.into_iter();
     let images = images.filter_map(|(_, node)| node.get("image")?.as_str().map(str::to_owned));
-    images.into_iter().find(|it| it.starts_with("postgres:")).with_context(|| format!("{LOCAL} has no PostgreSQL"))
+    // A mirror of the registry's has a name of its own before it.
+    let is_postgres = |it: &String| it.rsplit('/').next().is_some_and(|it| it.starts_with("postgres:"));
+    images.into_iter().find(is_postgres).with_context(|| format!("{LOCAL} has no PostgreSQL"))
 }
 
 #[cfg(test)]

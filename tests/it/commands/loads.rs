@@ -112,6 +112,19 @@ fn a_load_that_ends_early_leaves_nothing_and_says_why() {
 }
 
 #[test]
+fn dev_up_leaves_a_load_alone() {
+    let fakes = started();
+    fakes.tell("loads", "PROJECT-load-worker-1\n");
+    fakes.tell("changed", "loki\n");
+    dev_up(&fakes, "--local").expect(0);
+    let ups: Vec<String> = fakes.calls().into_iter().filter(|it| it.contains("--remove-orphans")).collect();
+    assert!(!ups.is_empty());
+    for it in ups {
+        assert!(it.contains(" --file dev/docker-compose.load.yml up --detach "), "{it}");
+    }
+}
+
+#[test]
 fn dev_load_without_a_stack_or_without_consent_starts_nothing() {
     let fakes = Fakes::new();
     xtask(&fakes, "dev-load steady").expect(3).says(&["temporal-frontend is not up; `cargo xtask dev-up` starts it"]);

@@ -56,7 +56,7 @@ fn secrets(sh: &Shell) -> Vec<String> {
     let mut all: Vec<String> = env::vars().filter(|(name, _)| secrets::is_secret(name)).map(|(_, it)| it).collect();
     all.extend(secrets::in_variables(&String::from_utf8_lossy(&fs::read(root.join(ENV_FILE)).unwrap_or_default())));
     for entry in fs::read_dir(root.join(RENDERED)).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some_and(|it| it == "key") {
+        if entry.path().extension().is_some_and(|it| it == "key" || it == "password") {
             all.extend(fs::read_to_string(entry.path()));
         }
     }

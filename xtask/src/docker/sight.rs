@@ -43,7 +43,10 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
     let name = name.to_string_lossy().into_owned();
     let read = process::capture_within(&mut cmd!(sh, "docker cp {id}:/probe0/{name} -").into(), ANSWER);
     process::read_within(&mut cmd!(sh, "docker rm --force {id}").into(), ANSWER)?;
-    let text = std::fs::read(file)?;
-    let is_ours = read?.is_some_and(|it| it.stdout.windows(text.len().max(1)).any(|it| it == text));
+    let (read, text) = (read?, std::fs::read(file)?);
+    if read.as_ref().is_some_and(|it| !it.status.success()) {
+        return Ok(Some(blind(&format!("does not see this machine's files: {shown} is not there"))));
+    }
+    let is_ours = read.is_some_and(|it| it.stdout.windows(text.len().max(1)).any(|it| it == text));
     Ok((!is_ours).then(|| blind(&format!("sees something else at {shown}: it is another machine"))))
 }

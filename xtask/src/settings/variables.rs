@@ -112,7 +112,7 @@ pub const ALL: &[Variable] = &[
     fixed("AWS_PROFILE", Kind::Text, "default", "default"),
     var("AWS_CONFIG_DIR", Kind::Text, "~/.aws"),
     var("GRAFANA_CLOUDWATCH", Kind::Bool, "false"),
-    var("GRAFANA_ADMIN_PASSWORD", Kind::Text, "admin"),
+    var("GRAFANA_ADMIN_PASSWORD", Kind::Secret, "admin"),
     var("WORKER_METRICS_ADDRESS", Kind::Text, ""),
     var("TEMPORAL_DSQL_PATH", Kind::Text, "../temporal-dsql"),
     var("TEMPORAL_SRE_COPILOT_PATH", Kind::Text, ""),

@@ -8,17 +8,18 @@ use crate::settings::{PROJECT, Settings, variables};
 
 /// The Copilot's deployment profile.
 pub const PROFILE: &str = "dev/.rendered/deployment-profile.json";
-/// The key of the model that answers with `--local`.
-pub(super) const MODEL_KEY: &str = "COPILOT_MODEL_KEY";
-/// Names the file with it to the compose file.
-pub(super) const KEY_FILE: &str = "COPILOT_MODEL_KEY_FILE";
-/// That file, where there is a key.
-pub(super) const MODEL_KEY_FILE: &str = "dev/.rendered/copilot-model.key";
-/// What is mounted in its place where there is none.
-pub(super) const NO_KEY: &str = "/dev/null";
+/// What reaches its container as a file, and no other, because the engine shows a container's variables to everybody who
+/// asks: the variable, the one that names the file to the compose files, and the file, from the workspace root.
+pub(super) const SECRETS: [(&str, &str, &str); 2] = [
+    ("COPILOT_MODEL_KEY", "COPILOT_MODEL_KEY_FILE", "dev/.rendered/copilot-model.key"),
+    ("GRAFANA_ADMIN_PASSWORD", "GRAFANA_ADMIN_PASSWORD_FILE", "dev/.rendered/grafana-admin.password"),
+];
+/// What is mounted in the place of a secret that nobody set.
+const NO_SECRET: &str = "/dev/null";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] = &["AWS_MOUNT_DIR", KEY_FILE, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] =
+    &["AWS_MOUNT_DIR", SECRETS[0].1, SECRETS[1].1, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
 
 /// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
 pub(crate) fn project_name(root: &Path) -> String {
@@ -46,9 +47,11 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
         // Another project: its data never meets what the real services have written.
         all.entry(PROJECT.to_owned()).and_modify(|it| it.push_str("-standins"));
     }
-    let key = settings.local && !settings.get(MODEL_KEY).is_empty();
+    for (name, naming, file) in SECRETS {
+        let path = if all[name].is_empty() { NO_SECRET.to_owned() } else { root.join(file).display().to_string() };
+        all.insert(naming.to_owned(), path);
+    }
     let derived = [
-        (KEY_FILE, if key { root.join(MODEL_KEY_FILE).display().to_string() } else { NO_KEY.to_owned() }),
         ("AWS_MOUNT_DIR", aws.display().to_string()),
         // The one profile that is in there, whatever it is called on this machine.
         ("AWS_PROFILE", "default".to_owned()),

@@ -18,7 +18,7 @@ use crate::docker::endpoint;
 use crate::machine::files;
 use crate::settings::{COMPOSE_ENV, template};
 use crate::stack::Stack;
-use crate::stack::environment::{KEY_FILE, MODEL_KEY, MODEL_KEY_FILE, NO_KEY, PROFILE};
+use crate::stack::environment::{PROFILE, SECRETS};
 use crate::stack::service::Service;
 
 /// What Compose reads beside the committed files, from the workspace root.
@@ -38,8 +38,7 @@ impl Stack {
         self.write_profile(sh)?;
         let root = sh.current_dir();
         let mut variables = String::new();
-        // The key reaches its container as a file, and no other.
-        for (name, value) in self.environment.iter().filter(|(name, _)| *name != MODEL_KEY) {
+        for (name, value) in self.environment.iter().filter(|(name, _)| SECRETS.iter().all(|it| it.0 != *name)) {
             _ = writeln!(variables, "{name}={}", quote(value));
         }
         files::replace(
@@ -48,13 +47,13 @@ impl Stack {
             0o600,
         )?;
         files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
-        if self.environment[KEY_FILE] != NO_KEY {
-            // In place: a container goes on reading the file that it was started with.
-            let path = root.join(MODEL_KEY_FILE);
-            let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-            let key = &self.environment[MODEL_KEY];
-            open.and_then(|mut it| it.write_all(key.as_bytes()))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+        for (value, file) in SECRETS.map(|(name, _, file)| (&self.environment[name], file)) {
+            if !value.is_empty() {
+                // In place: a container goes on reading the file that it was started with.
+                let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(root.join(file));
+                open.and_then(|mut it| it.write_all(value.as_bytes()))
+                    .with_context(|| format!("cannot write {file}"))?;
+            }
         }
         if self.mode.local {
             Credentials::invented().write(sh, &self.environment["AWS_REGION"])?;

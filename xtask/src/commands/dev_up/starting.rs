@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use xshell::Shell;
 
+use crate::docker::containers;
 use crate::preflight::Preflight;
 use crate::schema;
 use crate::stack::order::Gate;
 use crate::stack::service::Service;
-use crate::stack::{Stack, namespaces};
+use crate::stack::{LOAD, Stack, namespaces};
 
 /// What is done between: the schemas once their databases are ready, and a namespace once its cluster serves.
 pub(super) fn gates<'a>(
@@ -57,6 +58,10 @@ pub(super) fn gates<'a>(
 /// Starts these alone; the first time also removes what belongs to no service any more.
 pub(super) fn up(sh: &Shell, stack: &Stack, services: &[String], first: bool) -> Command {
     let mut command = stack.compose(sh);
+    // To Compose, what no file names is an orphan.
+    if containers::loads(sh, &stack.project).is_ok_and(|it| !it.is_empty()) {
+        command.args(["--file", LOAD]);
+    }
     command.args(["up", "--detach", "--no-deps"]).args(first.then_some("--remove-orphans")).args(services);
     command
 }
