@@ -335,3 +335,16 @@ fn an_engine_that_does_not_run_is_started_where_that_is_agreed_to_and_only_then(
     up(&["--yes"]).expect(0);
     assert_eq!(fakes.calls(), [""; 0]);
 }
+
+#[test]
+fn a_compose_that_is_missing_comes_as_a_plugin_and_the_engine_is_left_alone() {
+    let fakes = Fakes::with_checkouts();
+    if let Some(id) = fakes::find("id") {
+        std::os::unix::fs::symlink(id, fakes.bin().join("id")).unwrap();
+    }
+    fakes.tell("no-compose", "");
+    let offset = fakes.checkout.offset.to_string();
+    let tried = fakes.xtask(&["dev-up", "--local", "loki", "--yes", "--port-offset", &offset]).expect(3);
+    let tried = tried.says(&["Docker is not ready here; now to run: mkdir -p ", "/cli-plugins && curl "]);
+    assert!(!tried.err.contains("get.docker.com") && !tried.err.contains("apt-get"), "{}", tried.err);
+}

@@ -72,8 +72,11 @@ impl Stack {
         files.extend(amd64.then_some(AMD64));
         let environment = environment(&root, settings);
         let mut services: Vec<Service> = Vec::new();
+        let mut added = BTreeMap::new();
         for file in files.iter().filter(|it| **it != AMD64) {
-            for (name, node) in read_services(&root, file)? {
+            let document = service::read(&root, file)?;
+            added.extend(service::added(&document, file, &environment)?);
+            for (name, node) in service::services(&document) {
                 match services.iter_mut().find(|it| it.name == name) {
                     Some(known) => known.depends_on.extend(depends_on(&node)),
                     None => services.push(
@@ -103,7 +106,7 @@ impl Stack {
             start_interval: engine.is_some_and(|it| it.start_interval),
             arch,
             files,
-            added: service::added(&root, BASE, &environment)?,
+            added,
             environment,
         })
     }

@@ -5,8 +5,6 @@ mod choices;
 pub use choices::*;
 use std::path::PathBuf;
 
-use crate::machine::exit::{USAGE, exit};
-
 xflags::xflags! {
     /// Develop the Temporal SRE Copilot: the stack, its images, its schemas.
     cmd xtask {
@@ -311,12 +309,3 @@ xflags::xflags! {
 
 /// The generated help of every command, which [`crate::cli::help`] cuts up.
 pub const HELP: &str = Xtask::HELP_;
-
-/// `--local` and `--dsql` as one answer: `Some(local?)`, `None` for neither, exit code 2 for both.
-pub fn mode_flag(local: bool, dsql: bool) -> anyhow::Result<Option<bool>> {
-    match (local, dsql) {
-        (true, true) => Err(exit(USAGE, "`--local` and `--dsql` exclude each other")),
-        (false, false) => Ok(None),
-        _ => Ok(Some(local)),
-    }
-}

@@ -12,6 +12,7 @@ use crate::docker::containers::Container;
 use crate::machine::confirm::confirm;
 use crate::machine::{files, process, table, term};
 use crate::settings::{ENV_FILE, secrets};
+use crate::stack::environment::SECRETS;
 use crate::stack::project::Project;
 
 const FILE: &str = "dev/.rendered/support.md";
@@ -55,11 +56,7 @@ fn secrets(sh: &Shell) -> Vec<String> {
     let root = sh.current_dir();
     let mut all: Vec<String> = env::vars().filter(|(name, _)| secrets::is_secret(name)).map(|(_, it)| it).collect();
     all.extend(secrets::in_variables(&String::from_utf8_lossy(&fs::read(root.join(ENV_FILE)).unwrap_or_default())));
-    for entry in fs::read_dir(root.join(RENDERED)).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some_and(|it| it == "key" || it == "password") {
-            all.extend(fs::read_to_string(entry.path()));
-        }
-    }
+    all.extend(SECRETS.iter().filter_map(|(.., file)| fs::read_to_string(root.join(file)).ok()));
     let keys = fs::read_to_string(root.join(credentials::FOLDER).join("credentials.json")).unwrap_or_default();
     let keys: Value = serde_json::from_str(&keys).unwrap_or_default();
     let values = keys.as_object().into_iter().flatten().filter(|(name, _)| *name != "Expiration");

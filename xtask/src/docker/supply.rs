@@ -61,8 +61,12 @@ fn next(sh: &Shell) -> Option<(String, bool)> {
         if is_root { command.replace("sudo ", "") } else { command }
     };
     let client = process::read_within(&mut cmd!(sh, "docker --version").into(), ANSWER);
-    if client.is_err() || engine::check_compose(sh).is_err() {
+    if client.is_err() {
         return packages(&fs::read_to_string("/etc/os-release").unwrap_or_default()).map(|it| (allowed(it), false));
+    }
+    // A plugin of the user's own: the engine that is there, and what runs on it, is left alone.
+    if let Err(it) = engine::check_compose(sh) {
+        return Some((allowed(it.fix), false));
     }
     let route = endpoint::find();
     if engine::engine(sh).is_ok() {

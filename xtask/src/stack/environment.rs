@@ -10,7 +10,7 @@ use crate::settings::{PROJECT, Settings, variables};
 pub const PROFILE: &str = "dev/.rendered/deployment-profile.json";
 /// What reaches its container as a file, and no other, because the engine shows a container's variables to everybody who
 /// asks: the variable, the one that names the file to the compose files, and the file, from the workspace root.
-pub(super) const SECRETS: [(&str, &str, &str); 2] = [
+pub const SECRETS: [(&str, &str, &str); 2] = [
     ("COPILOT_MODEL_KEY", "COPILOT_MODEL_KEY_FILE", "dev/.rendered/copilot-model.key"),
     ("GRAFANA_ADMIN_PASSWORD", "GRAFANA_ADMIN_PASSWORD_FILE", "dev/.rendered/grafana-admin.password"),
 ];

@@ -1,16 +1,13 @@
 //! What the Copilot is told of the cluster that it watches: its deployment profile, rendered from the compose file.
 
-use std::path::Path;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 use xshell::Shell;
 
 use crate::machine::{files, term};
 use crate::settings::PROJECT;
+use crate::stack::Stack;
 use crate::stack::environment::PROFILE;
-use crate::stack::service::read_services;
-use crate::stack::{BASE, Stack};
 
 /// The Copilot's own presets, and for how many state transitions a second each one is meant.
 const PRESETS: [(&str, u32, Option<u32>); 3] =
@@ -20,7 +17,7 @@ impl Stack {
     /// Writes [`PROFILE`]. A workflow that runs goes on with the one that it was started with, which is said.
     pub(super) fn write_profile(&self, sh: &Shell) -> Result<()> {
         let path = sh.current_dir().join(PROFILE);
-        let text = format!("{:#}\n", self.profile(&sh.current_dir())?);
+        let text = format!("{:#}\n", self.profile());
         let old = std::fs::read_to_string(&path).ok();
         files::replace(&path, &text, 0o644)?;
         if old.is_some_and(|it| it != text) {
@@ -34,18 +31,16 @@ impl Stack {
         Ok(())
     }
 
-    fn profile(&self, root: &Path) -> Result<Value> {
-        let services = read_services(root, BASE)?;
+    fn profile(&self) -> Value {
         let mut topology = json!({ "autoscaler_type": "fixed" });
         for name in ["history", "matching", "frontend", "worker"] {
-            let node = services.iter().find(|(it, _)| *it == format!("temporal-{name}")).map(|(_, it)| it);
-            let limit = node.and_then(|it| it["deploy"]["resources"]["limits"]["memory"].as_str());
+            let limit = self.service(&format!("temporal-{name}")).and_then(|it| it.memory.as_deref());
             let limits = json!({ "memory_mib": limit.and_then(mebibytes) });
             topology[name] = json!({ "min_replicas": 1, "max_replicas": 1, "resource_limits": limits });
         }
         let preset = &self.environment["COPILOT_PRESET"];
         let (_, least, most) = PRESETS.iter().find(|it| it.0 == preset).unwrap_or(&PRESETS[0]);
-        Ok(json!({
+        json!({
             "preset_name": preset,
             "throughput_range_min": least,
             "throughput_range_max": most,
@@ -55,7 +50,7 @@ impl Stack {
                 "platform_identifier": self.environment[PROJECT],
                 "platform_type": "compose",
             },
-        }))
+        })
     }
 }
 

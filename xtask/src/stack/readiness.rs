@@ -138,6 +138,7 @@ mod tests {
             url: None,
             namespace: None,
             has_platform: true,
+            memory: None,
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),

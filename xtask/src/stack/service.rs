@@ -17,6 +17,8 @@ pub(crate) struct Service {
     pub image_variable: String,
     /// Whether the files say which platform it is for.
     pub has_platform: bool,
+    /// How much it may take, as the compose file writes it.
+    pub memory: Option<String>,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
@@ -81,18 +83,20 @@ impl Service {
 }
 
 pub(super) fn read_services(root: &Path, file: &str) -> Result<Vec<(String, Value)>> {
-    let document = read(root, file)?;
+    Ok(services(&read(root, file)?))
+}
+
+pub(super) fn services(document: &Value) -> Vec<(String, Value)> {
     let services = document.get("services").and_then(Value::as_mapping).into_iter().flatten();
-    Ok(services.map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect())
+    services.map(|(name, node)| (name.as_str().unwrap_or_default().to_owned(), node.clone())).collect()
 }
 
 /// What `x-where` of a compose file adds to services under these settings.
 pub(super) fn added(
-    root: &Path,
+    document: &Value,
     file: &str,
     environment: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, Added>> {
-    let document = read(root, file)?;
     let lookup = |it: &str| environment.get(it).cloned();
     let text = |it: &Value, key: &str| dotenv::expand(it.get(key)?.as_str()?, &lookup).ok();
     let mut added = BTreeMap::<String, Added>::new();
@@ -111,7 +115,7 @@ pub(super) fn added(
 /// Keys of a service, with what they hold.
 pub(super) type Added = serde_json::Map<String, serde_json::Value>;
 
-fn read(root: &Path, file: &str) -> Result<Value> {
+pub(super) fn read(root: &Path, file: &str) -> Result<Value> {
     let text = files::read(&root.join(file))?
         .with_context(|| format!("{file} is missing: `git checkout -- {file}` brings it back"))?;
     let document: Value = serde_yaml::from_str(&text).with_context(|| format!("{file} is not YAML"))?;
@@ -167,6 +171,7 @@ pub(super) fn service(
         image: text(image)?,
         image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
         has_platform: node.get("platform").is_some(),
+        memory: node["deploy"]["resources"]["limits"]["memory"].as_str().map(str::to_owned),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
@@ -196,6 +201,7 @@ pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
         user: None,
         // Whatever it is, it is the developer's choice.
         has_platform: true,
+        memory: None,
         has_health_check: node.get("healthcheck").is_some(),
         ready: None,
         depends_on: depends_on(node),

@@ -1,6 +1,8 @@
 //! The types of flags whose values are checked while they are read.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use crate::machine::exit::{USAGE, exit};
 
 /// A choice among fixed words. `FromStr` lists them when a value is refused.
 macro_rules! choice {
@@ -110,6 +112,11 @@ impl FromStr for Span {
     }
 }
 
+fn number(word: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
+    let wrong = || format!("expected a number from {} to {}, got `{word}`", range.start(), range.end());
+    word.parse().ok().filter(|it| range.contains(it)).ok_or_else(wrong)
+}
+
 /// Workflows a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate(pub f64);
@@ -118,8 +125,7 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let rate = word.parse().ok().filter(|it| (0.1..=1000.0).contains(it));
-        rate.map(Rate).ok_or_else(|| format!("expected a number from 0.1 to 1000, got `{word}`"))
+        number(word, 0.1..=1000.0).map(Rate)
     }
 }
 
@@ -131,8 +137,7 @@ impl FromStr for Percent {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let percent = word.parse().ok().filter(|it| (0.0..=100.0).contains(it));
-        percent.map(Percent).ok_or_else(|| format!("expected a number from 0 to 100, got `{word}`"))
+        number(word, 0.0..=100.0).map(Percent)
     }
 }
 
@@ -211,6 +216,15 @@ impl fmt::Display for ProjectName {
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// `--local` and `--dsql` as one answer: `Some(local?)`, `None` for neither, exit code 2 for both.
+pub fn mode_flag(local: bool, dsql: bool) -> anyhow::Result<Option<bool>> {
+    match (local, dsql) {
+        (true, true) => Err(exit(USAGE, "`--local` and `--dsql` exclude each other")),
+        (false, false) => Ok(None),
+        _ => Ok(Some(local)),
     }
 }
 
