@@ -46,7 +46,7 @@ fn what_is_paused_goes_on_and_nothing_else_is_told_to() {
     let at = |words: &str| calls.iter().position(|it| it.contains(words));
     let unpaused = at(" unpause loki").unwrap_or_else(|| panic!("{calls:#?}"));
     assert!(calls[unpaused].ends_with(" unpause loki"), "{calls:#?}");
-    assert!(at(" up --detach").is_some_and(|it| it > unpaused), "{calls:#?}");
+    assert!(at(" up --no-start").is_some_and(|it| it > unpaused), "{calls:#?}");
     fakes.forget();
     dev_up(&fakes, &["loki", "mimir"]).expect(0);
     assert_eq!(fakes.calls(), [""; 0]);

@@ -28,8 +28,8 @@ fn it_is_taken_along_last_and_said_and_without_it_nothing_is() {
     fakes.forget();
     write(&fakes, "services: { mimir: { deploy: { resources: { limits: { memory: 3g } } } } }\n");
     dev_up(&fakes, "mimir").expect(0).says(&[&format!("{FILE} is taken along")]);
-    let files = format!("--file dev/.rendered/docker-compose.override.yml --file {FILE} up --detach");
-    assert!(fakes.calls().iter().all(|it| it.contains(&files)), "{:?}", fakes.calls());
+    let files = format!("--file dev/.rendered/docker-compose.override.yml --file {FILE} up --no-start");
+    assert!(fakes.calls()[0].contains(&files), "{:?}", fakes.calls());
     fakes.forget();
     // What only looks takes it along as well.
     fakes.xtask(&["dev-status"]);
@@ -45,8 +45,9 @@ fn a_service_of_one_s_own_is_started_with_the_others_and_is_no_orphan() {
     let fakes = Fakes::new();
     write(&fakes, "services: { mailer: { image: \"mailer:1\", depends_on: [loki] }, loki: {} }\n");
     dev_up(&fakes, "mailer").expect(0);
-    assert!(fakes.calls().iter().any(|it| it.ends_with(" up --detach --remove-orphans mailer")), "{:?}", fakes.calls());
-    assert!(fakes.calls().iter().any(|it| it.ends_with(" up --detach --remove-orphans loki")), "{:?}", fakes.calls());
+    let calls = fakes.calls();
+    assert!(calls[0].ends_with(" up --no-start --remove-orphans loki mailer"), "{calls:?}");
+    assert_eq!(calls[1..], ["docker start PROJECT-loki-1", "docker start PROJECT-mailer-1"]);
     fakes.forget();
     dev_up(&fakes, "mailer").expect(0);
     assert_eq!(fakes.calls(), [""; 0]);

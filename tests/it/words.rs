@@ -50,24 +50,13 @@ fn where_compose_itself_fails_its_reason_comes_first_with_what_mends_it() {
         let failed = dev_up(&fakes, "loki mimir").expect(4);
         let card = failed.err.split_once("mimir loki\n").unwrap().1.trim_start();
         let first = said.lines().next().unwrap().trim();
-        assert!(card.starts_with(&format!("docker compose: {first}")), "{card}");
+        assert!(card.starts_with(&format!("docker: {first}")), "{card}");
         let next = format!("  next: {next}");
         assert!(card.contains(&next), "`{next}` is not in\n{card}");
         // Nobody else is blamed, and no log is named of what never ran.
         assert!(!card.contains("not started") && !card.contains("dev-logs"), "{card}");
         assert_eq!(card.matches(first).count(), 1, "{card}");
     }
-}
-
-#[test]
-fn where_a_service_is_the_cause_compose_is_not_quoted_for_it() {
-    let fakes = Fakes::new();
-    dev_up(&fakes, "loki mimir").expect(0);
-    fakes.tell("compose-says", "dependency failed to start: container it-loki-1 exited (137)\n");
-    fakes.tell("exited", "loki\n");
-    let failed = dev_up(&fakes, "loki mimir").expect(4);
-    assert!(!failed.err.contains("docker compose: "), "{}", failed.err);
-    failed.says(&["\nloki: exited with code 137\n", "  next: cargo xtask dev-logs loki"]);
 }
 
 #[test]

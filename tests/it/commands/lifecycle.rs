@@ -11,13 +11,12 @@ use tests::{
     fakes::Fakes,
 };
 
-fn up(compose: &str, services: &str) -> String {
-    format!("{compose} up --detach --no-deps --remove-orphans {services}")
+fn create(compose: &str, services: &str) -> String {
+    format!("{compose} up --no-start --remove-orphans {services}")
 }
 
-/// What is started after the first.
-fn then_up(compose: &str, services: &str) -> String {
-    format!("{compose} up --detach --no-deps {services}")
+fn start(services: &str) -> String {
+    format!("docker start{}", services.split(' ').map(|it| format!(" PROJECT-{it}-1")).collect::<String>())
 }
 
 fn psql(service: &str) -> String {
@@ -33,6 +32,11 @@ fn namespace(compose: &str, service: &str) -> String {
     )
 }
 
+/// What needs nothing of another.
+fn made_and_started(compose: &str, services: &str) -> [String; 2] {
+    [create(compose, services), start(services)]
+}
+
 /// A checkout for Aurora DSQL: two endpoints, an AWS directory.
 fn with_dsql() -> Fakes {
     let fakes = Fakes::with_checkouts();
@@ -44,19 +48,18 @@ fn with_dsql() -> Fakes {
 /// Every start, each after what it needs: what needs nothing of another may come before or after it.
 fn starts() -> [String; 5] {
     [
-        up(LOCAL, "elasticsearch mimir loki dsql-monitored dsql-copilot copilot-model"),
-        then_up(LOCAL, "elasticsearch-setup grafana"),
-        then_up(LOCAL, "temporal-history copilot-temporal"),
-        then_up(LOCAL, "temporal-matching temporal-frontend temporal-worker copilot-ui copilot-worker copilot-api"),
-        then_up(LOCAL, "temporal-ui alloy"),
+        start("elasticsearch mimir loki dsql-monitored dsql-copilot copilot-model"),
+        start("elasticsearch-setup grafana"),
+        start("temporal-history copilot-temporal"),
+        start("temporal-matching temporal-frontend temporal-worker copilot-ui copilot-worker copilot-api"),
+        start("temporal-ui alloy"),
     ]
 }
 
-/// The services that `docker compose up` was called for, in order.
+/// The containers that were started, in order.
 fn started(calls: &[String]) -> Vec<String> {
-    let services = |it: &String| it.split_once(" up --detach --no-deps ").map(|(_, it)| it.to_owned());
-    let words = calls.iter().filter_map(services).collect::<Vec<_>>().join(" ");
-    words.split(' ').filter(|it| !it.starts_with("--")).map(str::to_owned).collect()
+    let names = calls.iter().filter_map(|it| it.strip_prefix("docker start "));
+    names.flat_map(|it| it.split(' ')).map(str::to_owned).collect()
 }
 
 #[test]
@@ -66,7 +69,10 @@ fn dev_up_starts_each_service_after_what_it_needs_the_schema_and_the_namespaces_
     let calls = fakes.calls();
     fakes.forget();
     let at = |is: &dyn Fn(&str) -> bool| calls.iter().position(|it| is(it)).unwrap_or_else(|| panic!("{calls:#?}"));
-    let start = |name: &str| at(&|it| it.contains(" up ") && it.split(' ').any(|word| word == name));
+    let start = |name: &str| {
+        let name = format!("PROJECT-{name}-1");
+        at(&|it| it.starts_with("docker start ") && it.split(' ').any(|word| word == name))
+    };
     let last_psql = calls.iter().rposition(|it| it.contains(" psql ")).unwrap();
     let registered = |name: &str| at(&|it| it == namespace(LOCAL, name));
     // Each database is asked what it has, then sent what is missing; the copilot's holds two schemas.
@@ -117,20 +123,30 @@ fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_nee
     let calls = fakes.calls();
     // Elasticsearch is set up beside the schema.
     let (sql, ups): (Vec<String>, Vec<String>) = calls.into_iter().partition(|it| it.contains(" psql "));
-    let (second, third) = (then_up(LOCAL, "elasticsearch-setup"), then_up(LOCAL, "temporal-history"));
-    assert_eq!(ups, [up(LOCAL, "elasticsearch loki dsql-monitored"), second, third]);
+    let expected = [
+        create(LOCAL, "elasticsearch elasticsearch-setup temporal-history loki dsql-monitored"),
+        start("elasticsearch loki dsql-monitored"),
+        start("elasticsearch-setup"),
+        start("temporal-history"),
+    ];
+    assert_eq!(ups, expected);
     assert_eq!(sql, [psql("dsql-monitored"), psql("dsql-monitored")]);
     fakes.forget();
     dev_up(&fakes, "--local mimir").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, "mimir")]);
+    expect_calls(&fakes, &made_and_started(LOCAL, "mimir"));
 }
 
 #[test]
 fn dev_up_leaves_the_schema_alone_where_it_is_told_to() {
     let fakes = Fakes::new();
     dev_up(&fakes, "--local --no-schema temporal-history").expect(0);
-    let (second, third) = (then_up(LOCAL, "elasticsearch-setup"), then_up(LOCAL, "temporal-history"));
-    expect_calls(&fakes, &[up(LOCAL, "elasticsearch dsql-monitored"), second, third]);
+    let expected = [
+        create(LOCAL, "elasticsearch elasticsearch-setup temporal-history dsql-monitored"),
+        start("elasticsearch dsql-monitored"),
+        start("elasticsearch-setup"),
+        start("temporal-history"),
+    ];
+    expect_calls(&fakes, &expected);
 }
 
 #[test]
@@ -140,11 +156,12 @@ fn dev_up_on_aurora_dsql_needs_no_stand_in() {
     expect_calls(
         &fakes,
         &[
-            up(DSQL, "elasticsearch"),
-            then_up(DSQL, "elasticsearch-setup"),
-            then_up(DSQL, "copilot-temporal"),
+            create(DSQL, "elasticsearch elasticsearch-setup copilot-temporal copilot-worker"),
+            start("elasticsearch"),
+            start("elasticsearch-setup"),
+            start("copilot-temporal"),
             namespace(DSQL, "copilot-temporal"),
-            then_up(DSQL, "copilot-worker"),
+            start("copilot-worker"),
         ],
     );
 }
@@ -155,24 +172,25 @@ fn dev_up_remembers_mode_offset_and_platform_and_a_flag_changes_them() {
     let offset = fakes.checkout.offset.to_string();
     let mode = || fs::read_to_string(fakes.checkout.root.join("dev/.rendered/mode.json")).unwrap();
     dev_up(&fakes, "--local loki").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, "loki")]);
+    expect_calls(&fakes, &made_and_started(LOCAL, "loki"));
     let expected = format!(
         "{{\n  \"local\": true,\n  \"platform\": null,\n  \"portOffset\": {offset},\n  \"standIns\": false\n}}\n"
     );
     assert_eq!(mode(), expected);
     xtask(&fakes, "dev-up mimir").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, "mimir")]);
+    expect_calls(&fakes, &made_and_started(LOCAL, "mimir"));
     xtask(&fakes, "dev-ps").expect(0);
     expect_calls(&fakes, &[format!("{PROJECT} ps --all")]);
     xtask(&fakes, "dev-up --dsql alloy --no-schema").expect(0);
-    assert!(fakes.calls().iter().all(|it| it.starts_with(DSQL)), "{:#?}", fakes.calls());
+    let of = |compose: &str, it: &String| it.starts_with(compose) || it.starts_with("docker start ");
+    assert!(fakes.calls().iter().all(|it| of(DSQL, it)), "{:#?}", fakes.calls());
     fakes.forget();
     xtask(&fakes, "dev-ps").expect(0);
     expect_calls(&fakes, &[format!("{PROJECT} ps --all")]);
     fakes.tell("arch", "amd64\n");
     xtask(&fakes, "dev-up --local --platform=linux/amd64 alloy --no-schema").expect(0);
     let calls = fakes.calls();
-    assert!(calls.iter().all(|it| it.starts_with(LOCAL_AMD64)), "{calls:#?}");
+    assert!(calls.iter().all(|it| of(LOCAL_AMD64, it)), "{calls:#?}");
     assert!(mode().contains("\"platform\": \"linux/amd64\""), "{}", mode());
 }
 
@@ -181,7 +199,7 @@ fn dev_up_adds_the_amd64_file_on_an_amd64_engine_only() {
     let fakes = Fakes::new();
     fakes.tell("arch", "amd64\n");
     dev_up(&fakes, "--local loki").expect(0);
-    expect_calls(&fakes, &[up(LOCAL_AMD64, "loki")]);
+    expect_calls(&fakes, &made_and_started(LOCAL_AMD64, "loki"));
     let refused = dev_up(&fakes, "--local loki --platform linux/arm64").expect(3);
     assert!(refused.err.contains("the image grafana/loki:3.7.6 is for amd64, and arm64 is wanted"), "{}", refused.err);
     expect_calls(&fakes, &[]);
@@ -212,7 +230,10 @@ fn dev_up_pulls_what_is_missing_and_nothing_else() {
     let fakes = Fakes::new();
     fakes.tell("missing-images", "grafana/loki:3.7.6\n");
     dev_up(&fakes, "--local loki mimir").expect(0);
-    expect_calls(&fakes, &[format!("{LOCAL} pull --policy missing loki"), up(LOCAL, "mimir loki")]);
+    expect_calls(
+        &fakes,
+        &[&[format!("{LOCAL} pull --policy missing loki")], &made_and_started(LOCAL, "mimir loki")[..]].concat(),
+    );
 }
 
 #[test]
@@ -225,17 +246,17 @@ fn dev_up_recreates_no_service_but_the_one_whose_configuration_changed() {
     assert!(status.out.lines().any(|it| it.starts_with("loki ") && it.contains("changed")), "{}", status.out);
     expect_calls(&fakes, &[]);
     xtask(&fakes, "dev-up loki mimir").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, "loki")]);
+    expect_calls(&fakes, &made_and_started(LOCAL, "loki"));
 }
 
 #[test]
 fn dev_up_builds_first_and_only_what_the_services_are_made_from() {
     let fakes = Fakes::with_checkouts();
     dev_up(&fakes, "--local --build loki").expect(0);
-    expect_calls(&fakes, &[up(LOCAL, "loki")]);
+    expect_calls(&fakes, &made_and_started(LOCAL, "loki"));
     dev_up(&fakes, "--local --build temporal-history --no-schema").expect(0);
     let built: Vec<bool> = fakes.calls().iter().map(|it| it.contains("docker build --tag temporal-dsql")).collect();
-    assert_eq!(built, [true, true, false, false, false], "{:#?}", fakes.calls());
+    assert_eq!(built, [true, true, false, false, false, false], "{:#?}", fakes.calls());
     let refused = dev_up(&fakes, "--local --build lokii").expect(2);
     assert!(refused.err.contains("Did you mean `loki`?"), "{}", refused.err);
 }
@@ -245,7 +266,11 @@ fn a_dry_run_prints_every_command_in_order_and_runs_and_writes_nothing() {
     let fakes = Fakes::with_checkouts();
     let printed = dev_up(&fakes, "--local --dry-run").expect(0);
     let [stores, second, servers, fourth, last] = starts();
+    let services = "elasticsearch elasticsearch-setup temporal-history temporal-matching temporal-frontend \
+                    temporal-worker temporal-ui mimir loki alloy grafana copilot-temporal copilot-ui copilot-worker \
+                    copilot-api dsql-monitored dsql-copilot copilot-model";
     let expected = [
+        create(LOCAL, services),
         stores,
         psql("dsql-monitored"),
         psql("dsql-copilot"),
@@ -349,7 +374,6 @@ fn the_everyday_commands_pass_on_what_they_are_given() {
         ("dev-logs -n 0 --no-follow --since=2026-01-02T03:04:05Z", "logs --tail 0 --since 2026-01-02T03:04:05Z"),
         ("dev-restart", "restart"),
         ("dev-restart loki dsql-copilot", "restart loki dsql-copilot"),
-        ("dev-restart --build loki", "up --detach --no-deps --force-recreate loki"),
         ("dev-exec loki", "exec --no-TTY loki sh"),
         ("dev-exec dsql-copilot -- psql -U admin -c=x --help", "exec --no-TTY dsql-copilot psql -U admin -c=x --help"),
     ] {
@@ -703,6 +727,21 @@ fn dev_restart_waits_until_what_it_restarted_is_ready_unless_it_is_told_not_to()
 }
 
 #[test]
+fn dev_restart_with_a_build_makes_new_containers_of_what_is_named_and_of_nothing_else() {
+    let fakes = Fakes::new();
+    dev_up(&fakes, "--local loki mimir").expect(0);
+    let anew = |names: &str| {
+        let compose = |it: &str| format!("{LOCAL} {it} {names}");
+        [compose("rm --force --stop"), compose("up --no-start --no-recreate"), start(names)]
+    };
+    fakes.forget();
+    for (line, names) in [("loki", "loki"), ("loki --no-wait", "loki"), ("", "mimir loki")] {
+        xtask(&fakes, &format!("dev-restart --build {line}")).expect(0);
+        expect_calls(&fakes, &anew(names));
+    }
+}
+
+#[test]
 fn the_timeout_of_dev_up_holds_for_the_schema_and_the_namespaces_too() {
     for (pattern, service, code, says) in [
         ("*/namespaces", "temporal-frontend --no-schema", 4, "temporal-frontend does not register the namespace"),
@@ -723,7 +762,8 @@ fn with_stand_ins_every_image_is_made_here_nothing_is_cloned_and_the_project_is_
     fakes.add_to_env("TEMPORAL_IMAGE=mine:1\nTEMPORAL_DSQL_PATH=../nowhere\n");
     let up = dev_up(&fakes, "--local --stand-ins").expect(0).says(&["the images are there"]);
     assert_eq!(up.out.lines().filter(|it| !it.contains("  stand-in")).collect::<Vec<_>>(), [""; 0]);
-    assert!(fakes.calls().iter().all(|it| it.starts_with("docker compose --project-name PROJECT-standins ")));
+    let of = ["docker compose --project-name PROJECT-standins ", "docker start PROJECT-standins-"];
+    assert!(fakes.calls().iter().all(|it| of.iter().any(|of| it.starts_with(of))), "{:#?}", fakes.calls());
     let text = fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
     let services: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
     for (name, service) in services["services"].as_mapping().unwrap() {

@@ -120,7 +120,7 @@ fn dev_up_leaves_a_load_alone() {
     let ups: Vec<String> = fakes.calls().into_iter().filter(|it| it.contains("--remove-orphans")).collect();
     assert!(!ups.is_empty());
     for it in ups {
-        assert!(it.contains(" --file dev/docker-compose.load.yml up --detach "), "{it}");
+        assert!(it.contains(" --file dev/docker-compose.load.yml up --no-start "), "{it}");
     }
 }
 

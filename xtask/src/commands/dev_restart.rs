@@ -1,7 +1,7 @@
 //! `cargo xtask dev-restart`: the same containers once more, or with `--build` new ones from new images; until they are
 //! ready.
 
-use std::process::Stdio;
+use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::stack::mode::Mode;
 use crate::stack::project::Project;
 use crate::stack::service::Service;
-use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start_and_wait};
+use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start, start_and_wait};
 use crate::stack::{self, Stack};
 
 impl flags::DevRestart {
@@ -39,33 +39,41 @@ impl flags::DevRestart {
             let mut restart = project.compose(sh);
             process::run(restart.arg("restart").args(&self.service), Limit::Within(CHANGE))?;
             // Where the stack cannot be read, a restart is all that can be had.
-            return stack::last(sh).map_or(Ok(()), |it| self.wait(sh, &it));
+            let Ok(stack) = stack::last(sh) else { return Ok(()) };
+            return self.wait(sh, &stack, &self.meant(sh, &stack)?, Start::default());
         }
         let stack = stack::last(sh)?.restored(sh)?;
         stack.check_names(&self.service)?;
-        let named = |it: &&Service| self.service.is_empty() || self.service.contains(&it.name);
-        build::build_for(sh, &stack.services.iter().filter(named).collect::<Vec<_>>(), false)?;
-        let mut command = stack.compose(sh);
-        // `restart` would start the old container again, and `up` alone would leave one whose image is the same.
-        command.args(["up", "--detach", "--no-deps", "--force-recreate"]);
-        // Compose would ask here before it replaces a volume, and drop what that holds.
-        command.stdin(Stdio::null());
-        process::run(command.args(&self.service), Limit::Within(CHANGE))?;
-        self.wait(sh, &stack)
+        let services = self.meant(sh, &stack)?;
+        build::build_for(sh, &services, false)?;
+        let names: Vec<String> = services.iter().map(|it| it.name.clone()).collect();
+        // `restart` would start the old container again, and `up` leave one whose image is the same.
+        let mut remove = stack.compose(sh);
+        process::run(
+            remove.args(["rm", "--force", "--stop"]).args(&names).stdout(io::stderr()),
+            Limit::Within(CHANGE),
+        )?;
+        let mut create = stack.compose(sh);
+        create.args(["up", "--no-start", "--no-recreate"]).args(&names);
+        self.wait(sh, &stack, &services, Start { create: Some(create), pending: names, gates: Vec::new() })
     }
 
-    /// Waits until what was restarted is ready.
-    fn wait(&self, sh: &Shell, stack: &Stack) -> Result<()> {
+    /// The services that are named, else those that have containers.
+    fn meant<'a>(&self, sh: &Shell, stack: &'a Stack) -> Result<Vec<&'a Service>> {
+        let containers = containers::list(sh, &stack.project)?;
+        let is_there = |it: &Service| self.service.is_empty() && containers::find(&containers, &it.name).is_some();
+        Ok(stack.services.iter().filter(|it| is_there(it) || self.service.contains(&it.name)).collect())
+    }
+
+    /// Starts what is not started yet, and waits until what was restarted is ready.
+    fn wait(&self, sh: &Shell, stack: &Stack, services: &[&Service], rest: Start<'_>) -> Result<()> {
         if self.no_wait {
-            return Ok(());
+            let Some(mut create) = rest.create else { return Ok(()) };
+            process::run(&mut create, Limit::Within(CHANGE))?;
+            return process::run(&mut start(sh, stack, &rest.pending, &[]), Limit::Within(CHANGE));
         }
         interrupt::on_interrupt("it goes on starting; `cargo xtask dev-status` shows how far it is");
-        let containers = containers::list(sh, &stack.project)?;
-        let is_meant = |it: &&Service| self.service.is_empty() && containers::find(&containers, &it.name).is_some();
-        let named = |it: &&Service| is_meant(it) || self.service.contains(&it.name);
-        let services: Vec<&Service> = stack.services.iter().filter(named).collect();
         let deadline = Instant::now() + Duration::from_secs(self.timeout.unwrap_or(DEFAULT_TIMEOUT));
-        let nothing = Start { pending: Vec::new(), gates: Vec::new(), up: &|_| stack.compose(sh) };
-        start_and_wait(sh, stack, &services, deadline, nothing)
+        start_and_wait(sh, stack, services, deadline, rest)
     }
 }

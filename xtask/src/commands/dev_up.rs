@@ -4,7 +4,6 @@ mod addresses;
 mod healing;
 mod starting;
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use xshell::Shell;
 
-use self::starting::{gates, up};
+use self::starting::{create, gates};
 use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers;
@@ -34,7 +33,7 @@ use crate::stack::order::waves;
 use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, probe};
 use crate::stack::service::Service;
-use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start_and_wait};
+use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start, start_and_wait};
 use crate::stack::{Stack, drift, namespaces};
 
 impl flags::DevUp {
@@ -101,9 +100,8 @@ impl flags::DevUp {
             healing::remove_the_cut_off(sh, &found, &services, deadline)?;
             healing::stop_the_replaced(sh, &found, &services, &changed, deadline)?;
             let gates = gates(sh, &found, &services, &stale, self.no_schema, deadline);
-            let once = Cell::new(true);
-            let up = |names: &[String]| up(sh, stack, names, once.replace(false));
-            start_and_wait(sh, stack, &services, deadline, Start { pending: stale, gates, up: &up })?;
+            let create = Some(create(sh, stack, &stale));
+            start_and_wait(sh, stack, &services, deadline, Start { create, pending: stale, gates })?;
         }
         // What people open comes last in the order of starting.
         let mut order: Vec<String> = waves(&services, &[]).into_iter().flat_map(|it| it.0).collect();
@@ -186,11 +184,9 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(Vec<St
     // What a one-shot did to a service may be gone with its old container.
     let again = |it: &&&Service| it.one_shot && it.depends_on.iter().any(|on| stale.contains(on));
     let again: Vec<String> = services.iter().filter(again).map(|it| it.name.clone()).collect();
-    stale.extend(again);
-    if found.containers.iter().any(|it| found.stack.service(&it.service).is_none()) {
-        stale = services.iter().map(|it| it.name.clone()).collect();
-    }
-    Ok((stale, changed))
+    let is_any = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
+    let is_stale = |it: &String| is_any || stale.contains(it) || again.contains(it);
+    Ok((services.iter().map(|it| it.name.clone()).filter(is_stale).collect(), changed))
 }
 
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
@@ -216,10 +212,12 @@ fn plan(sh: &Shell, found: &Preflight, services: &[&Service], no_schema: bool) -
         _ = writeln!(out, "# write {}", template::path(*cluster));
     }
     let gates = gates(sh, found, services, &[], no_schema, Instant::now());
+    let all: Vec<String> = services.iter().map(|it| it.name.clone()).collect();
+    _ = writeln!(out, "{}", process::line(&create(sh, &found.stack, &all)));
     let is_schema = |at: usize| !no_schema && at == 0 && services.iter().any(|it| it.schema.is_some());
-    for (n, (batch, opened)) in waves(services, &gates).into_iter().enumerate() {
+    for (batch, opened) in waves(services, &gates) {
         if !batch.is_empty() {
-            _ = writeln!(out, "{}", process::line(&up(sh, &found.stack, &batch, n == 0)));
+            _ = writeln!(out, "{}", process::line(&start(sh, &found.stack, &batch, &found.containers)));
         }
         for at in opened {
             if is_schema(at) {

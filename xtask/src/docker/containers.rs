@@ -14,6 +14,7 @@ pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub id: String,
+    pub name: String,
     pub project: String,
     pub service: String,
     /// `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
@@ -105,6 +106,7 @@ fn container(node: &Value) -> Container {
     let volumes = node["Mounts"].as_array().into_iter().flatten().filter(|it| it["Type"] == "volume");
     Container {
         id: text(&node["Id"]),
+        name: text(&node["Name"]).trim_start_matches('/').to_owned(),
         project: label(node, "project"),
         service: label(node, "service"),
         status: text(&state["Status"]),

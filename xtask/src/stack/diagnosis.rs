@@ -19,12 +19,12 @@ const LOG_LINES: usize = 20;
 /// So many are read, since a Java stack trace alone can be longer than what is shown.
 const LOG_LINES_READ: usize = 400;
 
-/// Shows on stderr why Compose failed, where it says more than that a service did, then each of these services.
+/// Shows on stderr why Docker failed, where it did, then each of these services.
 pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Container], complaints: &str) {
     let postgres = postgres_image(sh).ok();
     let cause = compose::cause(complaints);
     if let Some((first, rest)) = cause.as_deref().and_then(<[_]>::split_first) {
-        term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, &format!("docker compose: {first}"))));
+        term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, &format!("docker: {first}"))));
         rest.iter().for_each(|it| term::say(&format!("  {it}")));
         term::say(&format!("  next: {}", compose::remedy(complaints, &sh.current_dir())));
     }

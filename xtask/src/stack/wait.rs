@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use crate::docker::containers::{self, Container};
 use crate::machine::exit::{FAILED, NOT_READY, exit};
@@ -23,11 +23,20 @@ pub(crate) const DEFAULT_TIMEOUT: u64 = 300;
 const POLL: Duration = Duration::from_millis(250);
 const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
-/// What a run starts: the services that are to start, what is done between, and the command that starts some.
+/// What a run starts: the command that makes the containers, the services that are to start, and what is done between.
+#[derive(Default)]
 pub(crate) struct Start<'a> {
+    pub create: Option<Command>,
     pub pending: Vec<String>,
     pub gates: Vec<Gate<'a>>,
-    pub up: &'a dyn Fn(&[String]) -> Command,
+}
+
+/// Starts the containers of these services. Compose would start what they depend on as well, also what is done; and with
+/// `--no-deps` makes containers that it takes for changed ones the next time.
+pub(crate) fn start(sh: &Shell, stack: &Stack, services: &[String], containers: &[Container]) -> Command {
+    let made = |service: &String| format!("{}-{service}-1", stack.project);
+    let name = |it: &String| containers::find(containers, it).map_or_else(|| made(it), |it| it.name.clone());
+    cmd!(sh, "docker start").args(services.iter().map(name)).into()
 }
 
 /// Starts what is to start, each as soon as it may, and returns once all of `services` are ready. One command starts
@@ -35,27 +44,30 @@ pub(crate) struct Start<'a> {
 ///
 /// # Errors
 /// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
-/// shown. Exit code 1: `up` failed for another reason, or what is done between.
+/// shown. Exit code 1: a command failed for another reason, or what is done between.
 pub(crate) fn start_and_wait(
     sh: &Shell,
     stack: &Stack,
     services: &[&Service],
     deadline: Instant,
-    start: Start<'_>,
+    run: Start<'_>,
 ) -> Result<()> {
-    let Start { mut pending, gates, up } = start;
+    let Start { create, mut pending, gates } = run;
     let services = behind_gates(services, &gates);
     let mut closed: Vec<Vec<String>> = gates.iter().map(|it| it.before.clone()).collect();
     let mut gates: Vec<Option<Gate<'_>>> = gates.into_iter().map(Some).collect();
     let mut view = View::new();
+    // Until the containers are made, those that they replace may still run.
+    let mut compose = create.map(said).transpose()?;
+    let mut is_made = compose.is_none();
     thread::scope(|scope| {
         let mut works: Vec<(usize, thread::ScopedJoinHandle<'_, Result<Vec<String>>>)> = Vec::new();
-        let mut compose: Option<Compose> = None;
         let mut starting: Vec<String> = Vec::new();
         loop {
             let ended = compose.as_mut().map(Compose::ended).transpose()?.flatten();
             if let Some(ended) = ended {
                 starting.clear();
+                is_made |= ended;
                 compose = if ended { None } else { compose };
             }
             while let Some(at) = works.iter().position(|(_, it)| it.is_finished()) {
@@ -84,7 +96,7 @@ pub(crate) fn start_and_wait(
                 let found = states.iter().find(|(it, _)| it.name == name);
                 found.is_none_or(|(_, it)| it.is_ready()) && !starting.iter().any(|it| it == name)
             };
-            for (at, gate) in gates.iter_mut().enumerate() {
+            for (at, gate) in gates.iter_mut().enumerate().filter(|_| is_made) {
                 if let Some(it) = gate.take_if(|it| it.after.iter().all(|on| is_ready(on))) {
                     works.push((at, scope.spawn(it.work)));
                 }
@@ -101,15 +113,18 @@ pub(crate) fn start_and_wait(
             let closed: Vec<&[String]> = closed.iter().map(Vec::as_slice).collect();
             let batch = startable(&services, &pending, &closed, &is_ready);
             if compose.is_none() && !batch.is_empty() {
-                let command = up(&batch);
-                term::say(&format!("$ {}", process::line(&command)));
-                compose = Some(Compose::start(command)?);
+                compose = Some(said(start(sh, stack, &batch, &containers))?);
                 pending.retain(|it| !batch.contains(it));
                 starting = batch;
             }
             thread::sleep(if late { POLL } else { POLL.min(deadline - Instant::now().min(deadline)) });
         }
     })
+}
+
+fn said(command: Command) -> Result<Compose> {
+    term::say(&format!("$ {}", process::line(&command)));
+    Compose::start(command)
 }
 
 fn give_up(
@@ -125,7 +140,7 @@ fn give_up(
     let complaints = compose.map(Compose::stop).unwrap_or_default();
     diagnosis::show(sh, &culprits(states), containers, complaints.trim());
     if unready == 0 {
-        return exit(FAILED, "`docker compose up` failed");
+        return exit(FAILED, "Docker could not start all");
     }
     let reason =
         if late { "the deadline has passed (`--timeout` sets it)" } else { "waiting longer would change nothing" };

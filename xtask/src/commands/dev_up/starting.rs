@@ -1,4 +1,4 @@
-//! What a start is made of: the commands that start services, and what is done between.
+//! What a start is made of: the command that makes containers, and what is done between the starts.
 
 use std::process::Command;
 use std::time::Instant;
@@ -55,13 +55,14 @@ pub(super) fn gates<'a>(
     gates
 }
 
-/// Starts these alone; the first time also removes what belongs to no service any more.
-pub(super) fn up(sh: &Shell, stack: &Stack, services: &[String], first: bool) -> Command {
+/// Makes the containers of these services that are not there or not what the files say now, without starting any, and
+/// removes those that belong to no service any more.
+pub(super) fn create(sh: &Shell, stack: &Stack, services: &[String]) -> Command {
     let mut command = stack.compose(sh);
     // To Compose, what no file names is an orphan.
     if containers::loads(sh, &stack.project).is_ok_and(|it| !it.is_empty()) {
         command.args(["--file", LOAD]);
     }
-    command.args(["up", "--detach", "--no-deps"]).args(first.then_some("--remove-orphans")).args(services);
+    command.args(["up", "--no-start", "--remove-orphans"]).args(services);
     command
 }

@@ -1,4 +1,4 @@
-//! Failures of Compose itself, or of the engine behind it: what was said, and what mends what is known.
+//! Failures of Docker itself, not of a service: what was said, and what mends what is known.
 
 use std::path::Path;
 
@@ -24,15 +24,11 @@ const REMEDIES: [(&str, &str); 9] = [
 ];
 /// How engines say that they do not see a path.
 const UNSEEN: [&str; 3] = ["mounts denied", "not shared", "bind source path does not exist"];
-/// How Compose says that a service is the cause: that one has words of its own.
-const OF_A_SERVICE: [&str; 2] = ["dependency failed to start", "didn't complete successfully"];
-
-/// What Compose said last, where that is the cause: from its last error on, at most five lines.
+/// What was said last: from the last error on, at most five lines.
 pub(super) fn cause(complaints: &str) -> Option<Vec<String>> {
     let lines: Vec<&str> = complaints.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     let at = lines.iter().rposition(|it| it.to_lowercase().starts_with("error")).or(lines.len().checked_sub(1))?;
-    let is_of_a_service = OF_A_SERVICE.iter().any(|it| lines[at].contains(it));
-    (!is_of_a_service).then(|| lines[at..].iter().take(5).map(|it| (*it).to_owned()).collect())
+    Some(lines[at..].iter().take(5).map(|it| (*it).to_owned()).collect())
 }
 
 /// What mends it.
