@@ -33,7 +33,8 @@ fn a_dry_run_prints_the_commands_and_leaves_the_engine_and_the_checkout_alone() 
     let _turn = engine::beside_others();
     let checkout = Checkout::copy("dry");
     let printed = checkout.dev_up(&["--dry-run"]).expect(0).out;
-    for word in ["docker compose", "--project-name", &checkout.project, "dev/docker-compose.local.yml", "up --detach"] {
+    for word in ["docker compose", "--project-name", &checkout.project, "dev/docker-compose.local.yml", "up --no-start"]
+    {
         assert!(printed.contains(word), "`{word}` is not in\n{printed}");
     }
     assert!(engine::containers(&checkout.project).is_empty());

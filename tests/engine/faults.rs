@@ -224,7 +224,7 @@ fn a_network_of_our_name_that_is_somebody_else_s_stays() {
     let removed = docker(&["network", "rm", &name]);
     // Compose 2 refuses what it did not make, Compose 5 uses it.
     if docker(&["compose", "version", "--short"]).expect(0).out.starts_with("2.") {
-        came.expect(4).says(&["docker compose: ", &name]);
+        came.expect(4).says(&["docker: ", &name]);
     } else {
         came.expect(0);
     }

@@ -133,7 +133,7 @@ fn lost_networks_and_volumes_containers_that_never_started_and_lasting_illness_a
 
     // Made and never started, as an interrupted run leaves it.
     let shown = checkout.dev_up(&["loki", "--dry-run"]).expect(0).out;
-    let create = shown.lines().find(|it| it.contains(" up --detach")).unwrap().replace("up --detach", "create");
+    let create = shown.lines().find(|it| it.contains(" up --no-start")).unwrap().to_owned();
     docker(&["rm", "--force", &id(&checkout, "loki")]).expect(0);
     let create = create.replace(" --remove-orphans", "");
     run(Command::new("sh").args(["-c", &create]).current_dir(&checkout.root)).expect(0);

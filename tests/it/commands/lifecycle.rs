@@ -137,6 +137,15 @@ fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_nee
 }
 
 #[test]
+fn where_only_the_schema_is_behind_no_container_is_made() {
+    let fakes = Fakes::with_checkouts();
+    dev_up(&fakes, "--local --no-schema temporal-history").expect(0);
+    fakes.forget();
+    dev_up(&fakes, "--local temporal-history").expect(0);
+    assert!(fakes.calls().iter().all(|it| !it.contains(" up ")), "{:#?}", fakes.calls());
+}
+
+#[test]
 fn dev_up_leaves_the_schema_alone_where_it_is_told_to() {
     let fakes = Fakes::new();
     dev_up(&fakes, "--local --no-schema temporal-history").expect(0);

@@ -12,6 +12,7 @@ mod docs;
 mod dynamic_config;
 mod markdown;
 mod mounts;
+mod pictures;
 mod ports;
 mod repo;
 mod tables;
@@ -38,6 +39,7 @@ const CHECKS: &[Check] = &[
     docs::check,
     code::check,
     tables::check,
+    pictures::check,
 ];
 
 fn main() -> ExitCode {

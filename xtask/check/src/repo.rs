@@ -20,12 +20,13 @@ pub(crate) const LOKI: &str = "dev/config/loki.yaml";
 pub(crate) const ALLOY: &str = "dev/config/alloy.alloy";
 pub(crate) const SOURCES: &str = "dev/config/grafana-datasources.yaml";
 pub(crate) const GUIDE: &str = "dev/README.md";
+pub(crate) const PICTURES: &str = "dev/pictures/drawn-from";
 pub(crate) const JUSTFILE: &str = "Justfile";
 
 /// What there has to be; [`Repo::get`] finds it.
 #[rustfmt::skip]
 const FILES: &[&str] = &[
-    BASE, LOCAL, TEMPLATE, EXAMPLE, DYNAMIC, MIMIR, LOKI, ALLOY, SOURCES, GUIDE, JUSTFILE,
+    BASE, LOCAL, TEMPLATE, EXAMPLE, DYNAMIC, MIMIR, LOKI, ALLOY, SOURCES, GUIDE, JUSTFILE, PICTURES,
     "README.md", "AGENTS.md", "CONTRIBUTING.md", "CHANGELOG.md", ".ci/run",
 ];
 /// What there is beside: dashboards, and all that names commands.

@@ -100,7 +100,8 @@ impl flags::DevUp {
             healing::remove_the_cut_off(sh, &found, &services, deadline)?;
             healing::stop_the_replaced(sh, &found, &services, &changed, deadline)?;
             let gates = gates(sh, &found, &services, &stale, self.no_schema, deadline);
-            let create = Some(create(sh, stack, &stale));
+            // Without a name, Compose would make them all.
+            let create = (!stale.is_empty()).then(|| create(sh, stack, &stale));
             start_and_wait(sh, stack, &services, deadline, Start { create, pending: stale, gates })?;
         }
         // What people open comes last in the order of starting.
