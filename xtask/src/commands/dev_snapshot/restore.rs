@@ -25,8 +25,8 @@ pub(super) fn restore(sh: &Shell, name: &str, yes: bool) -> Result<()> {
 
     interrupt::on_interrupt("nothing was changed; `cargo xtask dev-up` starts what was stopped");
     let staging = Unfinished { phase: Phase::Stage, name: name.to_owned(), volumes: here.volumes.clone() };
-    staging.note(sh)?;
-    let staged = standstill.begin(sh, &here).and_then(|()| {
+    let note = staging.note(sh)?;
+    let staged = standstill.begin(sh, &here, note).and_then(|()| {
         make_missing(sh, &here)?;
         here.volumes.stage(sh, &mut archive)?;
         // Before the databases are others, and not after: nothing may note in between what is true of the old ones.

@@ -25,8 +25,8 @@ pub(super) fn save(sh: &Shell, name: &str, yes: bool) -> Result<()> {
     }
     interrupt::on_interrupt("nothing was saved; `cargo xtask dev-up` starts what was stopped");
     let begun = Unfinished { phase: Phase::Save, name: name.to_owned(), volumes };
-    begun.note(sh)?;
-    let saved = standstill.begin(sh, &here).and_then(|()| write(sh, &here, name, &begun.volumes));
+    let note = begun.note(sh)?;
+    let saved = standstill.begin(sh, &here, note).and_then(|()| write(sh, &here, name, &begun.volumes));
     // Also after a failure: it removes what is half made.
     begun.end(sh)?;
     if saved.is_ok() {

@@ -1,5 +1,6 @@
 //! A stack that stands still for a while: nothing writes, and what ran before runs again.
 
+use std::fs::File;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -35,11 +36,12 @@ impl Standstill {
         Ok(Standstill(runs.map(|it| (it.service, it.id)).collect()))
     }
 
-    pub(super) fn begin(&self, sh: &Shell, here: &Here) -> Result<()> {
+    /// Stops everything. The command holds the note of what has begun, for whoever comes after a kill.
+    pub(super) fn begin(&self, sh: &Shell, here: &Here, note: File) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
-        process::run(here.stack.compose(sh).arg("stop"), Limit::Within(CHANGE))
+        process::run(here.stack.compose(sh).arg("stop").stdin(note), Limit::Within(CHANGE))
     }
 
     /// Starts the same containers as before, no others, and waits until they are ready. `other_data`: the databases may

@@ -145,7 +145,7 @@ mod tests {
     fn a_manifest_is_read_back_as_it_was_written_and_a_damaged_one_is_none() {
         let it = Manifest { bytes: 5, ..manifest() };
         assert_eq!(Manifest::parse(&it.text()), Some(it.clone()));
-        assert!(it.age().ends_with(" UTC, 0 seconds ago") || it.age().ends_with(" ago"), "{}", it.age());
+        assert!(it.age().ends_with(" ago"), "{}", it.age());
         let newer = it.text().replace("\"manifestVersion\": 1", "\"manifestVersion\": 2");
         for damaged in [String::new(), "{}".to_owned(), newer, it.text().replace("\"bytes\": 5", "\"bytes\": null")] {
             assert_eq!(Manifest::parse(&damaged), None, "{damaged}");

@@ -1,7 +1,7 @@
 //! What a snapshot command has begun and not ended, on disk: whoever comes next ends it before anything starts.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -50,15 +50,19 @@ impl Unfinished {
         Some(Unfinished { phase, name: word(&node["name"])?, volumes })
     }
 
-    /// Notes it, before it begins.
-    pub(crate) fn note(&self, sh: &Shell) -> Result<()> {
+    /// Notes it, before it begins. Whoever works on it holds the file, also should it outlive us.
+    pub(crate) fn note(&self, sh: &Shell) -> Result<File> {
         let Volumes { project, image, names } = &self.volumes;
         let node = json!({
             "phase": self.phase.word(), "name": self.name, "project": project, "image": image, "volumes": names,
         });
         make_folder(&sh.current_dir().join(FOLDER))?;
-        files::replace(&sh.current_dir().join(PATH), &format!("{node:#}\n"), 0o600)?;
-        Ok(())
+        let path = sh.current_dir().join(PATH);
+        files::replace(&path, &format!("{node:#}\n"), 0o600)?;
+        let held = File::open(&path)?;
+        // Where files cannot be locked, what is left of a killed command is not waited for.
+        _ = held.try_lock();
+        Ok(held)
     }
 
     /// What a list says about it.
@@ -81,10 +85,7 @@ impl Unfinished {
         let there = Volumes { names, ..self.volumes.clone() };
         match self.phase {
             Phase::Stage if !there.names.is_empty() => there.clear(sh)?,
-            Phase::Swap if !there.names.is_empty() => {
-                stop_users(sh, &there)?;
-                there.swap(sh)?;
-            }
+            Phase::Swap if !there.names.is_empty() => there.swap(sh)?,
             _ => {}
         }
         tidy(sh, &self.name)?;
@@ -102,10 +103,10 @@ impl Phase {
     }
 }
 
-/// Whoever was started by hand on data of which half is old.
-fn stop_users(sh: &Shell, volumes: &Volumes) -> Result<()> {
-    let filters = volumes.names.values().flat_map(|it| ["--filter".to_owned(), format!("volume={it}")]);
-    let ids = process::read_within(&mut cmd!(sh, "docker ps --quiet {filters...}").into(), ANSWER)?;
+/// What runs of a project: some of it may have been told to stop, and not have stopped yet.
+fn stop(sh: &Shell, project: &str) -> Result<()> {
+    let filter = format!("label=com.docker.compose.project={project}");
+    let ids = process::read_within(&mut cmd!(sh, "docker ps --quiet --filter {filter}").into(), ANSWER)?;
     let ids: Vec<&str> = ids.split_whitespace().collect();
     if ids.is_empty() {
         return Ok(());
@@ -116,6 +117,9 @@ fn stop_users(sh: &Shell, volumes: &Volumes) -> Result<()> {
 /// Ends what another command has not. To be called, under the lock, before anything of the stack starts.
 pub(crate) fn settle(sh: &Shell) -> Result<()> {
     let Some(it) = Unfinished::read(sh)? else { return Ok(()) };
+    // A client of Docker's that outlives its xtask goes on stopping what would be started next.
+    _ = File::open(sh.current_dir().join(PATH)).and_then(|it| it.lock());
+    stop(sh, &it.volumes.project)?;
     it.end(sh)?;
     let rest = if it.phase == Phase::Swap { "it is complete now" } else { "what it left is removed" };
     term::say(&format!("{}: {rest}", it.words()));
