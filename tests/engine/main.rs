@@ -12,4 +12,5 @@ mod neighbours;
 mod personal;
 mod secrets;
 mod signals;
+mod snapshots;
 mod upgrade;

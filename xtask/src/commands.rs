@@ -9,6 +9,7 @@ pub(crate) mod dev_load;
 pub(crate) mod dev_logs;
 pub(crate) mod dev_ps;
 pub(crate) mod dev_restart;
+pub(crate) mod dev_snapshot;
 pub(crate) mod dev_status;
 pub(crate) mod dev_up;
 pub(crate) mod doctor;

@@ -50,6 +50,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::DevStatus(it) => it.run(&sh),
         XtaskCmd::DevLoad(it) => it.run(&sh),
         XtaskCmd::DevFault(it) => it.run(&sh),
+        XtaskCmd::DevSnapshot(it) => it.run(&sh),
         XtaskCmd::DevLogs(it) => it.run(&sh),
         XtaskCmd::DevRestart(it) => it.run(&sh),
         XtaskCmd::DevExec(it) => it.run(&sh),

@@ -1,6 +1,7 @@
 //! The schemas of both databases and of Elasticsearch: steps that can be repeated and do nothing where all is there.
 
 mod applied;
+pub(crate) mod at_rest;
 pub(crate) mod database;
 mod dialect;
 mod members;

@@ -12,6 +12,7 @@ mod profile;
 pub(crate) mod project;
 pub(crate) mod readiness;
 pub mod service;
+pub(crate) mod snapshots;
 pub(crate) mod wait;
 
 use std::{collections::BTreeMap, process::Command};

@@ -90,6 +90,17 @@ xflags::xflags! {
             /// For this long (`90s`, `10m`).
             required --for-time d: Span
         }
+        /// Set the data of the `--local` stack aside and bring it back: `save NAME`, `restore NAME`, `list`, `remove NAME`.
+        cmd dev-snapshot {
+            /// What: `save`, `restore`, `list` or `remove`.
+            required action: SnapshotAction
+            /// Which snapshot: letters, digits, `.`, `_` and `-`.
+            optional name: SnapshotName
+            /// Do not ask before data is overwritten or removed.
+            optional -y, --yes
+            /// With `list`: print JSON (`schemaVersion` 1) instead of a table.
+            optional --json
+        }
         /// Restart services, and wait until they are ready.
         cmd dev-restart {
             /// Only these services (default: all).

@@ -8,7 +8,7 @@ use crate::cli::flags;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
     ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema", "support"]),
-    ("Something to watch", &["dev-load", "dev-fault"]),
+    ("Something to watch", &["dev-load", "dev-fault", "dev-snapshot"]),
     ("Configuration", &["env-init", "env-sync", "env-check"]),
     ("AWS", &["infra-apply", "infra-status", "infra-output", "infra-destroy"]),
     ("Knowledge base", &["kb-populate", "kb-sync", "kb-ingest", "kb-status", "kb-jobs"]),

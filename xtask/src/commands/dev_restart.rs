@@ -18,12 +18,14 @@ use crate::settings::Settings;
 use crate::stack::mode::Mode;
 use crate::stack::project::Project;
 use crate::stack::service::Service;
+use crate::stack::snapshots::unfinished;
 use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start, start_and_wait};
 use crate::stack::{self, Stack};
 
 impl flags::DevRestart {
     pub fn run(self, sh: &Shell) -> Result<()> {
         let _lock = lock::take_if_possible(sh, "dev-restart")?;
+        unfinished::settle(sh)?;
         // A restart has to work also where the mode is damaged.
         if Mode::last(sh).is_ok_and(|it| !it.local) && credentials::held(sh).is_some() {
             // Keys without an end are read once, at the start.

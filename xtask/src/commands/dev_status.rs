@@ -15,6 +15,7 @@ use crate::settings::{Settings, template};
 use crate::stack::mode::Mode;
 use crate::stack::readiness::{State, assess, probe};
 use crate::stack::service::Service;
+use crate::stack::snapshots::unfinished::Unfinished;
 use crate::stack::{Stack, drift};
 
 /// A service as it stands.
@@ -49,6 +50,9 @@ impl flags::DevStatus {
             if let Some((words, soon)) = keys {
                 let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
                 term::say(&format!("{words}{renewal}"));
+            }
+            if let Some(it) = Unfinished::read(sh)? {
+                term::say(&format!("{}; `cargo xtask dev-up` ends that first", it.words()));
             }
             if !loads.is_empty() {
                 term::say(&format!("a load runs: {}", loads.join(", ")));

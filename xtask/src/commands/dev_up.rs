@@ -33,6 +33,7 @@ use crate::stack::order::waves;
 use crate::stack::personal::{self, PERSONAL};
 use crate::stack::readiness::{assess, probe};
 use crate::stack::service::Service;
+use crate::stack::snapshots::unfinished;
 use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start, start_and_wait};
 use crate::stack::{Stack, drift, namespaces};
 
@@ -70,6 +71,9 @@ impl flags::DevUp {
         }
         if mode.stand_ins && !self.dry_run && engine::engine(sh).is_ok() {
             stand_ins::make(sh)?;
+        }
+        if !self.dry_run {
+            unfinished::settle(sh)?;
         }
         let found = self.found(sh, mode)?;
         say_what_switches(last_saved, mode, &found);

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::machine::{interrupt, process, term};
 
@@ -35,6 +35,31 @@ pub(crate) fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result
     }
     let status = child.wait()?;
     Ok((status, text(stderr)))
+}
+
+/// Echoes and runs a command that reads all of `input` and then writes to `output`. What reaches it comes through us, so
+/// that it ends early should we be killed.
+///
+/// # Errors
+/// The output cannot be written; or as [`process::run`], with the last line of what it wrote to stderr.
+pub(crate) fn between(command: &mut Command, input: &mut impl Read, output: &mut impl Write) -> Result<()> {
+    term::say(&format!("$ {}", process::line(command)));
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, _tracked) = process::spawn(piped)?;
+    let stderr = child.stderr.take().expect("stderr is a pipe");
+    let stderr = thread::spawn(move || copy(stderr, io::sink()));
+    // One that ends before it has read everything is judged by its exit code.
+    _ = io::copy(input, &mut child.stdin.take().expect("stdin is a pipe"));
+    let written = io::copy(&mut child.stdout.take().expect("stdout is a pipe"), output);
+    if let Err(e) = written {
+        interrupt::end(&mut child)?;
+        return Err(e.into());
+    }
+    let (status, said) = (child.wait()?, text(stderr));
+    if !status.success() {
+        bail!("{} ({status})", said.trim().lines().last().unwrap_or("it does not say why"));
+    }
+    Ok(())
 }
 
 fn text(copied: thread::JoinHandle<Vec<u8>>) -> String {
@@ -74,6 +99,18 @@ mod tests {
             lines(Command::new("sh").args(["-c", script]), &mut |it| all.push(it.to_owned())).unwrap();
         assert_eq!((status.code(), all.len(), &*all[3000]), (Some(2), 3001, "last"));
         assert!(stderr.ends_with("0123456789\n"), "{} bytes of stderr", stderr.len());
+    }
+
+    #[test]
+    fn a_program_between_two_ends_gets_and_gives_everything_and_says_why_it_failed() {
+        let (input, mut output) = (vec![b'x'; 300_000], Vec::new());
+        let shell = |script: &str, output: &mut Vec<u8>| {
+            between(Command::new("sh").args(["-c", script]), &mut &*input, output).map_err(|e| e.to_string())
+        };
+        assert_eq!(shell("wc -c; echo end", &mut output), Ok(()));
+        assert_eq!(String::from_utf8(output).unwrap().split_whitespace().collect::<Vec<_>>(), ["300000", "end"]);
+        let refused = shell("echo one >&2; echo two >&2; exit 3", &mut Vec::new()).unwrap_err();
+        assert_eq!(refused, "two (exit status: 3)");
     }
 
     #[test]

@@ -23,6 +23,20 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().ok()?))
 }
 
+/// A time as [`parse`] reads it, to the second, in UTC.
+pub(crate) fn text(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    // Counted from March of the year 0, in eras of 400 years.
+    let (era, day) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let m = (5 * day + 2) / 153;
+    let (month, day) = (if m < 10 { m + 3 } else { m - 9 }, day - (153 * m + 2) / 5 + 1);
+    let year = era * 400 + year + u64::from(month < 3);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", clock / 3600, clock / 60 % 60, clock % 60)
+}
+
 /// A span in its largest unit: `3 days`, `1 hour`, `12 minutes`.
 pub(crate) fn words(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -97,6 +111,7 @@ mod tests {
                 format!("{year:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", month + 1, days + 1, clock / 3600, clock / 60 % 60, clock % 60)
             };
             prop_assert_eq!(epoch(&text(a)), Some(a));
+            prop_assert_eq!(super::text(SystemTime::UNIX_EPOCH + Duration::from_secs(a)), text(a));
             prop_assert_eq!(text(a).cmp(&text(b)), parse(&text(a)).cmp(&parse(&text(b))));
         }
     }

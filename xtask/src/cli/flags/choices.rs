@@ -3,6 +3,7 @@
 use std::{fmt, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use crate::machine::exit::{USAGE, exit};
+use crate::machine::term::shorten;
 
 /// A choice among fixed words. `FromStr` lists them when a value is refused.
 macro_rules! choice {
@@ -75,6 +76,28 @@ choice! {
 choice! {
     /// What is done to a service.
     Fault { Pause = "pause", Kill = "kill", Cut = "cut" }
+}
+
+choice! {
+    /// What is done with a snapshot.
+    SnapshotAction { Save = "save", Restore = "restore", List = "list", Remove = "remove" }
+}
+
+/// What a snapshot is called: a folder of that name, and a word of a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotName(pub String);
+
+impl FromStr for SnapshotName {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-".contains(it);
+        if (1..=64).contains(&word.len()) && word.chars().all(is_plain) && !word.starts_with(['.', '-']) {
+            return Ok(SnapshotName(word.to_owned()));
+        }
+        let rule = "at most 64 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`";
+        Err(format!("a name is made of {rule}, got `{}`", shorten(word)))
+    }
 }
 
 impl Fault {
