@@ -41,7 +41,7 @@ pub(crate) fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result
 /// that it ends early should we be killed.
 ///
 /// # Errors
-/// The output cannot be written; or as [`process::run`], with the last line of what it wrote to stderr.
+/// The output cannot be written; or as [`process::run`], with the first lines of what it wrote to stderr.
 pub(crate) fn between(command: &mut Command, input: &mut impl Read, output: &mut impl Write) -> Result<()> {
     term::say(&format!("$ {}", process::line(command)));
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -57,7 +57,8 @@ pub(crate) fn between(command: &mut Command, input: &mut impl Read, output: &mut
     }
     let (status, said) = (child.wait()?, text(stderr));
     if !status.success() {
-        bail!("{} ({status})", said.trim().lines().last().unwrap_or("it does not say why"));
+        // What follows is that it gives up, or how it is called.
+        bail!("{} ({status})", said.trim().lines().take(3).collect::<Vec<_>>().join("; "));
     }
     Ok(())
 }
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(shell("wc -c; echo end", &mut output), Ok(()));
         assert_eq!(String::from_utf8(output).unwrap().split_whitespace().collect::<Vec<_>>(), ["300000", "end"]);
         let refused = shell("echo one >&2; echo two >&2; exit 3", &mut Vec::new()).unwrap_err();
-        assert_eq!(refused, "two (exit status: 3)");
+        assert_eq!(refused, "one; two (exit status: 3)");
     }
 
     #[test]
