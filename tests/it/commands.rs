@@ -5,6 +5,7 @@ mod faults;
 mod lifecycle;
 mod loads;
 mod schemas;
+mod watches;
 
 use tests::{checkout::Outcome, fakes::Fakes};
 

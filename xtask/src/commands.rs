@@ -11,6 +11,7 @@ pub(crate) mod dev_ps;
 pub(crate) mod dev_restart;
 pub(crate) mod dev_status;
 pub(crate) mod dev_up;
+pub(crate) mod dev_watch;
 pub(crate) mod doctor;
 pub(crate) mod env_check;
 pub(crate) mod env_init;
