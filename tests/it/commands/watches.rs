@@ -152,7 +152,7 @@ fn what_does_not_start_is_shown_with_its_traceback_and_the_next_edit_is_waited_f
     watched.write("packages/copilot/src/copilot/api.py", "X = 1\n");
     watched.says("copilot-api ready in ");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !watched.fakes.calls().iter().any(|it| it.ends_with(" up --detach --no-deps --remove-orphans copilot-api")) {
+    while !watched.fakes.calls().iter().any(|it| it.contains(" up ") && it.contains(" copilot-api")) {
         assert!(Instant::now() < deadline, "{:?}", watched.fakes.calls());
         thread::sleep(Duration::from_millis(20));
     }
@@ -179,9 +179,8 @@ fn an_edit_of_the_image_s_recipe_builds_it_and_one_of_the_stack_does_what_dev_up
     watched.fakes.tell("changed", "loki\n");
     fs::write(&env, good).unwrap();
     watched.says("dev/.env → nothing that runs is changed in ");
-    let mut ups = watched.calls();
-    ups.retain(|it| it.contains(" up "));
-    assert_eq!(ups, [format!("{LOCAL} up --detach --no-deps --remove-orphans loki")]);
+    let first = watched.calls().into_iter().find(|it| it.contains(" up "));
+    assert_eq!(first, Some(format!("{LOCAL} up --detach --no-deps --remove-orphans loki")));
     // Grafana reads its dashboards again by itself.
     watched.fakes.tell("changed", "");
     watched.fakes.checkout.edit("grafana/home/home.json", "{", "{ ");
