@@ -15,6 +15,11 @@ dev-up *ARGS:
 dev-down *ARGS:
     cargo xtask dev-down "$@"
 
+# Run the Copilot from its checkout, and restart what an edit concerns
+[group('dev')]
+dev-watch *ARGS:
+    cargo xtask dev-watch "$@"
+
 # Build the images from the checkouts
 [group('dev')]
 dev-build *ARGS:

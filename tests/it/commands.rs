@@ -6,6 +6,7 @@ mod lifecycle;
 mod loads;
 mod schemas;
 mod snapshots;
+mod watches;
 
 use tests::{checkout::Outcome, fakes::Fakes};
 

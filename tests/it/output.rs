@@ -125,7 +125,7 @@ fn no_command_panics_where_nobody_hears_it() {
     for name in names {
         let more: &[&str] = match name {
             "dev-down" => &["--volumes"],
-            "dev-exec" => &["loki"],
+            "dev-exec" | "dev-watch" => &["loki"],
             "schema" => &["--local", "--overwrite"],
             "dev-up" | "render" | "doctor" => &["--local"],
             _ => &[],

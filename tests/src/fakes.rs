@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 23] = [
+const QUESTIONS: [&str; 24] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
@@ -34,6 +34,7 @@ const QUESTIONS: [&str; 23] = [
     "docker image inspect ",
     "docker container inspect ",
     "docker ps ",
+    "docker logs --tail ",
     "docker volume ls ",
     "docker network ls ",
     "docker network inspect ",

@@ -12,6 +12,7 @@ pub(crate) mod dev_restart;
 pub(crate) mod dev_snapshot;
 pub(crate) mod dev_status;
 pub(crate) mod dev_up;
+pub(crate) mod dev_watch;
 pub(crate) mod doctor;
 pub(crate) mod env_check;
 pub(crate) mod env_init;

@@ -45,6 +45,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     settings::stand_ins::choose(stand_ins(&sh, &command));
     match command {
         XtaskCmd::DevUp(it) => it.run(&sh),
+        XtaskCmd::DevWatch(it) => it.run(&sh),
         XtaskCmd::DevDown(it) => it.run(&sh),
         XtaskCmd::DevPs(it) => it.run(&sh),
         XtaskCmd::DevStatus(it) => it.run(&sh),

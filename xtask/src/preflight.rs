@@ -20,6 +20,7 @@ use crate::machine::beside::beside;
 use crate::machine::exit::prerequisites;
 use crate::machine::finding::{Finding, finding};
 use crate::schema;
+use crate::settings::checkouts::COPILOT;
 use crate::settings::{Settings, needs, template};
 use crate::stack::mode::Mode;
 use crate::stack::service::Service;
@@ -65,6 +66,7 @@ pub(crate) fn preflight(
         let there: Vec<&Service> = closure.iter().copied().filter(|it| !missing.clones_for(it)).collect();
         findings.extend(schema::missing_checkouts(sh, &draft, &settings, &there));
     }
+    findings.extend(mode.live.then(|| COPILOT.find(sh, &settings, None).err()).flatten());
     let wanted: Vec<Service> = closure.into_iter().cloned().collect();
     let answers = ask(sh, &draft.project, &wanted, &settings);
     findings.extend(answers.engine.as_ref().err().cloned());

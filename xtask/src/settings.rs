@@ -1,6 +1,7 @@
 //! The value of every variable: `--local`'s own, else the process environment's, else `dev/.env`'s, else the default.
 
 pub(crate) mod audit;
+pub(crate) mod checkouts;
 pub mod dotenv;
 pub(crate) mod merge;
 pub(crate) mod needs;

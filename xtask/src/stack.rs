@@ -71,7 +71,7 @@ impl Stack {
         let mut files = vec![BASE];
         files.extend(mode.local.then_some(LOCAL));
         files.extend(amd64.then_some(AMD64));
-        let environment = environment(&root, settings);
+        let environment = environment(&root, settings, mode.live);
         let mut services: Vec<Service> = Vec::new();
         let mut added = BTreeMap::new();
         for file in files.iter().filter(|it| **it != AMD64) {

@@ -183,7 +183,7 @@ fn dev_up_remembers_mode_offset_and_platform_and_a_flag_changes_them() {
     dev_up(&fakes, "--local loki").expect(0);
     expect_calls(&fakes, &made_and_started(LOCAL, "loki"));
     let expected = format!(
-        "{{\n  \"local\": true,\n  \"platform\": null,\n  \"portOffset\": {offset},\n  \"standIns\": false\n}}\n"
+        "{{\n  \"live\": false,\n  \"local\": true,\n  \"platform\": null,\n  \"portOffset\": {offset},\n  \"standIns\": false\n}}\n"
     );
     assert_eq!(mode(), expected);
     xtask(&fakes, "dev-up mimir").expect(0);

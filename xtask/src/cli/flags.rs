@@ -35,6 +35,11 @@ xflags::xflags! {
             /// Print what would run; change nothing.
             optional --dry-run
         }
+        /// Run the Copilot from its checkout, and restart what an edit concerns. Ctrl-C leaves the stack running.
+        cmd dev-watch {
+            /// Restart only these services.
+            repeated service: String
+        }
         /// Stop the stack. Data is kept unless `--volumes` is given.
         cmd dev-down {
             /// Remove the data volumes too; names them and asks.

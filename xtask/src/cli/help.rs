@@ -6,7 +6,7 @@ use crate::cli::flags;
 
 /// The overview's groups; every command stands in exactly one.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Every day", &["dev-up", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
+    ("Every day", &["dev-up", "dev-watch", "dev-status", "dev-logs", "dev-restart", "dev-down"]),
     ("Look inside", &["doctor", "dev-ps", "dev-exec", "render", "schema", "support"]),
     ("Something to watch", &["dev-load", "dev-fault", "dev-snapshot"]),
     ("Configuration", &["env-init", "env-sync", "env-check"]),

@@ -6,10 +6,10 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::cli::flags;
-use crate::images::checkouts::TEMPORAL;
 use crate::machine::exit::{PREREQUISITE, exit};
 use crate::machine::process::spawn;
 use crate::settings::Settings;
+use crate::settings::checkouts::TEMPORAL;
 
 /// The package that was written with this command, whatever checkout it looks at; the checkout's own where it has moved
 /// since.
@@ -17,7 +17,7 @@ const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/check/Cargo.toml");
 
 impl flags::Check {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        let temporal = TEMPORAL.path(sh, &Settings::load(sh, true), None);
+        let temporal = TEMPORAL.path(&sh.current_dir(), &Settings::load(sh, true), None);
         let root = sh.current_dir();
         let package = Some(PathBuf::from(PACKAGE)).filter(|it| it.exists());
         let package = package.unwrap_or_else(|| root.join("xtask/check/Cargo.toml"));

@@ -75,6 +75,7 @@ fn document(stack: &Stack, rows: &[Row<'_>], schema_is_current: bool, keys: Opti
             "restarts": it.container.map_or(0, |it| it.restarts),
             "oomKilled": it.container.is_some_and(|it| it.oom_killed),
             "drift": it.drift,
+            "liveSources": it.container.is_some_and(|it| it.is_live),
         })
     };
     json!({
@@ -115,7 +116,7 @@ fn drift(sh: &Shell, stack: &Stack, settings: &Settings, containers: &[Container
         }
     };
     let root = sh.current_dir();
-    let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
+    let hashes = drift::config_hashes(sh, stack, &rendered)?;
     let images = engine::images(sh, stack.services.iter().map(|it| it.image.as_str()))?;
     drift::drift(&root, stack, containers, &hashes, &images, &rendered)
 }
@@ -148,6 +149,12 @@ impl<'a> Row<'a> {
         let restarts = alive.filter(|it| it.restarts > 0).map(|it| format!("restarted by the engine: {}", it.restarts));
         let drift = self.drift.map(str::to_owned);
         let stand_in = self.service.is_stand_in().then(|| "stand-in".to_owned());
-        [reason, memory, restarts, drift, stand_in].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let can_be_live = self.service.live.is_some();
+        let runs = self.container.filter(|_| can_be_live).map(|it| if it.is_live { "live sources" } else { "image" });
+        [reason, memory, restarts, drift, stand_in, runs.map(str::to_owned)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }

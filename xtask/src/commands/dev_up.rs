@@ -47,7 +47,7 @@ impl flags::DevUp {
     }
 
     fn start(&self, sh: &Shell) -> Result<()> {
-        let flag = flags::mode_flag(self.local, self.dsql)?;
+        flags::mode_flag(self.local, self.dsql)?;
         if self.stand_ins && (self.dsql || self.build) {
             return Err(exit(
                 USAGE,
@@ -55,6 +55,26 @@ impl flags::DevUp {
             ));
         }
         let lock = (!self.dry_run).then(|| lock::take(sh, "dev-up")).transpose()?;
+        let watcher = lock::watcher(sh);
+        if let Some(it) = &watcher {
+            term::say(&format!("note: `cargo xtask {it}` runs, so the Copilot goes on running from its checkout"));
+        }
+        let Some(found) = self.bring_up(sh, watcher.is_some())? else { return Ok(()) };
+        term::out(&addresses::table(&found.stack, &found.stack.closure(&self.service)));
+        if self.attach {
+            // What follows changes nothing: other commands may.
+            drop(lock);
+            return attach(sh, &found.stack);
+        }
+        Ok(())
+    }
+
+    /// Starts what is to start, and returns what was found before; `None` after a dry run. Nobody else may be at work.
+    ///
+    /// # Errors
+    /// As those of `dev-up`.
+    pub(crate) fn bring_up(&self, sh: &Shell, live: bool) -> Result<Option<Preflight>> {
+        let flag = flags::mode_flag(self.local, self.dsql)?;
         let last_saved = Mode::last(sh)?;
         let last = last_saved.with(flag);
         let mode = Mode {
@@ -62,6 +82,7 @@ impl flags::DevUp {
             platform: self.platform.or(last.platform),
             local: last.local || self.stand_ins,
             stand_ins: last.stand_ins || self.stand_ins,
+            live,
         };
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");
         if last_saved.stand_ins != mode.stand_ins && sh.path_exists(mode::PATH) {
@@ -84,7 +105,7 @@ impl flags::DevUp {
         let services = found.stack.closure(&self.service);
         if self.dry_run {
             term::out(&plan(sh, &found, &services, self.no_schema));
-            return Ok(());
+            return Ok(None);
         }
         found.stack.write(sh, &found.rendered)?;
         mode.save(sh)?;
@@ -108,17 +129,7 @@ impl flags::DevUp {
             let create = (!stale.is_empty()).then(|| create(sh, stack, &stale));
             start_and_wait(sh, stack, &services, deadline, Start { create, pending: stale, gates })?;
         }
-        // What people open comes last in the order of starting.
-        let mut order: Vec<String> = waves(&services, &[]).into_iter().flat_map(|it| it.0).collect();
-        order.reverse();
-        let in_order: Vec<&Service> = order.iter().filter_map(|it| stack.service(it)).collect();
-        term::out(&addresses::table(stack, &in_order));
-        if self.attach {
-            // What follows changes nothing: other commands may.
-            drop(lock);
-            return attach(sh, stack);
-        }
-        Ok(())
+        Ok(Some(found))
     }
 
     fn draft(&self, sh: &Shell, mode: Mode) -> Result<(Stack, Settings)> {
@@ -166,6 +177,9 @@ fn hand_on_keys(sh: &Shell, found: &Preflight) -> Result<()> {
 
 /// Another database is other containers: what runs is recreated, and each database keeps its own data.
 fn say_what_switches(before: Mode, now: Mode, found: &Preflight) {
+    if before.live && !now.live {
+        term::say("the Copilot goes back from its checkout to its image");
+    }
     if before.local != now.local && !found.containers.is_empty() {
         let (from, to) =
             if now.local { ("Aurora DSQL", "local PostgreSQL") } else { ("local PostgreSQL", "Aurora DSQL") };
@@ -181,7 +195,7 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(Vec<St
     let mut changed = Vec::new();
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
-        let hashes = drift::config_hashes(found.stack.compose(sh), "")?;
+        let hashes = drift::config_hashes(sh, &found.stack, &[])?;
         let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images, &[])?;
         changed.extend(drift.into_iter().map(|(name, _)| name));
         stale.extend(changed.clone());

@@ -6,8 +6,8 @@ use xshell::Shell;
 use crate::aws::kb::ingestion::{self, Start};
 use crate::aws::kb::{self, Given, documents};
 use crate::cli::flags;
-use crate::images::checkouts;
 use crate::machine::term;
+use crate::settings::checkouts;
 
 impl flags::KbPopulate {
     pub fn run(self, sh: &Shell) -> Result<()> {

@@ -5,7 +5,7 @@ use xshell::Shell;
 
 use crate::aws::kb::{self, Given, documents};
 use crate::cli::flags;
-use crate::images::checkouts;
+use crate::settings::checkouts;
 
 impl flags::KbSync {
     pub fn run(self, sh: &Shell) -> Result<()> {

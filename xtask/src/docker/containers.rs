@@ -11,6 +11,9 @@ use crate::{docker::engine::ANSWER, machine::process};
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount from the repository.
 pub(crate) const DIGESTS_LABEL: &str = "temporal-sre-copilot.mounts";
 
+/// The label of what runs from a checkout, and not from its image.
+pub(crate) const LIVE_LABEL: &str = "temporal-sre-copilot.live";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
     pub id: String,
@@ -37,6 +40,8 @@ pub(crate) struct Container {
     pub config_hash: String,
     /// The value of [`DIGESTS_LABEL`].
     pub digests: String,
+    /// Whether it has [`LIVE_LABEL`].
+    pub is_live: bool,
     /// The folder of the compose file that it was made from.
     pub working_dir: String,
     /// The compose files that it was made from.
@@ -121,6 +126,7 @@ fn container(node: &Value) -> Container {
         volumes: volumes.map(|it| (text(&it["Name"]), text(&it["Destination"]))).collect(),
         config_hash: label(node, "config-hash"),
         digests: text(&node["Config"]["Labels"][DIGESTS_LABEL]),
+        is_live: node["Config"]["Labels"][LIVE_LABEL] == "true",
         working_dir: label(node, "project.working_dir"),
         files: label(node, "project.config_files"),
         created: text(&node["Created"]),

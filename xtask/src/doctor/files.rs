@@ -4,10 +4,10 @@ use xshell::Shell;
 
 use super::{Check, Status};
 use crate::cli::flags::Cluster;
-use crate::images::checkouts::{COPILOT, TEMPORAL};
 use crate::machine::files;
 use crate::machine::finding::{At, Finding};
 use crate::preflight;
+use crate::settings::checkouts::{COPILOT, TEMPORAL};
 use crate::settings::{ENV_FILE, Origin, Settings, audit, needs, template, variables};
 use crate::stack::Stack;
 

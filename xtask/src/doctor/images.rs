@@ -13,11 +13,11 @@ use super::{Check, Status};
 use crate::cli::flags::BuildTarget;
 use crate::docker::engine::{ANSWER, Image, find_image};
 use crate::images::build;
-use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::machine::finding::{Finding, finding};
 use crate::machine::{process, time};
 use crate::preflight;
 use crate::settings::Settings;
+use crate::settings::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::stack::service::Service;
 
 /// What of this repository is built into Temporal's image.

@@ -9,11 +9,11 @@ use xshell::{Shell, cmd};
 
 use crate::cli::flags::{Arch, BuildTarget};
 use crate::docker::engine::{self, BuildKit};
-use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::machine::exit::prerequisites;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process::{self, Limit};
 use crate::machine::{files, term};
+use crate::settings::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::settings::{Settings, variables};
 use crate::stack::mode::Mode;
 use crate::stack::service::Service;

@@ -8,9 +8,9 @@ use xshell::Shell;
 use crate::cli::flags::BuildTarget;
 use crate::docker::engine;
 use crate::images::build;
-use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::machine::confirm::confirm;
 use crate::settings::Settings;
+use crate::settings::checkouts::{COPILOT, Checkout, TEMPORAL};
 use crate::stack::service::Service;
 
 /// What a run clones and builds before it starts anything.
@@ -29,7 +29,7 @@ impl Missing {
         let targets = [(BuildTarget::Temporal, &TEMPORAL), (BuildTarget::Copilot, &COPILOT)];
         for (target, checkout) in targets.into_iter().filter(|_| fetch) {
             let Some(service) = services.iter().find(|it| build::target_of(it) == Some(target)) else { continue };
-            let path = checkout.path(sh, settings, None);
+            let path = checkout.path(&sh.current_dir(), settings, None);
             // Something else in that place is the user's own business.
             if !path.exists() {
                 missing.checkouts.push((checkout, path));
@@ -85,7 +85,7 @@ pub fn next_step(sh: &Shell) -> &'static str {
     let settings = Settings::load(sh, true);
     if sh.path_exists(crate::stack::mode::PATH) {
         "cargo xtask dev-status  # what runs; `cargo xtask dev-up` starts it or brings it up to date"
-    } else if [&TEMPORAL, &COPILOT].iter().all(|it| it.path(sh, &settings, None).exists()) {
+    } else if [&TEMPORAL, &COPILOT].iter().all(|it| it.path(&sh.current_dir(), &settings, None).exists()) {
         "cargo xtask dev-up --local --yes  # builds the images that are missing, and starts everything"
     } else {
         "cargo xtask dev-up --local --yes  # clones and builds what is missing, and starts everything"

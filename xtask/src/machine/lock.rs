@@ -1,7 +1,7 @@
 //! One changing command at a time. The lock belongs to the process: when that ends, however it ends, the lock is gone.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 
 use anyhow::{Context, Result, bail};
 use xshell::Shell;
@@ -10,15 +10,48 @@ use crate::machine::{files, term};
 
 /// From the workspace root.
 pub(crate) const PATH: &str = "dev/.rendered/lock";
+/// Held by `dev-watch` for as long as it runs, beside what changes something.
+const WATCH: &str = "dev/.rendered/watch";
 
 /// Takes the lock for as long as the value lives.
 pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
-    hold(open(sh)?, command)
+    hold(open(sh, PATH)?, command)
+}
+
+/// As [`take`], and waits until nobody else has it.
+pub(crate) fn take_in_turn(sh: &Shell, command: &str) -> Result<File> {
+    let mut file = open(sh, PATH)?;
+    if let Some(holder) = holder(&mut file) {
+        term::say(&format!("waiting until `cargo xtask {holder}` has ended"));
+        file.lock()?;
+    }
+    hold(file, command)
+}
+
+/// Takes the lock of the one `dev-watch` for as long as the value lives.
+pub(crate) fn take_watch(sh: &Shell) -> Result<File> {
+    hold(open(sh, WATCH)?, "dev-watch")
+}
+
+/// The `dev-watch` of this checkout, where one runs.
+pub(crate) fn watcher(sh: &Shell) -> Option<String> {
+    holder(&mut File::open(sh.current_dir().join(WATCH)).ok()?)
+}
+
+/// Who holds the lock of this file.
+fn holder(file: &mut File) -> Option<String> {
+    if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        _ = file.unlock();
+        return None;
+    }
+    let mut holder = String::new();
+    _ = file.read_to_string(&mut holder);
+    Some(holder.trim().to_owned())
 }
 
 /// As [`take`], for what has to work where no lock can be had: in a checkout that is read-only or another user's.
 pub(crate) fn take_if_possible(sh: &Shell, command: &str) -> Result<Option<File>> {
-    match open(sh) {
+    match open(sh, PATH) {
         Ok(it) => hold(it, command).map(Some),
         Err(e) => {
             term::say(&format!("going on without the lock: {e:#}"));
@@ -27,8 +60,8 @@ pub(crate) fn take_if_possible(sh: &Shell, command: &str) -> Result<Option<File>
     }
 }
 
-fn open(sh: &Shell) -> Result<File> {
-    let path = sh.current_dir().join(PATH);
+fn open(sh: &Shell, path: &str) -> Result<File> {
+    let path = sh.current_dir().join(path);
     let folder = path.parent().context("the lock has a folder")?;
     fs::create_dir_all(folder).map_err(|e| files::failed(e, folder, format!("cannot make {}", folder.display())))?;
     let mut options = OpenOptions::new();
@@ -37,19 +70,15 @@ fn open(sh: &Shell) -> Result<File> {
 }
 
 fn hold(mut file: File, command: &str) -> Result<File> {
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            _ = file.read_to_string(&mut holder);
-            bail!("`cargo xtask {}` is at work on this checkout; wait until it has ended", holder.trim())
-        }
-        // As some network file systems: what the lock would prevent is rare, and a stop has to be possible.
-        Err(TryLockError::Error(e)) => {
-            term::say(&format!("note: {PATH} cannot be locked ({e}): run one command at a time here"));
-        }
+    if let Some(holder) = holder(&mut file) {
+        bail!("`cargo xtask {holder}` is at work on this checkout; wait until it has ended")
+    }
+    // As on some network file systems: what the lock would prevent is rare, and a stop has to be possible.
+    if let Err(e) = file.try_lock() {
+        term::say(&format!("note: {PATH} cannot be locked ({e}): run one command at a time here"));
     }
     file.set_len(0)?;
+    file.rewind()?;
     write!(file, "{command} (process {})", std::process::id())?;
     Ok(file)
 }
@@ -72,5 +101,27 @@ mod tests {
         );
         drop(first);
         take(&sh, "dev-down").unwrap();
+    }
+
+    #[test]
+    fn whoever_waits_for_its_turn_has_it_next_and_the_watch_is_a_lock_of_its_own() {
+        let sh = Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        sh.change_dir(folder.path());
+        assert_eq!(watcher(&sh), None);
+        let (first, watch) = (take(&sh, "dev-up").unwrap(), take_watch(&sh).unwrap());
+        let waiting = {
+            let sh = sh.clone();
+            std::thread::spawn(move || take_in_turn(&sh, "dev-watch").unwrap())
+        };
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(first);
+        let second = waiting.join().unwrap();
+        let me = format!("dev-watch (process {})", std::process::id());
+        assert_eq!((sh.read_file(PATH).unwrap(), watcher(&sh)), (me.clone(), Some(me)));
+        assert!(take_watch(&sh).is_err() && take(&sh, "dev-up").is_err());
+        drop((second, watch));
+        assert_eq!(watcher(&sh), None);
     }
 }

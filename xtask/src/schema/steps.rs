@@ -9,9 +9,9 @@ use super::dialect::Dialect;
 use super::source::{self, Schema};
 use super::{Context, Outcome, search};
 use crate::cli::flags::Step;
-use crate::images::checkouts::{COPILOT, TEMPORAL};
 use crate::machine::finding::Finding;
 use crate::machine::process;
+use crate::settings::checkouts::{COPILOT, TEMPORAL};
 use crate::stack::service::Service;
 
 pub(crate) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];

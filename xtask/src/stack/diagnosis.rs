@@ -70,7 +70,7 @@ fn section(title: &str, text: &str) {
 }
 
 /// A container's last lines, without the frames of Java's stack traces, which hide what went wrong.
-fn log(sh: &Shell, id: &str) -> Vec<String> {
+pub(crate) fn log(sh: &Shell, id: &str) -> Vec<String> {
     let lines = LOG_LINES_READ.to_string();
     let mut command = cmd!(sh, "docker logs --tail {lines} {id}").into();
     let Ok(Some(output)) = process::capture_within(&mut command, ANSWER) else {

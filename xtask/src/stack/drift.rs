@@ -1,8 +1,9 @@
 //! What has changed since the containers were made.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use anyhow::Result;
+use xshell::Shell;
 
 use crate::cli::flags::Cluster;
 use crate::docker::containers::{self, Container};
@@ -11,9 +12,17 @@ use crate::machine::process;
 use crate::stack::Stack;
 use crate::stack::overrides::digests;
 
-/// The hash that Compose gives each service's configuration now; `input` is what the command reads from stdin.
-pub(crate) fn config_hashes(mut compose: Command, input: &str) -> Result<Vec<(String, String)>> {
-    let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), input, ANSWER)?;
+/// The hash that Compose gives each service's configuration now; `rendered` counts in the place of the files of its names.
+pub(crate) fn config_hashes(
+    sh: &Shell,
+    stack: &Stack,
+    rendered: &[(Cluster, String)],
+) -> Result<Vec<(String, String)>> {
+    let overrides = stack.overrides(&sh.current_dir(), rendered)?;
+    // Where a service starts without them, Compose 2.26 has left them out of its hash, and would count them here.
+    let overrides = overrides.replace("    labels:", "    depends_on: !reset {}\n    labels:");
+    let mut compose = stack.compose_unwritten(sh);
+    let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), &overrides, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())
 }
 

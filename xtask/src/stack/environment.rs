@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
 use crate::aws::credentials;
 use crate::docker::endpoint;
+use crate::settings::checkouts::{COPILOT, PACKAGES};
 use crate::settings::{PROJECT, Settings, variables};
 
 /// The Copilot's deployment profile.
@@ -18,8 +19,17 @@ pub const SECRETS: [(&str, &str, &str); 2] = [
 const NO_SECRET: &str = "/dev/null";
 
 /// What the compose files may refer to beside the variables of `dev/.env`.
-pub const DERIVED: &[&str] =
-    &["AWS_MOUNT_DIR", SECRETS[0].1, SECRETS[1].1, "DOCKER_SOCKET", "HOST_UID", "HOST_GID", "PGCONNECT_TIMEOUT"];
+pub const DERIVED: &[&str] = &[
+    "AWS_MOUNT_DIR",
+    "COPILOT_LIVE",
+    SECRETS[0].1,
+    "COPILOT_PACKAGES",
+    SECRETS[1].1,
+    "DOCKER_SOCKET",
+    "HOST_UID",
+    "HOST_GID",
+    "PGCONNECT_TIMEOUT",
+];
 
 /// The project's name where nobody chose one: the checkout's folder, in the letters that Compose allows.
 pub(crate) fn project_name(root: &Path) -> String {
@@ -30,7 +40,8 @@ pub(crate) fn project_name(root: &Path) -> String {
     if name.is_empty() { "temporal-sre-copilot".to_owned() } else { name.to_owned() }
 }
 
-pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, String> {
+/// `live`: the Copilot runs from its checkout.
+pub(crate) fn environment(root: &Path, settings: &Settings, live: bool) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
     let aws = root.join(credentials::FOLDER);
@@ -55,6 +66,8 @@ pub(crate) fn environment(root: &Path, settings: &Settings) -> BTreeMap<String, 
         ("AWS_MOUNT_DIR", aws.display().to_string()),
         // The one profile that is in there, whatever it is called on this machine.
         ("AWS_PROFILE", "default".to_owned()),
+        ("COPILOT_LIVE", live.to_string()),
+        ("COPILOT_PACKAGES", COPILOT.path(root, settings, None).join(PACKAGES).display().to_string()),
         ("DOCKER_SOCKET", route.socket_for_containers()),
         ("HOST_UID", owner.0.to_string()),
         ("HOST_GID", owner.1.to_string()),
@@ -83,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_files_may_refer_to_the_variables_and_to_what_is_derived() {
-        let environment = environment(Path::new("/checkout"), &Settings::resolve(true, &[], &|_| None));
+        let environment = environment(Path::new("/checkout"), &Settings::resolve(true, &[], &|_| None), false);
         let mut expected: Vec<&str> = variables::ALL.iter().map(|it| it.name).chain(DERIVED.iter().copied()).collect();
         expected.sort_unstable();
         assert_eq!(environment.keys().collect::<Vec<_>>(), expected);

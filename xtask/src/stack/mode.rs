@@ -26,6 +26,8 @@ pub struct Mode {
     pub port_offset: u16,
     /// The images' platform, where it was chosen by hand.
     pub platform: Option<Platform>,
+    /// The Copilot runs from its checkout, and not from its image.
+    pub live: bool,
 }
 
 impl Mode {
@@ -70,6 +72,7 @@ impl Mode {
         let containers = containers::labelled(sh, &label, Duration::from_secs(5)).ok()?;
         let newest = containers.iter().filter(|it| !it.files.is_empty()).max_by_key(|it| &it.created)?;
         let mode = Mode { local: newest.files.split(',').any(|it| it.ends_with(LOCAL)), ..Mode::default() };
+        let live = containers.iter().any(|it| it.is_live);
         let stack = Stack::load(sh, &Settings::load(sh, mode.local), mode, None).ok()?;
         let moved = containers.iter().find_map(|it| {
             let ports = &stack.service(&it.service)?.ports;
@@ -78,7 +81,7 @@ impl Mode {
                 host.checked_sub(port.host)
             })
         });
-        Some(Mode { port_offset: moved.unwrap_or(0), ..mode })
+        Some(Mode { port_offset: moved.unwrap_or(0), live, ..mode })
     }
 
     /// The same mode, with the database that a flag names, and then with the images that are said with it.
@@ -88,7 +91,7 @@ impl Mode {
 
     pub(crate) fn save(self, sh: &Shell) -> Result<()> {
         let platform = self.platform.map(Platform::as_str);
-        let text = json!({ "local": self.local, "standIns": self.stand_ins, "portOffset": self.port_offset, "platform": platform });
+        let text = json!({ "local": self.local, "standIns": self.stand_ins, "portOffset": self.port_offset, "platform": platform, "live": self.live });
         files::replace(&sh.current_dir().join(PATH), &format!("{text:#}\n"), 0o644)?;
         Ok(())
     }
@@ -100,7 +103,8 @@ impl Mode {
         };
         let port_offset = value["portOffset"].as_u64()?.try_into().ok()?;
         let stand_ins = value["standIns"].as_bool().unwrap_or(false);
-        Some(Mode { local: value["local"].as_bool()?, stand_ins, port_offset, platform })
+        let live = value["live"].as_bool().unwrap_or(false);
+        Some(Mode { local: value["local"].as_bool()?, stand_ins, port_offset, platform, live })
     }
 }
 
@@ -114,7 +118,8 @@ mod tests {
         let folder = sh.create_temp_dir().unwrap();
         sh.change_dir(folder.path());
         assert_eq!(Mode::last(&sh).unwrap(), Mode::default());
-        let mode = Mode { local: true, stand_ins: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64) };
+        let mode =
+            Mode { local: true, stand_ins: true, port_offset: 1000, platform: Some(Platform::LinuxAmd64), live: true };
         mode.save(&sh).unwrap();
         assert_eq!(Mode::last(&sh).unwrap(), mode);
         sh.write_file(PATH, "{\"local\":1}").unwrap();

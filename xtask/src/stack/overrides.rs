@@ -13,7 +13,7 @@ use xshell::Shell;
 
 use crate::aws::credentials::Credentials;
 use crate::cli::flags::Cluster;
-use crate::docker::containers::DIGESTS_LABEL;
+use crate::docker::containers::{DIGESTS_LABEL, LIVE_LABEL};
 use crate::docker::endpoint;
 use crate::machine::files;
 use crate::settings::{COMPOSE_ENV, template};
@@ -23,6 +23,9 @@ use crate::stack::service::Service;
 
 /// What Compose reads beside the committed files, from the workspace root.
 pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
+
+/// What Python has compiled of what runs from a checkout, and of what its image holds uncompiled.
+pub(crate) const BYTECODE: &str = "dev/.rendered/bytecode";
 
 impl Stack {
     /// Writes everything that containers are made from and that is not committed: the renderings, the variables, each
@@ -55,6 +58,10 @@ impl Stack {
                     .with_context(|| format!("cannot write {file}"))?;
             }
         }
+        if self.mode.live {
+            // By the engine it would be made for root.
+            fs::create_dir_all(root.join(BYTECODE)).with_context(|| format!("cannot make {BYTECODE}"))?;
+        }
         if self.mode.local {
             Credentials::invented().write(sh, &self.environment["AWS_REGION"])?;
         }
@@ -67,7 +74,9 @@ impl Stack {
         let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
-            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}' }}", service.name);
+            let live = self.mode.live && service.live.is_some();
+            let label = if live { format!(", {LIVE_LABEL}: 'true'") } else { String::new() };
+            _ = writeln!(out, "  {}:\n    labels: {{ {DIGESTS_LABEL}: '{digests}'{label} }}", service.name);
             if self.mode.stand_ins {
                 _ = writeln!(out, "    image: {}\n    pull_policy: never", service.image);
             }
@@ -88,7 +97,8 @@ impl Stack {
                 _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
             }
             if self.start_interval && service.has_health_check {
-                _ = writeln!(out, "    healthcheck: {{ start_interval: 2s }}");
+                let seconds = if live { 1 } else { 2 };
+                _ = writeln!(out, "    healthcheck: {{ start_interval: {seconds}s }}");
             }
         }
         Ok(out)
@@ -104,7 +114,7 @@ impl Stack {
     }
 }
 
-/// What a service mounts from the repository, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
+/// What a service mounts from the repository and reads once, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
 /// the files of its names.
 pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
     let one = |mount: &PathBuf| {
@@ -116,7 +126,8 @@ pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, Stri
         )?;
         Ok(format!("{}={digest:016x}", mount.display()))
     };
-    service.mounts.iter().map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
+    let is_kept = |it: &&PathBuf| !service.rereads.iter().any(|folder| it.starts_with(folder));
+    service.mounts.iter().filter(is_kept).map(one).collect::<Result<Vec<_>>>().map(|it| it.join(" "))
 }
 
 /// Over the names and contents of a file or of a folder's files.

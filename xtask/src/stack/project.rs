@@ -35,7 +35,7 @@ impl Project {
         let settings = Settings::load(sh, false);
         let wrong = settings.wrong_project();
         let is_known = wrong.is_none() && (settings.is_read || settings.origin(PROJECT) == Some(Origin::Environment));
-        let named = environment(&sh.current_dir(), &settings).remove(PROJECT).unwrap_or_default();
+        let named = environment(&sh.current_dir(), &settings, false).remove(PROJECT).unwrap_or_default();
         let name = if is_known { named } else { by_containers(sh, wrong, named)? };
         let containers = containers::list(sh, &name)?;
         match foreign(sh, &name, &containers) {

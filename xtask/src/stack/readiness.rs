@@ -142,6 +142,8 @@ mod tests {
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),
+            rereads: Vec::new(),
+            live: None,
             binds: Vec::new(),
             user: None,
             has_health_check: true,

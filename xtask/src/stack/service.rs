@@ -24,6 +24,10 @@ pub(crate) struct Service {
     pub ports: Vec<Port>,
     /// What it mounts from the repository, from the workspace root.
     pub mounts: Vec<PathBuf>,
+    /// Folders among those, of which it notices by itself what changes.
+    pub rereads: Vec<PathBuf>,
+    /// The module that it runs of the Copilot's packages, where `dev-watch` can have it run from there.
+    pub live: Option<String>,
     /// What it mounts from elsewhere on the engine's machine.
     pub binds: Vec<String>,
     /// The user and the group that it runs as, where the compose file names both by number.
@@ -175,6 +179,8 @@ pub(super) fn service(
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
+        rereads: list("x-rereads").iter().filter_map(|it| it.as_str()).map(mount).collect(),
+        live: node.get("x-live").and_then(Value::as_str).map(str::to_owned),
         binds,
         user,
         has_health_check: node.get("healthcheck").is_some(),
@@ -197,6 +203,8 @@ pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
         one_shot: text("restart").as_deref() == Some("no"),
         ports: Vec::new(),
         mounts: Vec::new(),
+        rereads: Vec::new(),
+        live: None,
         binds: Vec::new(),
         user: None,
         // Whatever it is, it is the developer's choice.

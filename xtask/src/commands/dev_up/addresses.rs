@@ -3,9 +3,10 @@
 use crate::machine::table;
 use crate::settings::{dotenv, variables};
 use crate::stack::Stack;
+use crate::stack::order::waves;
 use crate::stack::service::Service;
 
-/// A row for each of these services that people open, in this order.
+/// A row for each of these services that people open; what starts last comes first.
 pub(super) fn table(stack: &Stack, services: &[&Service]) -> String {
     let row = |service: &Service| {
         let url = service.url.as_ref()?;
@@ -17,7 +18,9 @@ pub(super) fn table(stack: &Stack, services: &[&Service]) -> String {
         let note = notes.iter().filter(|it| !it.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
         Some([url.title.clone(), address, note])
     };
-    table::rows(&services.iter().filter_map(|it| row(it)).collect::<Vec<_>>())
+    let mut order: Vec<String> = waves(services, &[]).into_iter().flat_map(|it| it.0).collect();
+    order.reverse();
+    table::rows(&order.iter().filter_map(|it| row(stack.service(it)?)).collect::<Vec<_>>())
 }
 
 /// A note with its variables replaced: by the value where that is the default, which everybody knows, else by where it is.

@@ -12,6 +12,9 @@ use crate::machine::finding::{Finding, finding};
 use crate::machine::process::{self, Limit};
 use crate::settings::Settings;
 
+/// The folder of the Copilot's packages, in its checkout.
+pub(crate) const PACKAGES: &str = "packages";
+
 /// The commits that this stack was tried with, from the workspace root: `NAME COMMIT` a line.
 const SOURCES: &str = "dev/sources.lock";
 
@@ -49,7 +52,7 @@ pub(crate) const COPILOT: Checkout = Checkout {
 impl Checkout {
     /// The checkout's folder: the flag's, else the variable's, else the default.
     pub(crate) fn find(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> Result<PathBuf, Finding> {
-        let path = self.path(sh, settings, flag);
+        let path = self.path(&sh.current_dir(), settings, flag);
         let missing: Vec<&str> = self.marks.iter().copied().filter(|it| !path.join(it).exists()).collect();
         if missing.is_empty() {
             return Ok(path);
@@ -76,7 +79,7 @@ impl Checkout {
     }
 
     /// Clones that commit, whole or not at all.
-    pub(super) fn clone_to(&self, sh: &Shell, path: &Path) -> Result<()> {
+    pub(crate) fn clone_to(&self, sh: &Shell, path: &Path) -> Result<()> {
         let (url, commit) = (self.url, &self.commit(sh)?);
         let part = &path.with_file_name(format!(".{}.part", self.name));
         sh.remove_path(part)?;
@@ -115,13 +118,12 @@ impl Checkout {
     }
 
     /// Where the checkout is looked for.
-    pub(crate) fn path(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> PathBuf {
-        let root = sh.current_dir();
+    pub(crate) fn path(&self, root: &Path, settings: &Settings, flag: Option<&PathBuf>) -> PathBuf {
         let path = match flag {
             // A path on the command line is relative to where the user stands, not to the workspace.
             Some(it) => std::path::absolute(it).unwrap_or_else(|_| it.clone()),
-            None if !settings.get(self.variable).is_empty() => settings.path(&root, self.variable),
-            None if self.marks.iter().all(|it| root.join(it).exists()) => root,
+            None if !settings.get(self.variable).is_empty() => settings.path(root, self.variable),
+            None if self.marks.iter().all(|it| root.join(it).exists()) => root.to_path_buf(),
             None => root.join("..").join(self.name),
         };
         // Without `..`, also where it is not there yet: this path is printed to be read and pasted.
@@ -135,6 +137,6 @@ pub(crate) fn documents(sh: &Shell, source: Option<PathBuf>) -> PathBuf {
     match source {
         // A path on the command line is relative to where the user stands, not to the workspace.
         Some(it) => std::path::absolute(&it).unwrap_or(it),
-        None => COPILOT.path(sh, &Settings::load(sh, false), None).join("docs/rag"),
+        None => COPILOT.path(&sh.current_dir(), &Settings::load(sh, false), None).join("docs/rag"),
     }
 }
