@@ -189,9 +189,11 @@ impl Watch<'_> {
             self.build(image)?;
         }
         term::say(&format!("{files} → what `cargo xtask dev-up` does"));
-        // Nothing would come of waiting for what does not start.
-        self.is_owed = !self.broken.is_empty();
-        self.stack = bring_up(self.sh, &self.broken)?;
+        // What does not start, or may not, would keep the next edit waiting.
+        let open = self.restarts.iter().map(Restart::service).map(str::to_owned);
+        let later: Vec<String> = self.broken.iter().cloned().chain(open).collect();
+        self.is_owed = !later.is_empty();
+        self.stack = bring_up(self.sh, &later)?;
         self.places = places(self.sh, &self.stack);
         let now = containers::list(self.sh, &self.stack.project)?;
         let is_new = |it: &&Container| !before.iter().any(|old| old.id == it.id);
