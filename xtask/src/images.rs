@@ -2,4 +2,5 @@
 
 pub(crate) mod build;
 pub mod missing;
+pub(crate) mod registry;
 pub(crate) mod stand_ins;

@@ -52,6 +52,8 @@ pub(crate) struct Stack {
     /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
     /// one was asked.
     pub start_interval: bool,
+    /// Whether the engine can limit processors ([`engine::limits_cpus`]).
+    pub limits_cpus: bool,
     /// The architecture that everything is for, in Docker's spelling: the user's choice, else the engine's; `None` until
     /// one was asked.
     pub arch: Option<String>,
@@ -105,6 +107,7 @@ impl Stack {
             services,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
+            limits_cpus: engine.is_none_or(|_| engine::limits_cpus(sh)),
             arch,
             files,
             added,

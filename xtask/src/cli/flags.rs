@@ -136,6 +136,8 @@ xflags::xflags! {
             optional --arch arch: Arch
             /// Ignore the build cache.
             optional --no-cache
+            /// Push them to IMAGE_REGISTRY; without `--arch` for both architectures, where the engine can build for both.
+            optional --push
             /// Print what would run; change nothing.
             optional --dry-run
         }

@@ -19,8 +19,6 @@ pub(crate) fn config_hashes(
     rendered: &[(Cluster, String)],
 ) -> Result<Vec<(String, String)>> {
     let overrides = stack.overrides(&sh.current_dir(), rendered)?;
-    // Where a service starts without them, Compose 2.26 has left them out of its hash, and would count them here.
-    let overrides = overrides.replace("    labels:", "    depends_on: !reset {}\n    labels:");
     let mut compose = stack.compose_unwritten(sh);
     let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), &overrides, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())

@@ -91,6 +91,10 @@ impl Stack {
                 environment["no_proxy"] = json!(it);
             }
             added.iter().for_each(|(key, value)| _ = writeln!(out, "    {key}: {value}"));
+            if service.millicores.is_some() && !self.limits_cpus {
+                // None, in Compose's words.
+                _ = writeln!(out, "    deploy: {{ resources: {{ limits: {{ cpus: \"0\" }} }} }}");
+            }
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();
@@ -131,7 +135,7 @@ pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, Stri
 }
 
 /// Over the names and contents of a file or of a folder's files.
-fn digest(root: &Path, mount: &Path) -> Result<u64> {
+pub(crate) fn digest(root: &Path, mount: &Path) -> Result<u64> {
     let mut hash = FNV;
     for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;

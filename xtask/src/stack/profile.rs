@@ -34,8 +34,10 @@ impl Stack {
     fn profile(&self) -> Value {
         let mut topology = json!({ "autoscaler_type": "fixed" });
         for name in ["history", "matching", "frontend", "worker"] {
-            let limit = self.service(&format!("temporal-{name}")).and_then(|it| it.memory.as_deref());
-            let limits = json!({ "memory_mib": limit.and_then(mebibytes) });
+            let service = self.service(&format!("temporal-{name}"));
+            let cpu = service.and_then(|it| it.millicores).filter(|_| self.limits_cpus);
+            let memory = service.and_then(|it| it.memory.as_deref()).and_then(mebibytes);
+            let limits = json!({ "cpu_millicores": cpu, "memory_mib": memory });
             topology[name] = json!({ "min_replicas": 1, "max_replicas": 1, "resource_limits": limits });
         }
         let preset = &self.environment["COPILOT_PRESET"];
