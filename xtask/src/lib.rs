@@ -1,5 +1,5 @@
 //! The development lifecycle of the Temporal SRE Copilot, a folder a subject. Imports go down only: `commands`, then
-//! `doctor` and `preflight`, `schema`, `images`, `stack`, `aws`, `settings`, `docker`, `cli`, `machine`.
+//! `up`, `doctor` and `preflight`, `schema`, `images`, `stack`, `aws`, `settings`, `docker`, `cli`, `machine`.
 //!
 //! What is `pub` here is for the binary and for the package `check`; everything else is the crate's own.
 
@@ -23,6 +23,7 @@ mod preflight;
 mod schema;
 pub mod settings;
 pub mod stack;
+mod up;
 
 /// Every variable that the compose files may refer to, beside what the machine itself decides.
 pub fn variables() -> impl Iterator<Item = &'static str> {

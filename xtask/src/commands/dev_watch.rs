@@ -23,6 +23,7 @@ use crate::settings::Settings;
 use crate::settings::checkouts::{COPILOT, PACKAGES, TEMPORAL};
 use crate::stack::Stack;
 use crate::stack::mode::Mode;
+use crate::up::Up;
 
 const LOOK: Duration = Duration::from_millis(100);
 /// How often at thousands of files.
@@ -91,21 +92,9 @@ fn bring_up(sh: &Shell, but: &[String]) -> Result<Stack> {
     let is_meant = |name: &str, live: bool| live || containers::find(&there, name).is_some();
     let all = draft.services.iter().filter(|it| !there.is_empty() && is_meant(&it.name, it.live.is_some()));
     let all = all.filter(|it| !but.contains(&it.name));
-    let up = flags::DevUp {
-        service: all.map(|it| it.name.clone()).collect(),
-        local: false,
-        stand_ins: false,
-        dsql: false,
-        build: false,
-        yes: false,
-        timeout: Some(TIMEOUT),
-        port_offset: None,
-        platform: None,
-        attach: false,
-        no_schema: false,
-        dry_run: false,
-    };
-    let found = up.bring_up(sh, true);
+    let services: Vec<String> = all.map(|it| it.name.clone()).collect();
+    let up = Up { services: &services, mode: draft.mode, timeout: Some(TIMEOUT), ..Up::default() };
+    let found = up.bring_up(sh);
     interrupt::on_interrupt(HINT);
     Ok(found?.context("this is no dry run")?.stack)
 }
