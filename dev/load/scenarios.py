@@ -29,6 +29,9 @@ class Scenario:
     # How long each of a workflow's two activities takes, and how many the worker does at once.
     milliseconds: int = 50
     slots: int = 100
+    # For how many seconds an activity waits for the worker before it fails: longer than the servers are away when all of
+    # them are made anew.
+    patience: int = 120
 
     def phases(self) -> list[Phase]:
         """One after the other."""
@@ -42,7 +45,7 @@ SCENARIOS = {
     "spike": Scenario(rate=40, seconds=60, calm_rate=5, calm_seconds=90, cycles=3),
     "errors": Scenario(rate=8, seconds=120, fail_percent=30),
     # Two activities of 250 ms and two slots: four workflows a second.
-    "backlog": Scenario(rate=10, seconds=120, milliseconds=250, slots=2),
+    "backlog": Scenario(rate=10, seconds=120, milliseconds=250, slots=2, patience=20),
     "soak": Scenario(rate=5, seconds=45 * 60),
 }
 MODES = ("exception", "timeout")

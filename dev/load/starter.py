@@ -112,7 +112,8 @@ class Starter:
 
     async def _start(self, number: int) -> None:
         scenario = self.scenario
-        order = Order(scenario.milliseconds, scenario.mode if fails(number, scenario.fail_percent) else "")
+        mode = scenario.mode if fails(number, scenario.fail_percent) else ""
+        order = Order(scenario.milliseconds, mode, scenario.patience)
         name = f"load-{self.name}-{number}"
         began = time.monotonic()
         try:

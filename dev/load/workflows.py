@@ -10,16 +10,16 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 STEP = timedelta(seconds=2)
-# Without a worker for so long an activity, and with it its workflow, fails.
-PATIENCE = timedelta(seconds=20)
 
 
 @dataclass
 class Order:
-    """What one workflow does; `fail` is empty, `exception` or `timeout`."""
+    """What one workflow does; `fail` is empty, `exception` or `timeout`. An activity that nobody takes for `patience`
+    seconds fails, and the workflow with it."""
 
     milliseconds: int
     fail: str = ""
+    patience: int = 120
 
 
 @activity.defn
@@ -43,7 +43,7 @@ class Load:
                 work,
                 Order(order.milliseconds, fail),
                 start_to_close_timeout=STEP,
-                schedule_to_start_timeout=PATIENCE,
+                schedule_to_start_timeout=timedelta(seconds=order.patience),
                 # What is not to fail goes on where the cluster was away for a time.
                 retry_policy=RetryPolicy(maximum_attempts=1 if fail else 0),
             )

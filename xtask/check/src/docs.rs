@@ -58,7 +58,7 @@ fn spans(repo: &Repo, file: &Document) -> Vec<Finding> {
     let is_path = pattern!(r"^(xtask|dev|grafana|terraform|tests|\.ci)/[a-z0-9_./-]*$");
     // What the commands or the developer make, and a fresh checkout does not hold.
     let is_made = pattern!(
-        r"^(dev/(\.env|\.rendered|docker-compose\.override\.yml)|terraform/dev/(\.terraform\.lock\.hcl|dev\.auto\.tfvars\.json))(/|$)"
+        r"^(dev/(\.env|\.rendered|\.snapshots|docker-compose\.override\.yml)|terraform/dev/(\.terraform\.lock\.hcl|dev\.auto\.tfvars\.json))(/|$)"
     );
     let mut found = Vec::new();
     for (line, text) in markdown::code(&file.text) {
