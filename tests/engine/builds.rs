@@ -75,6 +75,8 @@ impl Drop for Builds {
     fn drop(&mut self) {
         let base = format!("{}:latest", self.checkout.project);
         docker(&["image", "rm", "--force", &self.image(), &base]);
+        let cache = |it: &str| format!("{}-go-{it}", self.checkout.project);
+        docker(&["volume", "rm", "--force", &cache("mod"), &cache("build")]);
     }
 }
 
@@ -97,11 +99,11 @@ fn both_builders_build_the_recipes_and_what_is_wrong_in_one_fails_its_build() {
         assert_eq!(files.out, "development-dsql.yaml\n");
 
         let recipe = fs::read_to_string(builds.checkout.root.join(RECIPE)).unwrap();
-        // The old builder has no mounts to misspell, and a platform of our own writing.
+        // The compiler of the old way gets no mounts to misspell, sees the checkout itself, and is the engine's own.
         let mutations = [
             (buildkit, "ARG GO_VERSION\n", "ARG GO_VERSION\nARG BUILDPLATFORM\n"),
             (buildkit, "--mount=type=cache,target=/go/pkg/mod go mod", "--mount=type=cach,target=/go/pkg/mod go mod"),
-            (true, "COPY . .\n", ""),
+            (buildkit, "COPY . .\n", ""),
             (true, "./cmd/tools/dsql", "./cmd/tools/dsq"),
         ];
         for (_, from, to) in mutations.iter().filter(|(applies, ..)| *applies) {

@@ -2,5 +2,6 @@
 
 pub(crate) mod build;
 pub mod missing;
+mod old_builder;
 pub(crate) mod registry;
 pub(crate) mod stand_ins;

@@ -166,7 +166,7 @@ fn a_dry_run_prints_the_pulls_and_what_follows() {
     let printed = dev_up(&fakes, "--local --dry-run").expect(0).out;
     let lines: Vec<String> = printed.lines().map(str::to_owned).collect();
     assert_eq!(generic(&lines[..6]), [pulled(BASE), pulled(RUNTIME), pulled(COPILOT)].as_flattened());
-    assert!(printed.contains(" up --detach "), "{printed}");
+    assert!(printed.contains(" up --no-start "), "{printed}");
     expect_calls(&fakes, &[]);
 }
 

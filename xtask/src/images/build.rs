@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 
 use crate::cli::flags::{Arch, BuildTarget};
 use crate::docker::engine::{self, BuildKit};
-use crate::images::registry;
+use crate::images::{old_builder, registry};
 use crate::machine::exit::prerequisites;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process::{self, Limit};
@@ -133,17 +133,25 @@ fn archs(engine: &str, buildkit: Option<&BuildKit>, options: &Options) -> Vec<Op
 fn build_temporal(sh: &Shell, checkout: &Path, arch: Option<Arch>, plan: &Plan, options: &Options) -> Result<()> {
     let go = go_version(checkout)?;
     let common = &common_arguments(arch, options);
-    let mut dockerfile = sh.read_file(DOCKERFILE)?;
-    let mut target = Vec::new();
-    if plan.buildkit.is_none() {
-        dockerfile = for_old_builder(&dockerfile, &plan.engine);
-        let arch = arch.map(Arch::as_str).unwrap_or(&plan.engine);
-        target = vec!["--build-arg".to_owned(), format!("TARGETARCH={arch}")];
-    }
-    let base =
-        cmd!(sh, "docker build --tag {BASE} {common...} --build-arg GO_VERSION={go} {target...} --file - {checkout}");
     if !options.there.contains(&BASE) {
-        run(base.into(), Some(&dockerfile), plan, options)?;
+        let dockerfile = sh.read_file(DOCKERFILE)?;
+        let tag = ["--tag", BASE];
+        if plan.buildkit.is_some() {
+            let build = cmd!(sh, "docker build {tag...} {common...} --build-arg GO_VERSION={go} --file - {checkout}");
+            run(build.into(), Some(&dockerfile), plan, options)?;
+        } else {
+            let (image, script, last) =
+                old_builder::split(&dockerfile).with_context(|| format!("{DOCKERFILE} has two stages"))?;
+            if !options.dry_run {
+                sh.create_dir(old_builder::OUT)?;
+            }
+            let arch = arch.map_or(&*plan.engine, |it| it.as_str());
+            let image = image.replace("${GO_VERSION}", &go);
+            let compile = old_builder::compile(sh, &image, checkout, arch, options.no_cache);
+            run(compile, Some(&script), plan, options)?;
+            let out = old_builder::OUT;
+            run(cmd!(sh, "docker build {tag...} {common...} --file - {out}").into(), Some(&last), plan, options)?;
+        }
     }
     let runtime = cmd!(sh, "docker build --tag {RUNTIME} {common...} --file {RUNTIME_DOCKERFILE} dev");
     run(runtime.into(), None, plan, options)
@@ -213,13 +221,6 @@ fn go_version(checkout: &Path) -> Result<String> {
     version.map(str::to_owned).with_context(|| format!("{} has no `go 1.N` line", path.display()))
 }
 
-/// The same steps in the old builder's words: it knows no mounts, and no variable for the engine's platform.
-fn for_old_builder(dockerfile: &str, engine: &str) -> String {
-    let words = |line: &str| line.split(' ').filter(|it| !it.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
-    let text: String = dockerfile.lines().map(|it| words(it) + "\n").collect();
-    text.replace("$BUILDPLATFORM", &format!("linux/{engine}"))
-}
-
 /// Whether the engine can run what is made for another architecture. Without BuildKit only a Linux machine can be asked.
 fn runs_foreign(buildkit: Option<&BuildKit>, arch: &str) -> bool {
     let interpreter = if arch == "arm64" { "qemu-aarch64" } else { "qemu-x86_64" };
@@ -238,15 +239,6 @@ fn no_emulation(arch: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_old_builder_gets_the_same_steps_without_mounts() {
-        let text = "FROM --platform=$BUILDPLATFORM a\nRUN --mount=type=cache,target=/x --mount=type=cache,target=/y \\\n    go build\nRUN --mount=type=cache,target=/x go mod download\n";
-        assert_eq!(
-            for_old_builder(text, "arm64"),
-            "FROM --platform=linux/arm64 a\nRUN \\\n    go build\nRUN go mod download\n"
-        );
-    }
 
     #[test]
     fn the_go_version_is_read_from_go_mod() {
