@@ -200,7 +200,7 @@ fn what_is_built_is_pushed_for_both_architectures_where_the_engine_can_and_its_o
 
     fakes.tell("fail", "docker*push*\n");
     let refused = xtask(&fakes, "dev-build --push copilot").expect(1);
-    let says = "cannot push to 127.0.0.1:5000/ours; where it wants a name: docker login 127.0.0.1:5000: `docker push";
+    let says = "cannot push to 127.0.0.1:5000/ours; `docker login 127.0.0.1:5000` signs in there: `docker push";
     assert!(refused.err.contains(says), "{}", refused.err);
 }
 

@@ -20,7 +20,7 @@ xflags::xflags! {
             optional --dsql
             /// Build the images first.
             optional --build
-            /// Clone, build, install and start what is missing, each named first, without asking.
+            /// Clone, pull, build, install and start what is missing, each named first, without asking.
             optional -y, --yes
             /// Give up waiting after this many seconds (default 300).
             optional --timeout secs: u64

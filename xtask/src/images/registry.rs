@@ -73,10 +73,8 @@ pub(super) fn push(
             if dry_run {
                 term::out(&format!("{command}\n"));
             } else {
-                let pushed = process::run(&mut command.into(), Limit::Watched);
-                pushed.with_context(|| {
-                    format!("cannot push to {registry}; where it wants a name: {}", login(registry))
-                })?;
+                process::run(&mut command.into(), Limit::Watched)
+                    .with_context(|| format!("cannot push to {registry}; `{}` signs in there", login(registry)))?;
             }
         }
     }
@@ -137,8 +135,9 @@ fn refusal(pull: &mut Command) -> Result<Option<String>> {
     let (mut child, _tracked) = process::spawn(pull.stdout(io::stderr()).stderr(Stdio::piped()))?;
     let mut said = String::new();
     child.stderr.take().context("stderr is a pipe")?.read_to_string(&mut said)?;
-    Ok((!child.wait()?.success())
-        .then(|| term::plain(said.trim()).trim_start_matches("Error response from daemon: ").to_owned()))
+    let said = term::plain(said.trim().lines().last().unwrap_or("no reason given"));
+    let said = said.trim_start_matches("Error response from daemon: ").to_owned();
+    Ok((!child.wait()?.success()).then_some(said))
 }
 
 /// Whether a registry said that it has no such image.
