@@ -4,6 +4,7 @@ mod builds;
 mod faults;
 mod lifecycle;
 mod loads;
+mod registry;
 mod schemas;
 
 use tests::{checkout::Outcome, fakes::Fakes};
@@ -42,6 +43,13 @@ fn dev_up(fakes: &Fakes, line: &str) -> Outcome {
 fn expect_calls(fakes: &Fakes, expected: &[String]) {
     assert_eq!(fakes.calls(), expected);
     fakes.forget();
+}
+
+/// The commit that `dev/sources.lock` names.
+fn commit(name: &str) -> String {
+    let text = std::fs::read_to_string(tests::repo_root().join("dev/sources.lock")).unwrap();
+    let line = text.lines().find_map(|it| it.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).to_owned()
 }
 
 /// Checks that what was echoed or printed shows exactly these calls, as they were made.

@@ -145,5 +145,5 @@ fn every_variable_of_the_example_is_read_by_the_template_or_a_compose_file_or_by
         "COPILOT_MODEL_KEY",
         "AWS_CONFIG_DIR",
     ];
-    assert_eq!(unread, [&by_xtask[..], &checkouts].concat());
+    assert_eq!(unread, [&by_xtask[..], &checkouts, &["IMAGE_REGISTRY"]].concat());
 }

@@ -127,7 +127,9 @@ impl Fakes {
     /// The real `xtask` among the fakes, with no more to do. Images and checkouts are the defaults of `dev/.env`.
     pub fn command(&self) -> Command {
         let mut command = self.checkout.command();
-        for name in ["TEMPORAL_IMAGE", "COPILOT_IMAGE", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"] {
+        for name in
+            ["TEMPORAL_IMAGE", "COPILOT_IMAGE", "IMAGE_REGISTRY", "TEMPORAL_DSQL_PATH", "TEMPORAL_SRE_COPILOT_PATH"]
+        {
             command.env_remove(name);
         }
         let builds = ["DOCKER_BUILDKIT", "BUILDX_BUILDER", "BUILDX_NO_DEFAULT_ATTESTATIONS"];

@@ -3,4 +3,5 @@
 pub(crate) mod build;
 pub(crate) mod checkouts;
 pub mod missing;
+pub(crate) mod registry;
 pub(crate) mod stand_ins;

@@ -1,6 +1,6 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use super::{dev_up, expect_calls, expect_shown, xtask};
+use super::{commit, dev_up, expect_calls, expect_shown, xtask};
 use tests::{
     checkout::run,
     fakes::{self, Fakes},
@@ -10,7 +10,7 @@ const TEMPORAL: &str = "ROOT/tests/fixtures/temporal-dsql";
 const COPILOT: &str = "ROOT/tests/fixtures/temporal-sre-copilot";
 
 /// The three builds, with BuildKit or without, and with further options.
-fn builds(buildkit: bool, options: &str, platform: &str) -> [String; 3] {
+pub(super) fn builds(buildkit: bool, options: &str, platform: &str) -> [String; 3] {
     let builder = if buildkit { "DOCKER_BUILDKIT=1 BUILDX_BUILDER=default" } else { "DOCKER_BUILDKIT=0" };
     let docker = format!("{builder} BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag");
     [
@@ -206,13 +206,6 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
     fakes.tell("missing-images", missing);
     xtask(&fakes, "dev-up --local --yes --dry-run").expect(3);
     expect_calls(&fakes, &[]);
-}
-
-/// The commit that `dev/sources.lock` names.
-fn commit(name: &str) -> String {
-    let text = fs::read_to_string(tests::repo_root().join("dev/sources.lock")).unwrap();
-    let line = text.lines().find_map(|it| it.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).to_owned()
 }
 
 /// Runs the machine's git; returns what it prints.

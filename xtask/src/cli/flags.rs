@@ -20,7 +20,7 @@ xflags::xflags! {
             optional --dsql
             /// Build the images first.
             optional --build
-            /// Clone, build, install and start what is missing, each named first, without asking.
+            /// Clone, pull, build, install and start what is missing, each named first, without asking.
             optional -y, --yes
             /// Give up waiting after this many seconds (default 300).
             optional --timeout secs: u64
@@ -116,6 +116,8 @@ xflags::xflags! {
             optional --arch arch: Arch
             /// Ignore the build cache.
             optional --no-cache
+            /// Push them to IMAGE_REGISTRY; without `--arch` for both architectures, where the engine can build for both.
+            optional --push
             /// Print what would run; change nothing.
             optional --dry-run
         }

@@ -13,7 +13,9 @@ impl flags::DevBuild {
             copilot: self.copilot,
             arch: self.arch,
             no_cache: self.no_cache,
+            push: self.push,
             dry_run: self.dry_run,
+            there: Vec::new(),
         };
         build(sh, &[self.what.unwrap_or(BuildTarget::All)], &options)
     }

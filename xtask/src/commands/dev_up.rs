@@ -20,6 +20,7 @@ use crate::docker::engine;
 use crate::docker::{sight, supply};
 use crate::images::build;
 use crate::images::missing::Missing;
+use crate::images::registry;
 use crate::images::stand_ins;
 use crate::machine::exit::{PREREQUISITE, USAGE, code, exit, prerequisites};
 use crate::machine::process::{self, Limit};
@@ -143,17 +144,17 @@ impl flags::DevUp {
         let Ok((draft, settings)) = self.draft(sh, mode) else { return first };
         let services = draft.closure(&self.service);
         // Where nobody is there to ask, nothing is fetched unasked.
-        let fetch = !self.dry_run && (self.yes || io::stdin().is_terminal());
+        let fetch = if self.dry_run { registry::is_set(&settings) } else { self.yes || io::stdin().is_terminal() };
         let missing = Missing::find(sh, &settings, &services, fetch, self.build);
         // What no build mends is said before minutes of it, beside what it would mend.
-        if first.is_err() && (missing.is_empty() || look(&missing).is_err()) {
+        if first.is_err() && (missing.is_empty() || self.dry_run && missing.clones() || look(&missing).is_err()) {
             return first;
         }
-        missing.provide(sh, self.yes)?;
+        missing.provide(sh, &settings, self.yes, self.dry_run)?;
         if self.build {
             build::build_for(sh, &services, self.dry_run)?;
         }
-        look(&Missing::default())
+        if self.dry_run { look(&missing) } else { look(&Missing::default()) }
     }
 }
 

@@ -10,6 +10,7 @@ use xshell::{Shell, cmd};
 use crate::cli::flags::{Arch, BuildTarget};
 use crate::docker::engine::{self, BuildKit};
 use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::images::registry;
 use crate::machine::exit::prerequisites;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process::{self, Limit};
@@ -18,7 +19,12 @@ use crate::settings::{Settings, variables};
 use crate::stack::mode::Mode;
 use crate::stack::service::Service;
 
-const DOCKERFILE: &str = "dev/docker/Dockerfile";
+pub(super) const DOCKERFILE: &str = "dev/docker/Dockerfile";
+pub(super) const RUNTIME_DOCKERFILE: &str = "dev/docker/runtime.Dockerfile";
+/// The images that are made here.
+pub(super) const BASE: &str = "temporal-dsql:latest";
+pub(super) const RUNTIME: &str = "temporal-dsql-runtime:test";
+pub(super) const COPILOT_IMAGE: &str = "temporal-sre-copilot:dev";
 
 #[derive(Debug, Default)]
 pub(crate) struct Options {
@@ -28,7 +34,11 @@ pub(crate) struct Options {
     /// The processor that the images are for (default: the engine's own).
     pub arch: Option<Arch>,
     pub no_cache: bool,
+    /// Whether the registry gets what is built.
+    pub push: bool,
     pub dry_run: bool,
+    /// The images that are there already.
+    pub there: Vec<&'static str>,
 }
 
 struct Plan {
@@ -37,18 +47,29 @@ struct Plan {
     /// The engine's architecture, in Docker's spelling.
     engine: String,
     buildkit: Option<BuildKit>,
+    settings: Settings,
+    /// What is built for, one after the other; `None` is the engine's own.
+    archs: Vec<Option<Arch>>,
+    /// What is pushed then: the targets, with their checkouts' commits.
+    pushed: Vec<(BuildTarget, String)>,
 }
 
 /// Builds the images of these targets. Exit code 3 before anything is built, 1 where a build fails.
 pub(crate) fn build(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<()> {
     let plan = plan(sh, targets, options)?;
-    if let Some(checkout) = &plan.temporal {
-        build_temporal(sh, checkout, &plan, options)?;
-    }
-    if let Some(checkout) = &plan.copilot {
-        let common = common_arguments(options);
-        let copilot = cmd!(sh, "docker build --tag temporal-sre-copilot:dev {common...} {checkout}");
-        run(copilot.into(), None, &plan, options)?;
+    for &arch in &plan.archs {
+        if let Some(checkout) = &plan.temporal {
+            build_temporal(sh, checkout, arch, &plan, options)?;
+        }
+        if let Some(checkout) = &plan.copilot {
+            let common = common_arguments(arch, options);
+            let copilot = cmd!(sh, "docker build --tag {COPILOT_IMAGE} {common...} {checkout}");
+            run(copilot.into(), None, &plan, options)?;
+        }
+        let arch = arch.map_or(&*plan.engine, |it| it.as_str());
+        for (target, commit) in &plan.pushed {
+            registry::push(sh, &plan.settings, *target, commit, arch, options.dry_run)?;
+        }
     }
     Ok(())
 }
@@ -71,42 +92,75 @@ fn plan(sh: &Shell, targets: &[BuildTarget], options: &Options) -> Result<Plan> 
     if let Some(arch) = options.arch.map(Arch::as_str).filter(|it| *it != engine && problems.is_empty()) {
         problems.extend((!runs_foreign(buildkit.as_ref(), arch)).then(|| no_emulation(arch)));
     }
-    prerequisites("cannot build", problems)?;
-    for (checkout, path) in [(TEMPORAL, &temporal), (COPILOT, &copilot)] {
-        let elsewhere = path.as_ref().and_then(|it| checkout.elsewhere(sh, it));
+    let found = [(BuildTarget::Temporal, &temporal), (BuildTarget::Copilot, &copilot)];
+    let found = found.into_iter().filter_map(|(target, path)| Some((target, path.as_ref()?)));
+    let mut pushed = Vec::new();
+    problems.extend(options.push.then(|| registry::unfit(&settings)).flatten());
+    for (target, path) in found.clone().filter(|_| options.push) {
+        match checkout_of(target).pinned(sh, path) {
+            Ok(commit) => pushed.push((target, commit)),
+            Err(it) => problems.push(it),
+        }
+    }
+    prerequisites(if options.push { "cannot push" } else { "cannot build" }, problems)?;
+    for (target, path) in found {
+        let elsewhere = checkout_of(target).elsewhere(sh, path);
         elsewhere.iter().for_each(|it| term::say(&format!("note: {}", it.what)));
     }
-    Ok(Plan { temporal, copilot, engine, buildkit })
+    let archs = archs(&engine, buildkit.as_ref(), options);
+    Ok(Plan { temporal, copilot, engine, buildkit, settings, archs, pushed })
 }
 
-fn build_temporal(sh: &Shell, checkout: &Path, plan: &Plan, options: &Options) -> Result<()> {
+/// Where nobody says for which architecture, a registry gets both, if this engine can. Its own comes last, and keeps the
+/// names on this machine.
+fn archs(engine: &str, buildkit: Option<&BuildKit>, options: &Options) -> Vec<Option<Arch>> {
+    let other = Arch::ALL.iter().find(|it| options.push && options.arch.is_none() && it.as_str() != engine);
+    let Some(other) = other else { return vec![options.arch] };
+    if buildkit.is_some_and(|it| it.runs(other.as_str())) {
+        return vec![Some(*other), None];
+    }
+    let Finding { what, fix, .. } = match buildkit {
+        Some(_) => no_emulation(other.as_str()),
+        None => finding(
+            "the engine has no BuildKit",
+            format!("cargo xtask dev-build --push --arch {}  # on an engine that has", other.as_str()),
+        ),
+    };
+    term::say(&format!("note: only the images for {engine} are pushed: {what}\n    {fix}"));
+    vec![None]
+}
+
+fn build_temporal(sh: &Shell, checkout: &Path, arch: Option<Arch>, plan: &Plan, options: &Options) -> Result<()> {
     let go = go_version(checkout)?;
-    let common = &common_arguments(options);
+    let common = &common_arguments(arch, options);
     let mut dockerfile = sh.read_file(DOCKERFILE)?;
     let mut target = Vec::new();
     if plan.buildkit.is_none() {
         dockerfile = for_old_builder(&dockerfile, &plan.engine);
-        let arch = options.arch.map(Arch::as_str).unwrap_or(&plan.engine);
+        let arch = arch.map(Arch::as_str).unwrap_or(&plan.engine);
         target = vec!["--build-arg".to_owned(), format!("TARGETARCH={arch}")];
     }
-    let base = cmd!(
-        sh,
-        "docker build --tag temporal-dsql:latest {common...} --build-arg GO_VERSION={go} {target...} --file - {checkout}"
-    );
-    run(base.into(), Some(&dockerfile), plan, options)?;
-    let runtime =
-        cmd!(sh, "docker build --tag temporal-dsql-runtime:test {common...} --file dev/docker/runtime.Dockerfile dev");
+    let base =
+        cmd!(sh, "docker build --tag {BASE} {common...} --build-arg GO_VERSION={go} {target...} --file - {checkout}");
+    if !options.there.contains(&BASE) {
+        run(base.into(), Some(&dockerfile), plan, options)?;
+    }
+    let runtime = cmd!(sh, "docker build --tag {RUNTIME} {common...} --file {RUNTIME_DOCKERFILE} dev");
     run(runtime.into(), None, plan, options)
 }
 
-fn common_arguments(options: &Options) -> Vec<String> {
-    let platform = options.arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]);
+fn common_arguments(arch: Option<Arch>, options: &Options) -> Vec<String> {
+    let platform = arch.iter().flat_map(|it| ["--platform".to_owned(), format!("linux/{}", it.as_str())]);
     platform.chain(options.no_cache.then(|| "--no-cache".to_owned())).collect()
 }
 
 /// The target that makes a service's image; `None` for an image that is pulled.
 pub(crate) fn target_of(service: &Service) -> Option<BuildTarget> {
     [BuildTarget::Temporal, BuildTarget::Copilot].into_iter().find(|it| image_variable(*it) == service.image_variable)
+}
+
+pub(super) fn checkout_of(target: BuildTarget) -> &'static Checkout {
+    if target == BuildTarget::Copilot { &COPILOT } else { &TEMPORAL }
 }
 
 pub(crate) fn image_variable(target: BuildTarget) -> &'static str {

@@ -96,8 +96,7 @@ impl Checkout {
             return None;
         }
         // The prefix is empty where the folder is a checkout of its own.
-        let ask = cmd!(sh, "git --no-optional-locks -C {path} rev-parse --show-prefix HEAD");
-        let printed = process::read_within(&mut Command::from(ask), ANSWER).ok()?;
+        let printed = git(sh, path, &["rev-parse", "--show-prefix", "HEAD"])?;
         let at = printed.strip_prefix('\n')?.trim();
         let wanted = match self.commit(sh) {
             Ok(it) if it == at => return None,
@@ -114,6 +113,28 @@ impl Checkout {
         ))
     }
 
+    /// The commit that a checkout stands at, where that is the one of this stack and holds all that is there; else why
+    /// nobody else has these sources.
+    pub(super) fn pinned(&self, sh: &Shell, path: &Path) -> Result<String, Finding> {
+        let (wanted, shown) = (self.commit(sh)?, path.display());
+        if let Some(it) = self.elsewhere(sh, path) {
+            return Err(it);
+        }
+        let is_there = git(sh, path, &["rev-parse", "HEAD"]).is_some_and(|it| it.trim() == wanted);
+        let changes = git(sh, path, &["status", "--porcelain"]).filter(|_| is_there);
+        match changes.as_deref().map(|it| it.lines().next()) {
+            Some(None) => Ok(wanted),
+            Some(Some(first)) => Err(finding(
+                format!("{shown} holds changes that are in no commit, such as `{}`", first.trim()),
+                format!("git -C {shown} stash --include-untracked"),
+            )),
+            None => Err(finding(
+                format!("{shown} is no git checkout of {} alone at {wanted:.10} ({SOURCES})", self.name),
+                format!("git clone {} FOLDER && git -C FOLDER checkout --detach {wanted}", self.url),
+            )),
+        }
+    }
+
     /// Where the checkout is looked for.
     pub(crate) fn path(&self, sh: &Shell, settings: &Settings, flag: Option<&PathBuf>) -> PathBuf {
         let root = sh.current_dir();
@@ -128,6 +149,12 @@ impl Checkout {
         let beside = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
         path.canonicalize().ok().or_else(beside).unwrap_or(path)
     }
+}
+
+/// What git says of a checkout, if anything. Without locks it does not refresh its index, which would be a change.
+fn git(sh: &Shell, path: &Path, words: &[&str]) -> Option<String> {
+    let ask = cmd!(sh, "git --no-optional-locks -C {path} {words...}");
+    process::read_within(&mut Command::from(ask), ANSWER).ok()
 }
 
 /// The folder of the knowledge base's documents: the given one, else the Copilot checkout's.

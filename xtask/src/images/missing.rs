@@ -7,8 +7,9 @@ use xshell::Shell;
 
 use crate::cli::flags::BuildTarget;
 use crate::docker::engine;
-use crate::images::build;
+use crate::images::build::{self, Options};
 use crate::images::checkouts::{COPILOT, Checkout, TEMPORAL};
+use crate::images::registry;
 use crate::machine::confirm::confirm;
 use crate::settings::Settings;
 use crate::stack::service::Service;
@@ -49,12 +50,13 @@ impl Missing {
 
     /// Whether the checkout that a service is built from is cloned.
     pub(crate) fn clones_for(&self, service: &Service) -> bool {
-        let checkout = match build::target_of(service) {
-            Some(BuildTarget::Copilot) => COPILOT.name,
-            Some(_) => TEMPORAL.name,
-            None => return false,
-        };
-        self.checkouts.iter().any(|(it, _)| it.name == checkout)
+        let Some(checkout) = build::target_of(service).map(build::checkout_of) else { return false };
+        self.checkouts.iter().any(|(it, _)| it.name == checkout.name)
+    }
+
+    /// Whether something is cloned.
+    pub(crate) fn clones(&self) -> bool {
+        !self.checkouts.is_empty()
     }
 
     /// Whether the image that a service runs is built.
@@ -63,11 +65,20 @@ impl Missing {
         build::target_of(service).as_ref().is_some_and(is_built)
     }
 
-    /// Clones and builds it, but for what `--build` builds. Exit code 5: asked, the user does not agree.
-    pub(crate) fn provide(&self, sh: &Shell, yes: bool) -> Result<()> {
+    /// Clones it, and pulls or builds it, but for what `--build` builds. Exit code 5: asked, the user does not agree. A dry
+    /// run prints what would be pulled.
+    pub(crate) fn provide(&self, sh: &Shell, settings: &Settings, yes: bool, dry_run: bool) -> Result<()> {
+        if dry_run {
+            return self.pull(sh, settings, true).map(drop);
+        }
         let clones = self.checkouts.iter().map(|(it, path)| format!("clone {} to {}", it.name, path.display()));
         let builds = self.targets.iter();
-        let builds = builds.map(|it| format!("build the {} images, which takes minutes the first time", it.as_str()));
+        let pull = match settings.get(registry::VARIABLE) {
+            "" => String::new(),
+            it => format!("pull from {it}, or "),
+        };
+        let builds =
+            builds.map(|it| format!("{pull}build the {} images, which takes minutes the first time", it.as_str()));
         let steps: Vec<String> = clones.chain(builds).collect();
         if steps.is_empty() {
             return Ok(());
@@ -76,7 +87,18 @@ impl Missing {
         for (checkout, path) in &self.checkouts {
             checkout.clone_to(sh, path)?;
         }
-        if self.targets.is_empty() { Ok(()) } else { build::build(sh, &self.targets, &build::Options::default()) }
+        let there = self.pull(sh, settings, false)?;
+        let is_there = |it: &BuildTarget| there.contains(&settings.get(build::image_variable(*it)));
+        let targets: Vec<BuildTarget> = self.targets.iter().copied().filter(|it| !is_there(it)).collect();
+        if targets.is_empty() { Ok(()) } else { build::build(sh, &targets, &Options { there, ..Options::default() }) }
+    }
+
+    /// Pulls what the registry has of the images; returns their names. A dry run prints the commands.
+    fn pull(&self, sh: &Shell, settings: &Settings, dry_run: bool) -> Result<Vec<&'static str>> {
+        if self.targets.is_empty() || !registry::is_set(settings) {
+            return Ok(Vec::new());
+        }
+        registry::pull(sh, settings, &self.targets, &engine::engine(sh)?.arch, dry_run)
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Kind {
     Project,
     /// An address of HTTP.
     Url,
+    /// A registry of images, and a path in it.
+    Registry,
     /// Any text without line breaks.
     Text,
     /// The same; no message shows it.
@@ -118,6 +120,7 @@ pub const ALL: &[Variable] = &[
     var("TEMPORAL_SRE_COPILOT_PATH", Kind::Text, ""),
     var("TEMPORAL_IMAGE", Kind::Text, "temporal-dsql-runtime:test"),
     var("COPILOT_IMAGE", Kind::Text, "temporal-sre-copilot:dev"),
+    var("IMAGE_REGISTRY", Kind::Registry, ""),
     var("COMPOSE_PROJECT_NAME", Kind::Project, ""),
 ];
 
@@ -174,6 +177,10 @@ impl Kind {
                 (is_project(value), "lower-case letters, digits, `_` or `-`, and a letter or a digit to begin with")
             }
             Kind::Url => (is_url(value), "an address that begins with `http://` or `https://`, without a password"),
+            Kind::Registry => (
+                is_registry(value),
+                "HOST[:PORT][/PATH], without scheme or tag, such as `127.0.0.1:5000` or `ghcr.io/me`: a host has a dot or a port",
+            ),
             Kind::Text | Kind::Secret => (!value.contains(['\n', '\r', '\0']), "text on one line"),
             Kind::Word(words, why) => {
                 let reason = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -231,6 +238,23 @@ fn is_url(value: &str) -> bool {
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://")).unwrap_or_default();
     let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
     is_host(host) && !value.contains(|c: char| c == '@' || c.is_whitespace() || c.is_control())
+}
+
+/// Docker takes a first part without a dot and a port for a user of Docker Hub.
+fn is_registry(value: &str) -> bool {
+    let mut parts = value.split('/');
+    let host = parts.next().unwrap_or_default();
+    let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    let edge = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    let is_part = |it: &str| {
+        it.bytes().all(|b| is_in_name(b) || b == b'.')
+            && it.starts_with(|c| edge(c as u8))
+            && it.ends_with(|c| edge(c as u8))
+    };
+    is_host(name)
+        && (name == "localhost" || host.contains(['.', ':']))
+        && port.is_none_or(|it| Kind::Port.check(it).is_ok())
+        && parts.all(is_part)
 }
 
 fn is_project(value: &str) -> bool {

@@ -120,7 +120,7 @@ pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, Stri
 }
 
 /// Over the names and contents of a file or of a folder's files.
-fn digest(root: &Path, mount: &Path) -> Result<u64> {
+pub(crate) fn digest(root: &Path, mount: &Path) -> Result<u64> {
     let mut hash = FNV;
     for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
