@@ -211,6 +211,11 @@ fn services_drop_what_they_do_not_need_and_are_bounded() {
         assert_eq!(service["logging"]["options"]["max-size"], "10m", "{name} may fill the disk");
         let limits = &service["deploy"]["resources"]["limits"];
         assert!(limits["memory"].is_string() && limits["pids"].is_u64(), "{name} may use all memory, or all processes");
+        // Every engine has one processor, and none takes a limit above what it has.
+        let cpus = limits["cpus"].as_str().map_or(0.0, |it| it.parse::<f64>().unwrap());
+        let is_monitored =
+            ["history", "matching", "frontend", "worker"].map(|it| format!("temporal-{it}")).contains(&name);
+        assert!(cpus <= 1.0 && (cpus > 0.0 || !is_monitored), "{name}: {cpus}");
         // Compose refuses both spellings at once, and the Copilot's own tools read this one.
         assert_eq!(service.get("mem_limit"), None, "{name}");
         assert_ne!(service.get("privileged"), Some(&Value::from(true)), "{name}");

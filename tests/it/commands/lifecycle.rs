@@ -695,3 +695,23 @@ fn with_stand_ins_every_image_is_made_here_nothing_is_cloned_and_the_project_is_
     let real = xtask(&fakes, "dev-up --local --dry-run --no-schema").expect(0).out;
     assert!(real.contains("--project-name PROJECT ".replace("PROJECT", &fakes.checkout.project).as_str()), "{real}");
 }
+
+#[test]
+fn processors_are_limited_where_the_engine_can_and_the_copilot_is_told_so() {
+    // The four services, and the one that prepares Elasticsearch.
+    for (quota, taken_away, told) in [("true", 0, Some(1000)), ("false", 5, None)] {
+        let fakes = Fakes::with_checkouts();
+        fakes.tell("cpu-quota", quota);
+        dev_up(&fakes, "--local").expect(0);
+        let read = |file| fs::read_to_string(fakes.checkout.root.join("dev/.rendered").join(file)).unwrap();
+        let overrides = read("docker-compose.override.yml");
+        let nothing = "    deploy: { resources: { limits: { cpus: \"0\" } } }\n";
+        assert_eq!(overrides.matches(nothing).count(), taken_away, "{overrides}");
+        let profile: serde_json::Value = serde_json::from_str(&read("deployment-profile.json")).unwrap();
+        let limits = &profile["scaling_topology"]["history"]["resource_limits"];
+        assert_eq!(*limits, serde_json::json!({ "cpu_millicores": told, "memory_mib": 512 }));
+        // What has changed is judged by the same limits.
+        xtask(&fakes, "dev-status").expect(0);
+        assert_eq!(fakes.told("override"), overrides);
+    }
+}

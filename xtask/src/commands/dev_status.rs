@@ -111,7 +111,8 @@ fn drift(sh: &Shell, stack: &Stack, settings: &Settings, containers: &[Container
         }
     };
     let root = sh.current_dir();
-    let hashes = drift::config_hashes(stack.compose_unwritten(sh), &stack.overrides(&root, &rendered)?)?;
+    let overrides = stack.overrides(&root, &rendered, engine::limits_cpus(sh))?;
+    let hashes = drift::config_hashes(stack.compose_unwritten(sh), &overrides)?;
     let images = engine::images(sh, stack.services.iter().map(|it| it.image.as_str()))?;
     drift::drift(&root, stack, containers, &hashes, &images, &rendered)
 }

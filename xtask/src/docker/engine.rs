@@ -150,6 +150,13 @@ pub(crate) fn info(sh: &Shell) -> Result<Value> {
     serde_json::from_str(&printed).context("`docker info` printed no JSON")
 }
 
+/// Whether the engine can limit processors; one that cannot makes no container with such a limit. Where it does not say,
+/// it can.
+pub(crate) fn limits_cpus(sh: &Shell) -> bool {
+    let printed = process::read_within(&mut cmd!(sh, "docker info --format '{{.CPUCfsQuota}}'").into(), ANSWER);
+    printed.map_or(true, |it| it.trim() != "false")
+}
+
 /// The engine's own BuildKit.
 pub(crate) struct BuildKit {
     /// What `buildx` calls it: another builder that the user has selected may run elsewhere, without our images.

@@ -15,6 +15,7 @@ use crate::aws::credentials::Credentials;
 use crate::cli::flags::Cluster;
 use crate::docker::containers::DIGESTS_LABEL;
 use crate::docker::endpoint;
+use crate::docker::engine;
 use crate::machine::files;
 use crate::settings::{COMPOSE_ENV, template};
 use crate::stack::Stack;
@@ -35,7 +36,8 @@ impl Stack {
         for (cluster, text) in rendered {
             template::write(sh, *cluster, text)?;
         }
-        self.write_profile(sh)?;
+        let limits_cpus = engine::limits_cpus(sh);
+        self.write_profile(sh, limits_cpus)?;
         let root = sh.current_dir();
         let mut variables = String::new();
         for (name, value) in self.environment.iter().filter(|(name, _)| SECRETS.iter().all(|it| it.0 != *name)) {
@@ -46,7 +48,7 @@ impl Stack {
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
-        files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
+        files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[], limits_cpus)?, 0o644)?;
         for (value, file) in SECRETS.map(|(name, _, file)| (&self.environment[name], file)) {
             if !value.is_empty() {
                 // In place: a container goes on reading the file that it was started with.
@@ -61,8 +63,9 @@ impl Stack {
         Ok(())
     }
 
-    /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
-    pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
+    /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names, and `limits_cpus` says whether
+    /// the engine can ([`engine::limits_cpus`]).
+    pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)], limits_cpus: bool) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
         let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
@@ -82,6 +85,10 @@ impl Stack {
                 environment["no_proxy"] = json!(it);
             }
             added.iter().for_each(|(key, value)| _ = writeln!(out, "    {key}: {value}"));
+            if service.millicores.is_some() && !limits_cpus {
+                // None, in Compose's words.
+                _ = writeln!(out, "    deploy: {{ resources: {{ limits: {{ cpus: \"0\" }} }} }}");
+            }
             if self.mode.port_offset > 0 && !service.ports.is_empty() {
                 let ports: Vec<String> =
                     service.ports.iter().map(|it| format!("\"127.0.0.1:{}:{}\"", it.host, it.container)).collect();

@@ -15,9 +15,9 @@ const PRESETS: [(&str, u32, Option<u32>); 3] =
 
 impl Stack {
     /// Writes [`PROFILE`]. A workflow that runs goes on with the one that it was started with, which is said.
-    pub(super) fn write_profile(&self, sh: &Shell) -> Result<()> {
+    pub(super) fn write_profile(&self, sh: &Shell, limits_cpus: bool) -> Result<()> {
         let path = sh.current_dir().join(PROFILE);
-        let text = format!("{:#}\n", self.profile());
+        let text = format!("{:#}\n", self.profile(limits_cpus));
         let old = std::fs::read_to_string(&path).ok();
         files::replace(&path, &text, 0o644)?;
         if old.is_some_and(|it| it != text) {
@@ -31,11 +31,13 @@ impl Stack {
         Ok(())
     }
 
-    fn profile(&self) -> Value {
+    fn profile(&self, limits_cpus: bool) -> Value {
         let mut topology = json!({ "autoscaler_type": "fixed" });
         for name in ["history", "matching", "frontend", "worker"] {
-            let limit = self.service(&format!("temporal-{name}")).and_then(|it| it.memory.as_deref());
-            let limits = json!({ "memory_mib": limit.and_then(mebibytes) });
+            let service = self.service(&format!("temporal-{name}"));
+            let cpu = service.and_then(|it| it.millicores).filter(|_| limits_cpus);
+            let memory = service.and_then(|it| it.memory.as_deref()).and_then(mebibytes);
+            let limits = json!({ "cpu_millicores": cpu, "memory_mib": memory });
             topology[name] = json!({ "min_replicas": 1, "max_replicas": 1, "resource_limits": limits });
         }
         let preset = &self.environment["COPILOT_PRESET"];

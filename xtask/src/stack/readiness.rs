@@ -139,6 +139,7 @@ mod tests {
             namespace: None,
             has_platform: true,
             memory: None,
+            millicores: None,
             one_shot: name == "setup",
             ports: Vec::new(),
             mounts: Vec::new(),

@@ -19,6 +19,8 @@ pub(crate) struct Service {
     pub has_platform: bool,
     /// How much it may take, as the compose file writes it.
     pub memory: Option<String>,
+    /// Its limit of processors, in thousandths.
+    pub millicores: Option<u32>,
     /// Done once it has exited with 0.
     pub one_shot: bool,
     pub ports: Vec<Port>,
@@ -172,6 +174,7 @@ pub(super) fn service(
         image_variable: image.strip_prefix("${").and_then(|it| it.split(':').next()).unwrap_or_default().to_owned(),
         has_platform: node.get("platform").is_some(),
         memory: node["deploy"]["resources"]["limits"]["memory"].as_str().map(str::to_owned),
+        millicores: cpus(&node["deploy"]["resources"]["limits"]["cpus"]),
         one_shot: node.get("restart").and_then(Value::as_str) == Some("no"),
         ports: ports.with_context(|| format!("{name} has a port that is not \"127.0.0.1:HOST:CONTAINER\""))?,
         mounts,
@@ -184,6 +187,12 @@ pub(super) fn service(
         schema: schema.map_err(|it| anyhow::anyhow!("{name}: x-schema: {it}"))?,
         name,
     })
+}
+
+/// As the compose file writes processors: `"0.5"`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn cpus(node: &Value) -> Option<u32> {
+    Some((node.as_str()?.parse::<f64>().ok()? * 1000.0) as u32)
 }
 
 /// A service that only the developer's own file has: started and waited for, and otherwise Compose's matter.
@@ -202,6 +211,7 @@ pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
         // Whatever it is, it is the developer's choice.
         has_platform: true,
         memory: None,
+        millicores: None,
         has_health_check: node.get("healthcheck").is_some(),
         ready: None,
         depends_on: depends_on(node),
