@@ -137,6 +137,14 @@ fn dev_up_of_named_services_starts_what_they_depend_on_and_applies_what_they_nee
 }
 
 #[test]
+fn what_only_has_to_be_started_is_not_waited_for() {
+    let fakes = Fakes::new();
+    fakes.tell("unhealthy", "temporal-worker\n");
+    dev_up(&fakes, "--local --no-schema alloy --timeout 3").expect(4).says(&["temporal-worker"]);
+    assert!(started(&fakes.calls()).contains(&"PROJECT-alloy-1".to_owned()), "{:#?}", fakes.calls());
+}
+
+#[test]
 fn where_only_the_schema_is_behind_no_container_is_made() {
     let fakes = Fakes::with_checkouts();
     dev_up(&fakes, "--local --no-schema temporal-history").expect(0);

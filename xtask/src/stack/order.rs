@@ -31,10 +31,11 @@ pub(crate) fn startable(
     is_ready: &dyn Fn(&str) -> bool,
 ) -> Vec<String> {
     let is_known = |name: &String| services.iter().any(|it| it.name == *name);
+    let is_enough = |of: &Service, on: &String| of.only_started.contains(on) && !pending.contains(on) || is_ready(on);
     let may_start = |it: &&Service| {
         pending.contains(&it.name)
             && !closed.iter().any(|gate| gate.contains(&it.name))
-            && it.depends_on.iter().all(|on| !is_known(on) || is_ready(on))
+            && it.depends_on.iter().all(|on| !is_known(on) || is_enough(it, on))
     };
     services.iter().filter(may_start).map(|it| it.name.clone()).collect()
 }

@@ -150,6 +150,7 @@ mod tests {
             has_health_check: true,
             ready: (name == "probed").then(|| (80, "/".to_owned())),
             depends_on: depends_on.iter().map(|it| (*it).to_owned()).collect(),
+            only_started: Vec::new(),
             aliases: Vec::new(),
             schema: None,
         }

@@ -38,6 +38,8 @@ pub(crate) struct Service {
     /// A container port and a path that answer 200 once the service is ready; asked on the host.
     pub ready: Option<(u16, String)>,
     pub depends_on: Vec<String>,
+    /// What of that need not be ready, once it has been started.
+    pub only_started: Vec<String>,
     /// The names beside its own by which the other services reach it.
     pub aliases: Vec<String>,
     /// The step of `cargo xtask schema` without which it does not become ready.
@@ -189,6 +191,7 @@ pub(super) fn service(
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
+        only_started: only_started(node),
         aliases: networks.filter_map(alias).flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
         schema: schema.map_err(|it| anyhow::anyhow!("{name}: x-schema: {it}"))?,
         name,
@@ -223,6 +226,7 @@ pub(super) fn personal(name: String, node: &Value, project: &str) -> Service {
         has_health_check: node.get("healthcheck").is_some(),
         ready: None,
         depends_on: depends_on(node),
+        only_started: only_started(node),
         aliases: Vec::new(),
         schema: None,
         name,
@@ -240,6 +244,13 @@ pub(super) fn depends_on(node: &Value) -> Vec<String> {
     let mapping = on.and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
     let list = on.and_then(Value::as_sequence).into_iter().flatten();
     mapping.chain(list).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The short form means the same as `service_started`.
+fn only_started(node: &Value) -> Vec<String> {
+    let on = &node["depends_on"];
+    let condition = |name: &str| on[name]["condition"].as_str().unwrap_or("service_started");
+    depends_on(node).into_iter().filter(|it| condition(it) == "service_started").collect()
 }
 
 /// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
