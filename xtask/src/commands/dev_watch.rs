@@ -12,7 +12,7 @@ use xshell::Shell;
 
 use self::edits::{Edit, Eye, Kind, Places};
 use self::imports::Modules;
-use self::restarts::{Restart, is_there, restart};
+use self::restarts::{Restart, forget_compiled, is_there, restart};
 use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers::{self, Container};
@@ -157,6 +157,7 @@ impl Watch<'_> {
         if sources.is_empty() && image.is_empty() && stack.is_empty() {
             return Ok(());
         }
+        forget_compiled(&self.places.root, &self.places.copilot.join(PACKAGES), &edit.paths);
         let before = containers::list(self.sh, &self.stack.project)?;
         if before.is_empty() {
             term::say("the stack is down; `cargo xtask dev-up` starts it, from the Copilot's checkout");

@@ -1,7 +1,8 @@
 //! Containers that were restarted, until it is known how they do.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
@@ -30,8 +31,6 @@ pub(super) struct Restart {
 
 /// Restarts the containers of these services, all at the same time.
 pub(super) fn restart(sh: &Shell, containers: &[&Container], files: &str, at: SystemTime) -> Result<Vec<Restart>> {
-    // Python tells two versions of a file by the second and its length; its sources are at /src.
-    _ = fs::remove_dir_all(sh.current_dir().join(BYTECODE).join("src"));
     let command = |verb: &[&str], id: &str| {
         let mut command: Command = cmd!(sh, "docker {verb...} {id}").into();
         // Ctrl-C reaches it through us alone.
@@ -51,6 +50,20 @@ pub(super) fn restart(sh: &Shell, containers: &[&Container], files: &str, at: Sy
     interrupt::then_run(Vec::new());
     let of = |it: &&&Container| Restart { service: it.service.clone(), files: files.to_owned(), at };
     Ok(restarted?.iter().map(of).collect())
+}
+
+/// Removes what Python has compiled of these files of the packages, which are at `/src`: it tells two versions of a file by
+/// the second and its length.
+pub(super) fn forget_compiled(root: &Path, packages: &Path, files: &[PathBuf]) {
+    for file in files {
+        let (Ok(inner), Some(stem)) = (file.strip_prefix(packages), file.file_stem()) else { continue };
+        let folder = root.join(BYTECODE).join("src").join(inner.parent().unwrap_or(inner));
+        let mut name = stem.to_owned();
+        name.push(".");
+        let is_of = |it: &Path| it.file_name().is_some_and(|it| it.as_bytes().starts_with(name.as_bytes()));
+        let compiled = fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path());
+        compiled.filter(|it| is_of(it)).for_each(|it| _ = fs::remove_file(it));
+    }
 }
 
 fn wait((mut child, _tracked): (Child, Tracked)) -> Result<()> {
@@ -120,6 +133,20 @@ mod tests {
 
     fn shown(log: &str) -> String {
         last_words(&log.lines().map(str::to_owned).collect::<Vec<_>>()).join("\n")
+    }
+
+    #[test]
+    fn what_was_compiled_of_an_edited_file_is_forgotten_and_nothing_else() {
+        let sh = Shell::new().unwrap();
+        let folder = sh.create_temp_dir().unwrap();
+        let compiled = folder.path().join(BYTECODE).join("src/a/src/a");
+        for name in ["api.cpython-314.pyc", "api_test.cpython-314.pyc"] {
+            sh.write_file(compiled.join(name), "").unwrap();
+        }
+        let edited = ["/c/packages/a/src/a/api.py", "/c/packages/b/gone.py", "/elsewhere/api.py"].map(PathBuf::from);
+        forget_compiled(folder.path(), Path::new("/c/packages"), &edited);
+        let left: Vec<_> = fs::read_dir(&compiled).unwrap().map(|it| it.unwrap().file_name()).collect();
+        assert_eq!(left, ["api_test.cpython-314.pyc"]);
     }
 
     #[test]
