@@ -5,11 +5,15 @@ use xshell::Shell;
 
 use crate::cli::flags;
 use crate::docker::engine::ANSWER;
-use crate::machine::process::{self, Limit};
+use crate::machine::{process, term};
 use crate::stack::project::Project;
 
 impl flags::DevPs {
     pub fn run(self, sh: &Shell) -> Result<()> {
-        process::run(Project::find_and_renew(sh)?.compose(sh).args(["ps", "--all"]), Limit::Within(ANSWER))
+        let mut ps = Project::find_and_renew(sh)?.compose(sh);
+        ps.args(["ps", "--all"]);
+        term::say(&format!("$ {}", process::line(&ps)));
+        term::out(&process::read_within(&mut ps, ANSWER)?);
+        Ok(())
     }
 }

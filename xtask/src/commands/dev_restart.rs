@@ -1,7 +1,6 @@
 //! `cargo xtask dev-restart`: the same containers once more, or with `--build` new ones from new images; until they are
 //! ready.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -51,10 +50,7 @@ impl flags::DevRestart {
         let names: Vec<String> = services.iter().map(|it| it.name.clone()).collect();
         // `restart` would start the old container again, and `up` leave one whose image is the same.
         let mut remove = stack.compose(sh);
-        process::run(
-            remove.args(["rm", "--force", "--stop"]).args(&names).stdout(io::stderr()),
-            Limit::Within(CHANGE),
-        )?;
+        process::run(remove.args(["rm", "--force", "--stop"]).args(&names), Limit::Within(CHANGE))?;
         let mut create = stack.compose(sh);
         create.args(["up", "--no-start", "--no-recreate"]).args(&names);
         self.wait(sh, &stack, &services, Start { create: Some(create), pending: names, gates: Vec::new() })

@@ -23,11 +23,11 @@ pub(crate) enum Limit {
     Within(Duration),
 }
 
-/// Echoes a command and runs it with our own stdin, stdout and stderr. Another exit code than 0 is an error, and so is
-/// no end in time.
+/// Echoes a command and runs it with our own stdin. What it prints is narration, and goes to our stderr: `docker stop`
+/// names on stdout whom it stopped. Another exit code than 0 is an error, and so is no end in time.
 pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
-    let (mut child, _tracked) = spawn(command)?;
+    let (mut child, _tracked) = spawn(command.stdout(io::stderr()))?;
     let status = match limit {
         Limit::Watched => Some(child.wait()?),
         Limit::Within(limit) => interrupt::wait(&mut child, limit)?,
@@ -71,7 +71,7 @@ pub(crate) fn pass_on(command: &mut Command) -> Result<()> {
 /// As [`run`], as long as it takes, with a text on the command's stdin; `shown` follows the command in the echo.
 pub(crate) fn run_with_input(command: &mut Command, input: &str, shown: &str) -> Result<()> {
     term::say(&format!("$ {}{shown}", line(command)));
-    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()))?;
+    let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(io::stderr()))?;
     feed(&mut child, input);
     let status = child.wait()?;
     succeeded(command, status)

@@ -80,8 +80,7 @@ pub(super) fn compose_some(
     if names.is_empty() {
         return Ok(());
     }
-    // `rm` names on stdout what it removes, which is no result of ours.
-    process::run(found.stack.compose(sh).args(command).args(names).stdout(std::io::stderr()), limit)
+    process::run(found.stack.compose(sh).args(command).args(names), limit)
 }
 
 fn until(deadline: Instant) -> Limit {
