@@ -21,8 +21,8 @@ pub(crate) fn take(sh: &Shell, command: &str) -> Result<File> {
 /// As [`take`], and waits until nobody else has it.
 pub(crate) fn take_in_turn(sh: &Shell, command: &str) -> Result<File> {
     let mut file = open(sh, PATH)?;
-    if let Some(holder) = holder(&mut file) {
-        term::say(&format!("waiting until `cargo xtask {holder}` has ended"));
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        term::say(&format!("waiting until `cargo xtask {}` has ended", holder(&mut file)));
         file.lock()?;
     }
     hold(file, command)
@@ -35,18 +35,16 @@ pub(crate) fn take_watch(sh: &Shell) -> Result<File> {
 
 /// The `dev-watch` of this checkout, where one runs.
 pub(crate) fn watcher(sh: &Shell) -> Option<String> {
-    holder(&mut File::open(sh.current_dir().join(WATCH)).ok()?)
+    let mut file = File::open(sh.current_dir().join(WATCH)).ok()?;
+    let is_held = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    is_held.then(|| holder(&mut file))
 }
 
-/// Who holds the lock of this file.
-fn holder(file: &mut File) -> Option<String> {
-    if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-        _ = file.unlock();
-        return None;
-    }
+/// Whoever took the lock of this file last.
+fn holder(file: &mut File) -> String {
     let mut holder = String::new();
     _ = file.read_to_string(&mut holder);
-    Some(holder.trim().to_owned())
+    holder.trim().to_owned()
 }
 
 /// As [`take`], for what has to work where no lock can be had: in a checkout that is read-only or another user's.
@@ -70,12 +68,15 @@ fn open(sh: &Shell, path: &str) -> Result<File> {
 }
 
 fn hold(mut file: File, command: &str) -> Result<File> {
-    if let Some(holder) = holder(&mut file) {
-        bail!("`cargo xtask {holder}` is at work on this checkout; wait until it has ended")
-    }
-    // As on some network file systems: what the lock would prevent is rare, and a stop has to be possible.
-    if let Err(e) = file.try_lock() {
-        term::say(&format!("note: {PATH} cannot be locked ({e}): run one command at a time here"));
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            bail!("`cargo xtask {}` is at work on this checkout; wait until it has ended", holder(&mut file))
+        }
+        // As on some network file systems: what the lock would prevent is rare, and a stop has to be possible.
+        Err(TryLockError::Error(e)) => {
+            term::say(&format!("note: {PATH} cannot be locked ({e}): run one command at a time here"));
+        }
     }
     file.set_len(0)?;
     file.rewind()?;
