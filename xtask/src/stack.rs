@@ -15,7 +15,7 @@ pub mod service;
 pub(crate) mod snapshots;
 pub(crate) mod wait;
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, process::Command, sync::OnceLock};
 
 use anyhow::{Context, Result};
 use serde_yaml::Value;
@@ -52,8 +52,8 @@ pub(crate) struct Stack {
     /// Whether the engine can look at starting containers more often ([`Engine::start_interval`]); false until
     /// one was asked.
     pub start_interval: bool,
-    /// Whether the engine can limit processors ([`engine::limits_cpus`]).
-    pub limits_cpus: bool,
+    /// [`Stack::limits_cpus`], once somebody wanted to know.
+    limits_cpus: OnceLock<bool>,
     /// The architecture that everything is for, in Docker's spelling: the user's choice, else the engine's; `None` until
     /// one was asked.
     pub arch: Option<String>,
@@ -107,7 +107,7 @@ impl Stack {
             services,
             rendered: sh.path_exists(COMPOSE_ENV) && sh.path_exists(OVERRIDE),
             start_interval: engine.is_some_and(|it| it.start_interval),
-            limits_cpus: engine.is_none_or(|_| engine::limits_cpus(sh)),
+            limits_cpus: OnceLock::new(),
             arch,
             files,
             added,
@@ -177,6 +177,11 @@ impl Stack {
             Command::from(cmd!(sh, "docker compose --project-name {project} --env-file /dev/null {files...}"));
         command.envs(&self.environment);
         command
+    }
+
+    /// Whether the engine can limit processors. It is asked at most once, and only for what is written or compared.
+    fn limits_cpus(&self, sh: &Shell) -> bool {
+        *self.limits_cpus.get_or_init(|| engine::limits_cpus(sh))
     }
 
     pub(crate) fn service(&self, name: &str) -> Option<&Service> {

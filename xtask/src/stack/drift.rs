@@ -18,7 +18,7 @@ pub(crate) fn config_hashes(
     stack: &Stack,
     rendered: &[(Cluster, String)],
 ) -> Result<Vec<(String, String)>> {
-    let overrides = stack.overrides(&sh.current_dir(), rendered)?;
+    let overrides = stack.overrides(sh, rendered)?;
     let mut compose = stack.compose_unwritten(sh);
     let printed = process::read_with_input_within(compose.args(["config", "--hash", "*"]), &overrides, ANSWER)?;
     Ok(printed.lines().filter_map(|it| it.split_once(' ')).map(|(a, b)| (a.to_owned(), b.trim().to_owned())).collect())

@@ -49,7 +49,7 @@ impl Stack {
             &format!("# Written by `cargo xtask dev-up`; edits are lost.\n{variables}"),
             0o600,
         )?;
-        files::replace(&root.join(OVERRIDE), &self.overrides(&root, &[])?, 0o644)?;
+        files::replace(&root.join(OVERRIDE), &self.overrides(sh, &[])?, 0o644)?;
         for (value, file) in SECRETS.map(|(name, _, file)| (&self.environment[name], file)) {
             if !value.is_empty() {
                 // In place: a container goes on reading the file that it was started with.
@@ -69,8 +69,9 @@ impl Stack {
     }
 
     /// The text of [`OVERRIDE`]; `rendered` counts in the place of the files of its names.
-    pub(crate) fn overrides(&self, root: &Path, rendered: &[(Cluster, String)]) -> Result<String> {
+    pub(crate) fn overrides(&self, sh: &Shell, rendered: &[(Cluster, String)]) -> Result<String> {
         let mut out = String::from("# Written by `cargo xtask dev-up`; edits are lost.\nservices:\n");
+        let root = &sh.current_dir();
         let no_proxy = endpoint::no_proxy().map(|it| self.no_proxy(&it));
         for service in &self.services {
             let digests = digests(root, service, rendered)?;
@@ -91,7 +92,7 @@ impl Stack {
                 environment["no_proxy"] = json!(it);
             }
             added.iter().for_each(|(key, value)| _ = writeln!(out, "    {key}: {value}"));
-            if service.millicores.is_some() && !self.limits_cpus {
+            if service.millicores.is_some() && !self.limits_cpus(sh) {
                 // None, in Compose's words.
                 _ = writeln!(out, "    deploy: {{ resources: {{ limits: {{ cpus: \"0\" }} }} }}");
             }
@@ -118,8 +119,8 @@ impl Stack {
     }
 }
 
-/// What a service mounts from the repository and reads once, as `PATH=DIGEST` separated by spaces; `rendered` counts in the place of
-/// the files of its names.
+/// What a service mounts from the repository and reads once, as `PATH=DIGEST` separated by spaces; `rendered` counts in
+/// the place of the files of its names.
 pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, String)]) -> Result<String> {
     let one = |mount: &PathBuf| {
         let text = rendered.iter().find(|(it, _)| *mount == Path::new(&template::path(*it))).map(|(_, text)| &**text);

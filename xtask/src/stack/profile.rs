@@ -17,7 +17,7 @@ impl Stack {
     /// Writes [`PROFILE`]. A workflow that runs goes on with the one that it was started with, which is said.
     pub(super) fn write_profile(&self, sh: &Shell) -> Result<()> {
         let path = sh.current_dir().join(PROFILE);
-        let text = format!("{:#}\n", self.profile());
+        let text = format!("{:#}\n", self.profile(sh));
         let old = std::fs::read_to_string(&path).ok();
         files::replace(&path, &text, 0o644)?;
         if old.is_some_and(|it| it != text) {
@@ -31,11 +31,11 @@ impl Stack {
         Ok(())
     }
 
-    fn profile(&self) -> Value {
+    fn profile(&self, sh: &Shell) -> Value {
         let mut topology = json!({ "autoscaler_type": "fixed" });
         for name in ["history", "matching", "frontend", "worker"] {
             let service = self.service(&format!("temporal-{name}"));
-            let cpu = service.and_then(|it| it.millicores).filter(|_| self.limits_cpus);
+            let cpu = service.and_then(|it| it.millicores).filter(|_| self.limits_cpus(sh));
             let memory = service.and_then(|it| it.memory.as_deref()).and_then(mebibytes);
             let limits = json!({ "cpu_millicores": cpu, "memory_mib": memory });
             topology[name] = json!({ "min_replicas": 1, "max_replicas": 1, "resource_limits": limits });
