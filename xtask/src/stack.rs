@@ -32,7 +32,7 @@ use crate::stack::environment::environment;
 use crate::stack::mode::Mode;
 use crate::stack::overrides::OVERRIDE;
 use crate::stack::personal::PERSONAL;
-use crate::stack::service::{Service, depends_on, read_services};
+use crate::stack::service::{Service, read_services};
 
 const BASE: &str = "dev/docker-compose.yml";
 const LOCAL: &str = "dev/docker-compose.local.yml";
@@ -81,7 +81,7 @@ impl Stack {
             added.extend(service::added(&document, file, &environment)?);
             for (name, node) in service::services(&document) {
                 match services.iter_mut().find(|it| it.name == name) {
-                    Some(known) => known.depends_on.extend(depends_on(&node)),
+                    Some(known) => known.depend_on(&node),
                     None => services.push(
                         service::service(name, &node, mode.port_offset, &environment)
                             .with_context(|| format!("in {file}"))?,
@@ -96,7 +96,7 @@ impl Stack {
         let personal = sh.path_exists(PERSONAL);
         for (name, node) in if personal { read_services(&root, PERSONAL)? } else { Vec::new() } {
             match services.iter_mut().find(|it| it.name == name) {
-                Some(known) => known.depends_on.extend(depends_on(&node)),
+                Some(known) => known.depend_on(&node),
                 None => services.push(service::personal(name, &node, &project)),
             }
         }

@@ -16,13 +16,12 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
                 "tests/pictures/dashboards",
             ));
         };
-        let now = files::read(&repo.root.join(json)).ok().flatten().map(|it| format!("{:016x}", fnv(it.as_bytes())));
+        let now = files::read(&repo.root.join(json))
+            .ok()
+            .flatten()
+            .map(|it| format!("{:016x}", files::fnv(files::FNV, it.as_bytes())));
         let what = format!("{picture} was drawn from another {json}");
         (now.as_deref() != Some(digest)).then(|| list.finding(line, what, "`tests/pictures/dashboards` draws it again"))
     };
     list.lines().filter_map(outdated).collect()
-}
-
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -15,10 +15,6 @@ use crate::settings::ENV_FILE;
 use crate::stack::snapshots::volumes::{DataVolume, Volumes};
 use crate::stack::snapshots::{Database, Manifest};
 
-/// The clusters' databases: the step of each one's schema, and the variable of its shards.
-const CLUSTERS: [(Step, &str); 2] =
-    [(Step::TemporalMonitored, "TEMPORAL_HISTORY_SHARDS"), (Step::TemporalCopilot, "COPILOT_HISTORY_SHARDS")];
-
 /// Starts each database for itself, where nobody else reaches it, and asks. What has no tables yet answers nothing.
 const ASK: &str = "ask() { psql -h /tmp -U admin -d postgres -XAtqc \"$1\" 2>/dev/null; }; for it in /v/*; do \
     [ -s $it/PG_VERSION ] || continue; \
@@ -40,7 +36,8 @@ pub(crate) fn look(
         let service = steps::database(context, step).service().to_owned();
         declared.iter().find(|it| it.services.contains(&service)).filter(|it| volumes.names.contains_key(&it.key))
     };
-    let names = CLUSTERS.iter().filter_map(|(step, _)| Some((step.as_str().to_owned(), of(*step)?.name.clone())));
+    let names =
+        steps::CLUSTERS.iter().filter_map(|(step, _)| Some((step.as_str().to_owned(), of(*step)?.name.clone())));
     let names: BTreeMap<_, _> = names.collect();
     if names.is_empty() {
         return Ok(BTreeMap::new());
@@ -65,7 +62,7 @@ fn database(line: &str) -> Option<(String, Database)> {
 /// Why the databases of a snapshot cannot take the place of this stack's.
 pub(crate) fn misfits(context: &Context<'_>, manifest: &Manifest) -> Vec<Finding> {
     let mut all = Vec::new();
-    for (step, variable) in CLUSTERS {
+    for (step, variable) in steps::CLUSTERS {
         let Some(there) = manifest.databases.get(step.as_str()) else { continue };
         let name = step.as_str();
         // Whatever is restored is brought up to the checkout's schema, which has to be there for that.

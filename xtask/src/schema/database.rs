@@ -91,7 +91,7 @@ impl Database<'_> {
     }
 
     /// Sends a script that can be repeated, and does so while Aurora DSQL answers that another transaction was faster.
-    fn send(&self, script: &str) -> Result<String> {
+    pub(super) fn send(&self, script: &str) -> Result<String> {
         // Each time is a container and a token: not for nothing.
         if script.is_empty() {
             return Ok(String::new());
@@ -147,17 +147,6 @@ impl Database<'_> {
         } else {
             "mend the cause, then `cargo xtask schema` goes on from here".to_owned()
         }
-    }
-
-    /// The addresses in the list of the cluster's members.
-    pub(super) fn members(&self) -> Result<String> {
-        self.send("SELECT DISTINCT rpc_address FROM cluster_membership;\n")
-    }
-
-    pub(super) fn remove_members(&self, addresses: &[&str]) -> Result<()> {
-        let all: Vec<String> = addresses.iter().map(|it| literal(it)).collect();
-        let script = format!("DELETE FROM cluster_membership WHERE rpc_address IN ({});\n", all.join(", "));
-        self.send(if all.is_empty() { "" } else { &script }).map(|_| ())
     }
 
     fn catalogue(&self) -> Result<Catalogue> {
@@ -272,7 +261,7 @@ fn is_conflict(complaint: &str) -> bool {
     ["OC000", "OC001", "40001"].iter().any(|it| complaint.contains(it))
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
+use super::database::{Database, literal};
 use super::{Context, steps};
 use crate::cli::flags::Step;
 use crate::docker::containers::{self, Container};
@@ -16,8 +17,6 @@ use crate::docker::engine::ANSWER;
 use crate::machine::process;
 use crate::settings::Settings;
 use crate::stack::{Stack, service::Service};
-
-const CLUSTERS: [Step; 2] = [Step::TemporalMonitored, Step::TemporalCopilot];
 
 /// Takes members that are gone off the lists of the clusters to which these servers belong, before they start. Members
 /// that run stay, and so do those that are not of this stack's network.
@@ -36,7 +35,7 @@ pub(crate) fn forget_gone(
         let needs = |it: &&Service| steps::of(&stack.closure(std::slice::from_ref(&it.name))).contains(step);
         starting.iter().any(needs)
     };
-    let clusters: Vec<Step> = CLUSTERS.into_iter().filter(is_of).collect();
+    let clusters: Vec<Step> = steps::CLUSTERS.into_iter().map(|(step, _)| step).filter(is_of).collect();
     let containers = if clusters.is_empty() { Vec::new() } else { containers::list(sh, &stack.project)? };
     let ids: BTreeSet<&String> =
         containers.iter().filter(|it| it.status == "running").flat_map(|it| &it.networks).collect();
@@ -55,6 +54,19 @@ pub(crate) fn forget_gone(
         database.remove_members(&gone)?;
     }
     Ok(())
+}
+
+impl Database<'_> {
+    /// The addresses in the list of the cluster's members.
+    fn members(&self) -> Result<String> {
+        self.send("SELECT DISTINCT rpc_address FROM cluster_membership;\n")
+    }
+
+    fn remove_members(&self, addresses: &[&str]) -> Result<()> {
+        let all: Vec<String> = addresses.iter().map(|it| literal(it)).collect();
+        let script = format!("DELETE FROM cluster_membership WHERE rpc_address IN ({});\n", all.join(", "));
+        self.send(if all.is_empty() { "" } else { &script }).map(|_| ())
+    }
 }
 
 /// Whether an address lies in one of these networks, and belongs to no container there but to one of `others`. The local

@@ -14,6 +14,10 @@ use crate::machine::process;
 use crate::settings::checkouts::{COPILOT, TEMPORAL};
 use crate::stack::service::Service;
 
+/// The two clusters: the step of each one's schema, and the variable of its shards.
+pub(super) const CLUSTERS: [(Step, &str); 2] =
+    [(Step::TemporalMonitored, "TEMPORAL_HISTORY_SHARDS"), (Step::TemporalCopilot, "COPILOT_HISTORY_SHARDS")];
+
 pub(crate) const SQL_STEPS: [Step; 3] = [Step::TemporalMonitored, Step::TemporalCopilot, Step::CopilotApp];
 
 /// The SQL steps that these services wait for.

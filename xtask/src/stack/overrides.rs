@@ -127,7 +127,7 @@ pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, Stri
         let digest = text.map_or_else(
             // Not written yet: whatever it will be is a change.
             || if mount == Path::new(PROFILE) && !root.join(mount).exists() { Ok(0) } else { digest(root, mount) },
-            |it| Ok(fnv(fnv(FNV, mount.as_os_str().as_encoded_bytes()), it.as_bytes())),
+            |it| Ok(files::fnv(files::fnv(files::FNV, mount.as_os_str().as_encoded_bytes()), it.as_bytes())),
         )?;
         Ok(format!("{}={digest:016x}", mount.display()))
     };
@@ -137,24 +137,16 @@ pub(crate) fn digests(root: &Path, service: &Service, rendered: &[(Cluster, Stri
 
 /// Over the names and contents of a file or of a folder's files.
 pub(crate) fn digest(root: &Path, mount: &Path) -> Result<u64> {
-    let mut hash = FNV;
+    let mut hash = files::FNV;
     for entry in WalkDir::new(root.join(mount)).sort_by_file_name() {
         let entry = entry.with_context(|| format!("cannot read {}", mount.display()))?;
         if entry.file_type().is_file() {
-            hash = fnv(hash, entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
+            hash = files::fnv(hash, entry.path().strip_prefix(root)?.as_os_str().as_encoded_bytes());
             let text = fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
-            hash = fnv(hash, &text);
+            hash = files::fnv(hash, &text);
         }
     }
     Ok(hash)
-}
-
-/// How FNV-1a begins.
-const FNV: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// Goes on with FNV-1a. Not for security: it tells an edit from none.
-fn fnv(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A value as Compose's reader of env files takes it back unchanged.

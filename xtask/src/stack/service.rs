@@ -73,6 +73,14 @@ pub struct Port {
 const STAND_IN: &str = "standin/";
 
 impl Service {
+    /// Adds what a further file says that it depends on; of the same dependency that file has the last word.
+    pub(super) fn depend_on(&mut self, node: &Value) {
+        let more = depends_on(node);
+        self.only_started.retain(|it| !more.contains(it));
+        self.only_started.extend(only_started(node));
+        self.depends_on.extend(more);
+    }
+
     /// Puts the image that is made from this repository in the place of its own.
     pub(super) fn stand_in(&mut self) {
         let name = self.image.rsplit('/').next().unwrap_or_default();
@@ -239,7 +247,7 @@ fn url(node: &Value) -> Option<Url> {
     Some(Url { title: text("title")?, port, path: text("path"), note: text("note").unwrap_or_default() })
 }
 
-pub(super) fn depends_on(node: &Value) -> Vec<String> {
+fn depends_on(node: &Value) -> Vec<String> {
     let on = node.get("depends_on");
     let mapping = on.and_then(Value::as_mapping).into_iter().flat_map(|it| it.keys());
     let list = on.and_then(Value::as_sequence).into_iter().flatten();
