@@ -85,7 +85,7 @@ impl Up<'_> {
             term::say(&format!("warning: other machines can reach {it}, by {PERSONAL}"));
         }
         let stack = &found.stack;
-        let (stale, changed) = stale(sh, &found, &services)?;
+        let stale = stale(sh, &found, &services)?;
         let schema_is_current = self.no_schema || schema::is_current(sh, stack, &found.settings);
         if !stale.is_empty() || !schema_is_current {
             pull(sh, &found, &services)?;
@@ -94,7 +94,6 @@ impl Up<'_> {
             healing::unpause(sh, &found, &services, deadline)?;
             healing::stop_the_unwell(sh, &found, &services, deadline)?;
             healing::remove_the_cut_off(sh, &found, &services, deadline)?;
-            healing::stop_the_replaced(sh, &found, &services, &changed, deadline)?;
             let gates = gates(sh, &found, &services, &stale, self.no_schema, deadline);
             // Without a name, Compose would make them all.
             let create = (!stale.is_empty()).then(|| create(sh, stack, &stale));
@@ -158,25 +157,23 @@ fn say_what_switches(before: Mode, now: Mode, found: &Preflight) {
     }
 }
 
-/// Services that are not ready or not what the files and the images say now; and the latter alone. A container that
-/// belongs to no service any more makes all of them stale, so that Compose removes it.
-fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(Vec<String>, Vec<String>)> {
+/// Services that are not ready or not what the files and the images say now. A container that belongs to no service any
+/// more makes all of them stale, so that Compose removes it.
+fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<String>> {
     let unready = |it: &&&Service| !assess(it, containers::find(&found.containers, &it.name), &probe).is_ready();
     let mut stale: Vec<String> = services.iter().filter(unready).map(|it| it.name.clone()).collect();
-    let mut changed = Vec::new();
     // Where nothing runs yet there is nothing to compare.
     if stale.len() < services.len() {
         let hashes = drift::config_hashes(sh, &found.stack, &[])?;
         let drift = drift::drift(&sh.current_dir(), &found.stack, &found.containers, &hashes, &found.images, &[])?;
-        changed.extend(drift.into_iter().map(|(name, _)| name));
-        stale.extend(changed.clone());
+        stale.extend(drift.into_iter().map(|(name, _)| name));
     }
     // What a one-shot did to a service may be gone with its old container.
     let again = |it: &&&Service| it.one_shot && it.depends_on.iter().any(|on| stale.contains(on));
     let again: Vec<String> = services.iter().filter(again).map(|it| it.name.clone()).collect();
     let is_any = found.containers.iter().any(|it| found.stack.service(&it.service).is_none());
     let is_stale = |it: &String| is_any || stale.contains(it) || again.contains(it);
-    Ok((services.iter().map(|it| it.name.clone()).filter(is_stale).collect(), changed))
+    Ok(services.iter().map(|it| it.name.clone()).filter(is_stale).collect())
 }
 
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.

@@ -86,16 +86,3 @@ pub(super) fn compose_some(
 fn until(deadline: Instant) -> Limit {
     Limit::Within(deadline.saturating_duration_since(Instant::now()))
 }
-
-/// Stops the servers that are made anew anyway: the new ones would try to join them.
-pub(super) fn stop_the_replaced(
-    sh: &Shell,
-    found: &Preflight,
-    services: &[&Service],
-    changed: &[String],
-    deadline: Instant,
-) -> Result<()> {
-    let runs = |it: &Service| containers::find(&found.containers, &it.name).is_some_and(|it| it.status == "running");
-    let is_replaced = |it: &Service| it.is_server() && changed.contains(&it.name) && runs(it);
-    compose_some(sh, found, services, &["stop"], until(deadline), &is_replaced)
-}
