@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::{LOCAL, dev_up, xtask};
 use tests::fakes::Fakes;
 
-const API: &str = "docker restart --time 1 copilot-api";
+const API: &str = "docker restart --time 0 copilot-api";
 /// By the beginning of its id, which the fakes make of its name.
-const WORKER: &str = "docker restart --time 1 copilot-work";
+const WORKER: &str = "docker restart --time 0 copilot-work";
 const TRACEBACK: &str = "up\nTraceback (most recent call last):\n  File \"/src/copilot/src/copilot/api.py\", line 1\n    \
                          def (\nSyntaxError: invalid syntax\nmain stops\n";
 

@@ -40,8 +40,8 @@ pub(super) fn restart(sh: &Shell, containers: &[&Container], files: &str, at: Sy
     interrupt::then_run(containers.iter().map(|it| command(&["start"], short(it))).collect());
     let mut children = Vec::new();
     for it in containers {
-        // The worker takes no notice of being asked to stop.
-        let mut restart = command(&["restart", "--time", "1"], short(it));
+        // The worker takes no notice of being asked to stop, and the API takes a second every other time.
+        let mut restart = command(&["restart", "--time", "0"], short(it));
         term::say(&format!("$ {}", process::line(&restart)));
         children.push((it, process::spawn(&mut restart)?));
     }
