@@ -131,30 +131,34 @@ fn archs(engine: &str, buildkit: Option<&BuildKit>, options: &Options) -> Vec<Op
 }
 
 fn build_temporal(sh: &Shell, checkout: &Path, arch: Option<Arch>, plan: &Plan, options: &Options) -> Result<()> {
-    let go = go_version(checkout)?;
     let common = &common_arguments(arch, options);
     if !options.there.contains(&BASE) {
-        let dockerfile = sh.read_file(DOCKERFILE)?;
-        let tag = ["--tag", BASE];
-        if plan.buildkit.is_some() {
-            let build = cmd!(sh, "docker build {tag...} {common...} --build-arg GO_VERSION={go} --file - {checkout}");
-            run(build.into(), Some(&dockerfile), plan, options)?;
-        } else {
-            let (image, script, last) =
-                old_builder::split(&dockerfile).with_context(|| format!("{DOCKERFILE} has two stages"))?;
-            if !options.dry_run {
-                sh.create_dir(old_builder::OUT)?;
-            }
-            let arch = arch.map_or(&*plan.engine, |it| it.as_str());
-            let image = image.replace("${GO_VERSION}", &go);
-            let compile = old_builder::compile(sh, &image, checkout, arch, options.no_cache);
-            run(compile, Some(&script), plan, options)?;
-            let out = old_builder::OUT;
-            run(cmd!(sh, "docker build {tag...} {common...} --file - {out}").into(), Some(&last), plan, options)?;
-        }
+        build_base(sh, checkout, arch, plan, options)?;
     }
     let runtime = cmd!(sh, "docker build --tag {RUNTIME} {common...} --file {RUNTIME_DOCKERFILE} dev");
     run(runtime.into(), None, plan, options)
+}
+
+fn build_base(sh: &Shell, checkout: &Path, arch: Option<Arch>, plan: &Plan, options: &Options) -> Result<()> {
+    let go = go_version(checkout)?;
+    let common = &common_arguments(arch, options);
+    let dockerfile = sh.read_file(DOCKERFILE)?;
+    if plan.buildkit.is_some() {
+        let build =
+            cmd!(sh, "docker build --tag {BASE} {common...} --build-arg GO_VERSION={go} --file - {checkout}").into();
+        return run(build, Some((&dockerfile, &format!(" < {DOCKERFILE}"))), plan, options);
+    }
+    let (image, script, last) =
+        old_builder::split(&dockerfile).with_context(|| format!("{DOCKERFILE} has two stages"))?;
+    if !options.dry_run {
+        sh.create_dir(old_builder::OUT)?;
+    }
+    let (arch, image) = (arch.map_or(&*plan.engine, |it| it.as_str()), image.replace("${GO_VERSION}", &go));
+    let compile = old_builder::compile(sh, &image, checkout, arch, options.no_cache);
+    run(compile, Some((&script, &format!("  # reads the RUNs of {DOCKERFILE}"))), plan, options)?;
+    let out = old_builder::OUT;
+    let build = cmd!(sh, "docker build --tag {BASE} {common...} --file - {out}").into();
+    run(build, Some((&last, &format!("  # reads the last stage of {DOCKERFILE}"))), plan, options)
 }
 
 fn common_arguments(arch: Option<Arch>, options: &Options) -> Vec<String> {
@@ -193,20 +197,20 @@ pub(crate) fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Res
     build(sh, &targets, &Options { dry_run, ..Options::default() })
 }
 
-fn run(mut command: Command, dockerfile: Option<&str>, plan: &Plan, options: &Options) -> Result<()> {
+/// `input` is what the command reads, and how that is shown behind it.
+fn run(mut command: Command, input: Option<(&str, &str)>, plan: &Plan, options: &Options) -> Result<()> {
     command.env("DOCKER_BUILDKIT", if plan.buildkit.is_some() { "1" } else { "0" });
     command.envs(plan.buildkit.as_ref().map(|it| ("BUILDX_BUILDER", &it.builder)));
     // With an attestation, which holds the time of the build, the containerd image store would give the image another id
     // even where every step came from the cache, and everything that runs it would look outdated.
     command.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
-    let input = dockerfile.map_or(String::new(), |_| format!(" < {DOCKERFILE}"));
     if options.dry_run {
-        term::out(&format!("{}{input}\n", process::line(&command)));
+        term::out(&format!("{}{}\n", process::line(&command), input.map_or("", |it| it.1)));
         return Ok(());
     }
     let started = Instant::now();
-    match dockerfile {
-        Some(text) => process::run_with_input(&mut command, text, &input)?,
+    match input {
+        Some((text, shown)) => process::run_with_input(&mut command, text, shown)?,
         None => process::run(&mut command, Limit::Watched)?,
     }
     term::say(&format!("built in {} s", started.elapsed().as_secs()));
