@@ -7,6 +7,7 @@ mod loads;
 mod registry;
 mod schemas;
 mod snapshots;
+mod starts;
 mod watches;
 
 use tests::{checkout::Outcome, fakes::Fakes};
