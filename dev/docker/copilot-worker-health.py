@@ -14,6 +14,8 @@ from temporalio.client import Client
 
 # A long poll lasts 60 s; a poller that was not seen for longer than that, and some, is gone.
 FRESH_SECONDS = 100
+# Of one look. A cluster that has just started may leave a question unanswered for long; the next one is answered.
+LIMIT_SECONDS = 4
 
 
 def started() -> float:
@@ -50,4 +52,7 @@ async def main() -> int:
     return 0
 
 
-sys.exit(asyncio.run(main()))
+try:
+    sys.exit(asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS)))
+except TimeoutError:
+    sys.exit(f"no answer within {LIMIT_SECONDS} s")

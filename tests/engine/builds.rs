@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,8 +32,7 @@ impl Builds {
             checkout.project,
             docker.display()
         );
-        fs::write(bin.join("docker"), rename).unwrap();
-        fs::set_permissions(bin.join("docker"), fs::Permissions::from_mode(0o755)).unwrap();
+        tests::write_program(&bin.join("docker"), rename);
         checkout.edit(RECIPE, " golang:", " standin/golang:");
         checkout.edit(RECIPE, "FROM debian:bookworm-slim", "FROM standin/debian:bookworm");
         checkout.edit(

@@ -111,8 +111,8 @@ impl Machine {
             [("aws", AWS.to_owned()), ("docker", DOCKER.replace("DOCKER ", &format!("{} ", real.display())))];
         for (name, script) in programs {
             let path = folder.join("bin").join(name);
-            fs::write(&path, format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>\"$STANDIN/calls\"{script}\n")).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>\"$STANDIN/calls\"{script}\n");
+            tests::write_program(&path, script);
         }
         let database = start_database(&checkout, &folder);
         let machine = Machine { checkout, folder, database };

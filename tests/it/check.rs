@@ -5,7 +5,6 @@ mod mutations;
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::PermissionsExt,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -171,8 +170,7 @@ fn fix_corrects_what_a_table_is_made_from_and_keeps_what_people_wrote_in_it() {
 fn a_program_that_cargo_cannot_build_is_a_missing_prerequisite() {
     let checkout = Checkout::without_engine("check");
     let cargo = checkout.home().join("cargo");
-    fs::write(&cargo, "#!/bin/sh\necho \"$*\" >&2\nexit 101\n").unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    tests::write_program(&cargo, "#!/bin/sh\necho \"$*\" >&2\nexit 101\n");
     let outcome = run(checkout.command().env("CARGO", &cargo).args(["check", "--fix"])).expect(3);
     let root = checkout.root.display();
     let expected = format!("-- {root} {root}/tests/fixtures/temporal-dsql --fix\nerror: `check` was not built");

@@ -107,8 +107,7 @@ fn overridden(fakes: &Fakes, key: &str) -> BTreeMap<String, serde_yaml::Value> {
 #[test]
 fn containers_reach_each_other_past_the_proxies_of_docker_s_settings() {
     let fakes = Fakes::with_checkouts();
-    let offset = fakes.checkout.offset.to_string();
-    let up = || fakes.xtask(&["dev-up", "--local", "loki", "--port-offset", &offset]).expect(0);
+    let up = || fakes.xtask(&["dev-up", "--local", "loki"]).expect(0);
     let settings = fakes.checkout.home().join(".docker/config.json");
     fs::create_dir_all(settings.parent().unwrap()).unwrap();
     let proxy = r#""httpProxy":"http://proxy:3128","httpsProxy":"http://proxy:3128""#;
@@ -153,8 +152,7 @@ fn the_databases_are_for_the_platform_that_everything_else_is_for() {
             fakes.tell("foreign-arch", "amd64\n");
             fakes.tell("foreign-images", "postgres:17.11\n");
         }
-        let offset = fakes.checkout.offset.to_string();
-        let line = [&["dev-up", "--local", "dsql-copilot", "--port-offset", &offset][..], flags].concat();
+        let line = [&["dev-up", "--local", "dsql-copilot"][..], flags].concat();
         fakes.xtask(&line).expect(0);
         // What has a platform in the committed files keeps it.
         let all = overridden(&fakes, "platform");

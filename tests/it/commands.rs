@@ -36,9 +36,8 @@ fn xtask(fakes: &Fakes, line: &str) -> Outcome {
     fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
 }
 
-/// `dev-up` on the checkout's own ports.
 fn dev_up(fakes: &Fakes, line: &str) -> Outcome {
-    xtask(fakes, &format!("dev-up --port-offset {} {line}", fakes.checkout.offset))
+    xtask(fakes, &format!("dev-up {line}"))
 }
 
 /// Checks the calls that may change something, then forgets all calls.

@@ -15,8 +15,7 @@ const NO_ENGINE: &str =
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
 
 fn dev_up(fakes: &Fakes, arguments: &[&str]) -> Outcome {
-    let offset = fakes.checkout.offset.to_string();
-    fakes.xtask(&[&["dev-up", "--local", "--port-offset", &offset][..], arguments].concat())
+    fakes.xtask(&[&["dev-up", "--local"][..], arguments].concat())
 }
 
 #[test]

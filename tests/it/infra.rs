@@ -238,8 +238,8 @@ fn opentofu_is_used_where_terraform_is_not_there() {
     let workspace = Workspace::new();
     for (tool, used) in [("tofu", "tofu"), ("terraform", "terraform")] {
         let file = format!("bin/{tool}");
-        workspace.write(&file, "#!/bin/sh\n");
-        fs::set_permissions(workspace.path(&file), PermissionsExt::from_mode(0o755)).unwrap();
+        fs::create_dir_all(workspace.path("bin")).unwrap();
+        tests::write_program(&workspace.path(&file), "#!/bin/sh\n");
         let mut command = workspace.command();
         command.args(["infra-apply", "--project-name", "demo", "--dry-run"]).env("PATH", workspace.path("bin"));
         let planned = run(&mut command).expect(0);
@@ -325,8 +325,8 @@ fn our_one_rule_for_regions_is_terraforms() {
 fn with_aws(workspace: &Workspace, script: &str) -> String {
     let text =
         format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >>aws.log\ncase \"$*\" in\n{script}\n*) echo '{{}}' ;;\nesac\n");
-    workspace.write("bin/aws", &text);
-    fs::set_permissions(workspace.path("bin/aws"), PermissionsExt::from_mode(0o755)).unwrap();
+    fs::create_dir_all(workspace.path("bin")).unwrap();
+    tests::write_program(&workspace.path("bin/aws"), text);
     format!("{}:{}", workspace.path("bin").display(), std::env::var("PATH").unwrap())
 }
 

@@ -22,7 +22,7 @@ fn line(fakes: &Fakes, words: &str) -> Outcome {
 }
 
 fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    line(fakes, &format!("dev-up --local --port-offset {} {words}", fakes.checkout.offset))
+    line(fakes, &format!("dev-up --local {words}"))
 }
 
 fn chmod(path: &Path, mode: &str) {
@@ -93,7 +93,7 @@ fn a_checkout_whose_path_is_not_utf_8_is_a_finding() {
 /// checkout that it can reach. Otherwise the same user, from whom the mode takes away as much.
 fn as_stranger(fakes: &Fakes, words: &str) -> Outcome {
     let program = fakes.checkout.home().join("xtask");
-    fs::copy(xtask(), &program).unwrap();
+    tests::write_program(&program, fs::read(xtask()).unwrap());
     let mut command = Command::new(program);
     let like = fakes.command();
     command.args(words.split(' ')).current_dir(&fakes.checkout.root);

@@ -12,7 +12,7 @@ use tests::{
 const FILE: &str = "dev/docker-compose.override.yml";
 
 fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    let line = format!("dev-up --local --port-offset {} {words}", fakes.checkout.offset);
+    let line = format!("dev-up --local {words}");
     fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
 }
 

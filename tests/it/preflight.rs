@@ -18,8 +18,7 @@ const NO_ENGINE: &str =
 const TEMPLATE: &str = "dev/docker/persistence-dsql-elasticsearch.template.yaml";
 
 fn dev_up(fakes: &Fakes, arguments: &[&str]) -> Outcome {
-    let offset = fakes.checkout.offset.to_string();
-    fakes.xtask(&[&["dev-up", "--port-offset", &offset][..], arguments].concat())
+    fakes.xtask(&[&["dev-up"][..], arguments].concat())
 }
 
 /// Expects exactly these findings, by a part of each, and that nothing was written or started.
@@ -343,8 +342,7 @@ fn a_compose_that_is_missing_comes_as_a_plugin_and_the_engine_is_left_alone() {
         std::os::unix::fs::symlink(id, fakes.bin().join("id")).unwrap();
     }
     fakes.tell("no-compose", "");
-    let offset = fakes.checkout.offset.to_string();
-    let tried = fakes.xtask(&["dev-up", "--local", "loki", "--yes", "--port-offset", &offset]).expect(3);
+    let tried = fakes.xtask(&["dev-up", "--local", "loki", "--yes"]).expect(3);
     let tried = tried.says(&["Docker is not ready here; now to run: mkdir -p ", "/cli-plugins && curl "]);
     assert!(!tried.err.contains("get.docker.com") && !tried.err.contains("apt-get"), "{}", tried.err);
 }

@@ -197,7 +197,7 @@ impl User {
         }
         // The target folder may lie where nobody else can go.
         let copy = fakes.checkout.home().with_file_name("xtask");
-        fs::copy(program, &copy).unwrap();
+        tests::write_program(&copy, fs::read(program).unwrap());
         User { id: Some(65534), program: copy }
     }
 

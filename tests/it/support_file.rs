@@ -13,8 +13,7 @@ fn the_file_holds_what_is_asked_for_in_an_issue_and_no_secret_wherever_one_stood
         "TEMPORAL_SQL_HOST=one.dsql.eu-west-1.on.aws\nCOPILOT_DSQL_HOST=two.dsql.eu-west-1.on.aws\n\
          GRAFANA_ADMIN_PASSWORD=MARKED-grafana\nCOPILOT_MODEL_KEY=MARKED-model\nMY_TOKEN='MARKED-mine'\n",
     );
-    let offset = fakes.checkout.offset.to_string();
-    fakes.xtask(&["dev-up", "loki", "--dsql", "--no-schema", "--port-offset", &offset]).expect(0);
+    fakes.xtask(&["dev-up", "loki", "--dsql", "--no-schema"]).expect(0);
     fs::write(root.join("dev/.rendered/copilot-model.key"), "MARKED-key\n").unwrap();
     fs::write(root.join("dev/.rendered/grafana-admin.password"), "MARKED-file").unwrap();
     // What a program logs of all that, and of what only it knows.

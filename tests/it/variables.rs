@@ -39,8 +39,7 @@ fn awkward_values_are_the_same_to_compose_through_xtask_and_without_it() {
     ] {
         let fakes = Fakes::new();
         NAMES.iter().zip(values).for_each(|(name, value)| fakes.add_to_env(&format!("{name}={value}\n")));
-        let offset = fakes.checkout.offset.to_string();
-        fakes.xtask(&["dev-up", "loki", "--local", "--port-offset", &offset]).expect(0);
+        fakes.xtask(&["dev-up", "loki", "--local"]).expect(0);
         let written = interpolated(&fakes, &fakes.checkout.root.join("dev/.rendered/compose.env"));
         assert_eq!(written, interpolated(&fakes, &fakes.checkout.root.join("dev/.env")), "{values:?}");
         assert_eq!(written.len(), NAMES.len());
@@ -51,8 +50,7 @@ fn awkward_values_are_the_same_to_compose_through_xtask_and_without_it() {
 fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
     let fakes = Fakes::new();
     fakes.add_to_env("COPILOT_MODEL_NAME=from the file\n");
-    let offset = fakes.checkout.offset.to_string();
-    let up = ["dev-up", "loki", "--local", "--port-offset", &offset];
+    let up = ["dev-up", "loki", "--local"];
     let written = || std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/compose.env")).unwrap();
     fakes.xtask(&up).expect(0);
     assert!(written().contains("COPILOT_MODEL_NAME=\"from the file\"\n"), "{}", written());
@@ -65,8 +63,7 @@ fn what_compose_is_given_does_not_depend_on_the_caller_s_environment() {
 fn the_key_of_a_model_becomes_a_file_of_its_own_and_is_in_no_other() {
     let fakes = Fakes::new();
     let root = fakes.checkout.root.clone();
-    let offset = fakes.checkout.offset.to_string();
-    let up = || fakes.xtask(&["dev-up", "copilot-model", "--local", "--port-offset", &offset]).expect(0);
+    let up = || fakes.xtask(&["dev-up", "copilot-model", "--local"]).expect(0);
     let rendered = |name: &str| root.join("dev/.rendered").join(name);
     let variable = || std::fs::read_to_string(rendered("compose.env")).unwrap();
     up();
@@ -98,8 +95,7 @@ fn services_are_asked_for_their_health_more_often_while_they_start_where_the_eng
     for (api, expected) in [("1.43", 0), ("1.44", 14), ("1.52", 14)] {
         let fakes = Fakes::with_checkouts();
         fakes.tell("api", &format!("{api}\n"));
-        let offset = fakes.checkout.offset.to_string();
-        fakes.xtask(&["dev-up", "--local", "--port-offset", &offset]).expect(0);
+        fakes.xtask(&["dev-up", "--local"]).expect(0);
         let read =
             || std::fs::read_to_string(fakes.checkout.root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
         let written = read();

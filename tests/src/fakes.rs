@@ -4,14 +4,14 @@ use std::{
     env,
     fs::{self, OpenOptions},
     io::Write,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{
     checkout::{Checkout, Outcome, run},
-    repo_root,
+    repo_root, write_program,
 };
 
 /// The programs that xtask drives.
@@ -97,8 +97,7 @@ impl Fakes {
         let path = self.bin().join(program);
         // Writing through a link would change the machine's own program.
         _ = fs::remove_file(&path);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap_or_else(|error| panic!("{program}: {error}"));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("cannot make it executable");
+        write_program(&path, format!("#!/bin/sh\n{script}\n"));
     }
 
     /// Makes every port that is taken look as if a program of this name, process 4711, had it.
@@ -121,9 +120,18 @@ impl Fakes {
         fs::read_to_string(self.folder.join(file)).unwrap_or_default()
     }
 
-    /// Runs the real `xtask` among the fakes, in the checkout's root, without a terminal.
+    /// Runs the real `xtask` among the fakes, in the checkout's root, without a terminal. A first `dev-up` gets the
+    /// checkout's own ports where it names none: on the default ones somebody may listen.
     pub fn xtask(&self, arguments: &[&str]) -> Outcome {
-        run(self.command().args(arguments))
+        let mut command = self.command();
+        let remembered = self.checkout.root.join("dev/.rendered/mode.json").exists();
+        match arguments {
+            ["dev-up", rest @ ..] if !remembered && !rest.contains(&"--port-offset") => {
+                command.args(["dev-up", "--port-offset", &self.checkout.offset.to_string()]).args(rest)
+            }
+            _ => command.args(arguments),
+        };
+        run(&mut command)
     }
 
     /// The real `xtask` among the fakes, with no more to do. Images and checkouts are the defaults of `dev/.env`.

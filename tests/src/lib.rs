@@ -32,6 +32,16 @@ pub fn compose(home: &Path) -> Command {
     command
 }
 
+/// Writes a program in a process of its own: what this one has open for writing, the children that other tests begin have
+/// open for a moment too, and the system runs no such file ("Text file busy").
+pub fn write_program(path: &Path, content: impl AsRef<[u8]>) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("there is a shell");
+    child.stdin.take().expect("it has a pipe").write_all(content.as_ref()).expect("it reads all");
+    assert!(child.wait().expect("it ends").success(), "cannot write {}", path.display());
+}
+
 /// Whether Compose is there. Where it is not, says so: the caller's test is then skipped. On CI that is a failure.
 #[must_use]
 #[track_caller]
