@@ -11,11 +11,10 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 # A long poll lasts 60 s; a poller that was not seen for longer than that, and some, is gone.
 FRESH_SECONDS = 100
-# Of one look. A cluster that has just started may leave a question unanswered for long; the next one is answered.
-LIMIT_SECONDS = 4
 
 
 def started() -> float:
@@ -53,6 +52,10 @@ async def main() -> int:
 
 
 try:
-    sys.exit(asyncio.run(asyncio.wait_for(main(), LIMIT_SECONDS)))
-except TimeoutError:
-    sys.exit(f"no answer within {LIMIT_SECONDS} s")
+    code = asyncio.run(main())
+except (RPCError, RuntimeError) as it:
+    print(it)
+    code = 1
+sys.stdout.flush()
+# Threads of the SDK keep Python 3.14 from ending one time in forty, and a look that does not end has failed after 15 s.
+os._exit(code)
