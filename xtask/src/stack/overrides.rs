@@ -102,7 +102,10 @@ impl Stack {
                 _ = writeln!(out, "    ports: !override [{}]", ports.join(", "));
             }
             if self.start_interval && service.has_health_check {
-                let seconds = if live { 1 } else { 2 };
+                // Of two processors a look costs a tenth of a second's time: only where somebody waits for the answer.
+                let waits =
+                    |it: &Service| it.depends_on.contains(&service.name) && !it.only_started.contains(&service.name);
+                let seconds = if live || self.services.iter().any(waits) { 1 } else { 2 };
                 _ = writeln!(out, "    healthcheck: {{ start_interval: {seconds}s }}");
             }
         }

@@ -21,6 +21,7 @@ use crate::stack::{Stack, diagnosis};
 /// For how many seconds is waited where nobody says.
 pub(crate) const DEFAULT_TIMEOUT: u64 = 300;
 const POLL: Duration = Duration::from_millis(250);
+const SLICE: Duration = Duration::from_millis(20);
 const ENGINE_GONE: &str = "the engine no longer answers; once it does, `cargo xtask dev-up` goes on from here";
 
 /// What a run starts: the command that makes the containers, the services that are to start, and what is done between.
@@ -117,7 +118,10 @@ pub(crate) fn start_and_wait(
                 pending.retain(|it| !batch.contains(it));
                 starting = batch;
             }
-            thread::sleep(if late { POLL } else { POLL.min(deadline - Instant::now().min(deadline)) });
+            let look = Instant::now() + if late { POLL } else { POLL.min(deadline - Instant::now().min(deadline)) };
+            while Instant::now() < look && !compose.as_mut().is_some_and(Compose::has_ended) {
+                thread::sleep(SLICE);
+            }
         }
     })
 }
@@ -172,6 +176,10 @@ impl Compose {
         let status = self.child.try_wait()?;
         interrupt::stay_if_ending();
         Ok(status.map(|it| it.success()))
+    }
+
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Ends it if need be, and returns what it complained about where it failed by itself.
