@@ -143,6 +143,8 @@ fn fix_writes_the_table_of_panels_and_nothing_else() {
     let checkout = Checkout::without_engine("check");
     let guide = checkout.root.join("dev/README.md");
     let before = fs::read_to_string(&guide).unwrap();
+    // A picture is drawn by hand.
+    fs::write(checkout.root.join("dev/pictures/drawn-from"), "").unwrap();
     checkout.edit("grafana/server/server.json", "\"title\": \"Servers scraped\"", "\"title\": \"Servers seen\"");
     let fixed = checkout.xtask(&["check", "--fix"]).expect(0);
     assert_eq!(fixed.err, "dev/README.md written\n");

@@ -102,6 +102,7 @@ pub(super) const ALL: &[Mutation] = &[
     here(DYNAMIC, "system.enableNexus:\n  - value: false", "system.enableNexus: false", "enableNexus", "`system.enableNexus` is not a list of values", "- value:"),
 
     // Observability.
+    here(SERVER, "\"title\": \"At a glance\"", "\"title\": \"At one glance\"", "server.png", "server.png was drawn from another grafana/server/server.json", "tests/pictures/dashboards").found_in("dev/pictures/drawn-from"),
     here(BASE, "source: ../grafana/dsql", "source: ../grafana/server", "volumes:", "the dashboards of grafana/dsql are not mounted", "mount ../grafana/dsql"),
 
 

@@ -246,6 +246,8 @@ fn dev_up_first_completes_a_swap_that_was_interrupted_and_takes_anything_earlier
         fs::write(folder(&fakes, ".unfinished"), node.to_string()).unwrap();
         xtask(&fakes, "dev-status")
             .says(&["the snapshot `one` was interrupted", "`cargo xtask dev-up` ends that first"]);
+        let told = xtask(&fakes, "dev-status --json").json();
+        assert!(told["unfinishedSnapshot"].as_str().unwrap().contains("the snapshot `one` was interrupted"), "{told}");
         fakes.forget();
         let said = dev_up(&fakes, "loki --local").expect(0);
         assert!(folder(&fakes, "one").exists() && fs::read_dir(folder(&fakes, "")).unwrap().count() == 1);

@@ -70,3 +70,12 @@ fn the_caches_of_history_are_bounded_by_bytes() {
     let limit = limit(&services()["temporal-history"]);
     assert!(both < limit / 4.0, "{both} bytes of caches in a container of {limit}");
 }
+
+/// What comes in faster than it is worked off stays in the database.
+#[test]
+fn what_waits_in_the_memory_of_history_is_bounded() {
+    let dynamic = yaml("dev/dynamicconfig/development-dsql.yaml");
+    let [critical, most] = ["history.queuePendingTaskCriticalCount", "history.queuePendingTasksMaxCount"]
+        .map(|key| dynamic[key][0]["value"].as_u64().unwrap_or_else(|| panic!("{key} is not set")));
+    assert!(critical < most && most <= 1000, "{critical} {most}");
+}

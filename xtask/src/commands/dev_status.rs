@@ -38,11 +38,13 @@ impl flags::DevStatus {
         let held = if mode.local { None } else { credentials::held(sh) };
         let keys = held.map(|(it, _)| it.describe());
         let loads = containers::loads(sh, &stack.project)?;
+        let unfinished = Unfinished::read(sh)?.map(|it| it.words());
 
         if self.json {
             let words = keys.as_ref().map(|(words, _)| words.as_str());
             let mut document = document(&stack, &rows, schema_is_current, words);
             document["loads"] = json!(loads);
+            document["unfinishedSnapshot"] = json!(unfinished);
             term::out(&format!("{document:#}\n"));
         } else {
             let titles = ["SERVICE", "STATE", "HOST PORTS", "NOTE"];
@@ -51,8 +53,8 @@ impl flags::DevStatus {
                 let renewal = if soon { format!("\n{}", credentials::renewal(&settings)) } else { String::new() };
                 term::say(&format!("{words}{renewal}"));
             }
-            if let Some(it) = Unfinished::read(sh)? {
-                term::say(&format!("{}; `cargo xtask dev-up` ends that first", it.words()));
+            if let Some(it) = unfinished {
+                term::say(&format!("{it}; `cargo xtask dev-up` ends that first"));
             }
             if !loads.is_empty() {
                 term::say(&format!("a load runs: {}", loads.join(", ")));
