@@ -359,7 +359,7 @@ fn processors_are_limited_where_the_engine_can_and_the_copilot_is_told_so() {
         assert_eq!(overrides.matches(nothing).count(), taken_away, "{overrides}");
         let profile: serde_json::Value = serde_json::from_str(&read("deployment-profile.json")).unwrap();
         let limits = &profile["scaling_topology"]["history"]["resource_limits"];
-        assert_eq!(*limits, serde_json::json!({ "cpu_millicores": told, "memory_mib": 512 }));
+        assert_eq!(*limits, serde_json::json!({ "cpu_millicores": told, "memory_mib": 1024 }));
         // What has changed is judged by the same limits.
         xtask(&fakes, "dev-status").expect(0);
         assert_eq!(fakes.told("override"), overrides);
