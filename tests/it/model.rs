@@ -53,10 +53,16 @@ impl Model {
     /// What it has logged, once a line that holds this is among it.
     #[track_caller]
     fn log_with(&self, part: &str) -> String {
+        self.log_with_all(part, 1)
+    }
+
+    /// The same, once it holds the part as often as this: the last line comes a moment after the answer.
+    #[track_caller]
+    fn log_with_all(&self, part: &str, times: usize) -> String {
         let began = Instant::now();
         loop {
             let log = self.log.lock().unwrap().clone();
-            if log.contains(part) {
+            if log.matches(part).count() >= times {
                 return log;
             }
             assert!(began.elapsed() < Duration::from_secs(10), "`{part}` is not in {log}");
