@@ -33,7 +33,7 @@ const PSQL: &str = "--username admin --dbname postgres --no-psqlrc --quiet --no-
 
 /// Runs a command line against a stack that runs at the checkout's own ports.
 fn xtask(fakes: &Fakes, line: &str) -> Outcome {
-    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+    fakes.line(line)
 }
 
 fn dev_up(fakes: &Fakes, line: &str) -> Outcome {

@@ -8,8 +8,7 @@ use tests::{
 };
 
 fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    let line = format!("dev-up --local {words}");
-    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+    fakes.line(&format!("dev-up --local {words}"))
 }
 
 /// The calls that changed something, without what every call of Compose begins with.

@@ -17,12 +17,8 @@ use tests::{
     fakes::Fakes,
 };
 
-fn line(fakes: &Fakes, words: &str) -> Outcome {
-    fakes.xtask(&words.split_whitespace().collect::<Vec<_>>())
-}
-
 fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    line(fakes, &format!("dev-up --local {words}"))
+    fakes.line(&format!("dev-up --local {words}"))
 }
 
 fn chmod(path: &Path, mode: &str) {
@@ -38,7 +34,7 @@ fn what_other_users_may_not_read_is_found_with_the_folders_to_open_and_no_others
     // What only containers of the checkout's owner mount is left out, and so is `dev/.env`.
     let fix = "\n    chmod -R go+rX dev/config dev/docker  # ";
     dev_up(&fakes, "").expect(3).says(&["run as other users", fix]);
-    line(&fakes, "doctor --local").expect(3).says(&[fix.trim()]);
+    fakes.line("doctor --local").expect(3).says(&[fix.trim()]);
     assert_eq!(fakes.calls(), [""; 0]);
     dev_up(&fakes, "temporal-history --no-schema --dry-run").expect(3).says(&["chmod -R go+rX dev/docker  #"]);
     chmod(&root.join("dev/docker"), "go+rX");
@@ -85,7 +81,7 @@ fn a_checkout_whose_path_is_not_utf_8_is_a_finding() {
     fs::rename(&fakes.checkout.root, &root).unwrap();
     fakes.checkout.root = root;
     dev_up(&fakes, "loki").expect(3).says(&["is not UTF-8: Compose would mount another one"]);
-    line(&fakes, "doctor --local").expect(3).says(&["is not UTF-8"]);
+    fakes.line("doctor --local").expect(3).says(&["is not UTF-8"]);
     assert_eq!(fakes.calls(), [""; 0]);
 }
 
@@ -147,7 +143,7 @@ fn an_engine_is_asked_to_show_a_file_only_where_a_container_is_to_be_made() {
     let fakes = Fakes::new();
     let asked = || fakes.log().iter().filter(|it| it.starts_with("docker create ")).count();
     dev_up(&fakes, "loki --dry-run").expect(0);
-    line(&fakes, "doctor --local");
+    fakes.line("doctor --local");
     assert_eq!(asked(), 0);
     dev_up(&fakes, "loki").expect(0);
     assert_eq!(asked(), 1);
@@ -173,20 +169,20 @@ fn where_the_generated_files_are_gone_the_containers_say_how_the_stack_was_start
     fakes.tell("config-files", &format!("{},{}\n", at("docker-compose.yml"), at("docker-compose.local.yml")));
     let bound = format!("{{\"PortBindings\":{{\"3100/tcp\":[{{\"HostPort\":\"{}\"}}]}}}}\n", fakes.checkout.port(3100));
     fakes.tell("host-config", &bound);
-    let status = line(&fakes, "dev-status --json").expect(4).json();
+    let status = fakes.line("dev-status --json").expect(4).json();
     assert_eq!(status["mode"], "local");
     let loki = status["services"].as_array().unwrap().iter().find(|it| it["name"] == "loki").unwrap();
     assert_eq!(loki["ports"], serde_json::json!([fakes.checkout.port(3100)]));
     fakes.forget();
 
     // What a restart mounts is generated again, as it was.
-    line(&fakes, "dev-restart loki").expect(0);
+    fakes.line("dev-restart loki").expect(0);
     let generated = fs::read_to_string(root.join("dev/.rendered/docker-compose.override.yml")).unwrap();
     assert!(generated.contains(&format!("127.0.0.1:{}:3100", fakes.checkout.port(3100))), "{generated}");
     assert!(root.join("dev/.rendered/persistence-monitored.yaml").exists());
     assert_eq!(fakes.calls().len(), 1, "{:?}", fakes.calls());
     fakes.forget();
-    line(&fakes, "dev-up loki").expect(0);
+    fakes.line("dev-up loki").expect(0);
     assert_eq!(fakes.calls(), [""; 0]);
 }
 

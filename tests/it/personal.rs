@@ -12,8 +12,7 @@ use tests::{
 const FILE: &str = "dev/docker-compose.override.yml";
 
 fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    let line = format!("dev-up --local {words}");
-    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
+    fakes.line(&format!("dev-up --local {words}"))
 }
 
 fn write(fakes: &Fakes, text: &str) {

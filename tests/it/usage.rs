@@ -4,11 +4,6 @@ use std::process::Command;
 
 use tests::{checkout::run, fakes::Fakes, repo_root};
 
-/// Runs `xtask` with a line of words.
-fn xtask(fakes: &Fakes, line: &str) -> tests::checkout::Outcome {
-    fakes.xtask(&line.split_whitespace().collect::<Vec<_>>())
-}
-
 #[test]
 fn a_wrong_command_line_ends_with_code_2_says_what_is_allowed_and_runs_nothing() {
     let fakes = Fakes::new();
@@ -53,7 +48,7 @@ fn a_wrong_command_line_ends_with_code_2_says_what_is_allowed_and_runs_nothing()
         ),
         ("test --nocapture", "unexpected flag: `--nocapture`"),
     ] {
-        let refused = xtask(&fakes, line);
+        let refused = fakes.line(line);
         assert_eq!(refused.code, 2, "{line}: {}", refused.err);
         assert!(refused.err.starts_with("error: ") && refused.err.contains(says), "{line}: {}", refused.err);
         assert_eq!(refused.out, "", "{line}");
@@ -65,11 +60,11 @@ fn a_wrong_command_line_ends_with_code_2_says_what_is_allowed_and_runs_nothing()
 #[test]
 fn every_command_explains_itself_and_the_overview_lists_every_command() {
     let fakes = Fakes::new();
-    let first = xtask(&fakes, "").expect(0).out;
+    let first = fakes.line("").expect(0).out;
     let (overview, next) = first.split_once("\nNext:\n").expect("without arguments it says what to do next");
     assert!(next.starts_with("  cargo xtask dev-up --local --yes"), "{next}");
     for asks in ["--help", "-h", "--help dev-nothing"] {
-        assert_eq!(xtask(&fakes, asks).expect(0).out, overview, "{asks}");
+        assert_eq!(fakes.line(asks).expect(0).out, overview, "{asks}");
     }
     let commands: Vec<&str> = overview
         .lines()
@@ -80,12 +75,12 @@ fn every_command_explains_itself_and_the_overview_lists_every_command() {
         assert!(commands.contains(&expected), "{expected} is not in\n{overview}");
     }
     for command in commands {
-        let help = xtask(&fakes, &format!("{command} --help")).expect(0);
+        let help = fakes.line(&format!("{command} --help")).expect(0);
         assert!(help.out.starts_with(&format!("cargo xtask {command} [OPTIONS]")), "{}", help.out);
         assert!(help.out.lines().nth(1).is_some_and(|it| it.ends_with('.')), "{}", help.out);
         assert_eq!(help.err, "", "{command}");
         for asks in [format!("{command} -h"), format!("--help {command}"), format!("-h {command}")] {
-            assert_eq!(xtask(&fakes, &asks).expect(0).out, help.out, "{asks}");
+            assert_eq!(fakes.line(&asks).expect(0).out, help.out, "{asks}");
         }
     }
     assert_eq!(fakes.log(), [""; 0]);
@@ -93,7 +88,7 @@ fn every_command_explains_itself_and_the_overview_lists_every_command() {
 
 #[test]
 fn the_help_of_render_reads_as_it_should() {
-    let help = xtask(&Fakes::new(), "render --help").expect(0).out;
+    let help = Fakes::new().line("render --help").expect(0).out;
     let expected = "cargo xtask render [OPTIONS]
   Render the persistence template for both clusters into `dev/.rendered/`.
 

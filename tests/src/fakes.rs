@@ -134,6 +134,11 @@ impl Fakes {
         run(&mut command)
     }
 
+    /// The same, of words with spaces between them.
+    pub fn line(&self, line: &str) -> Outcome {
+        self.xtask(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
     /// The real `xtask` among the fakes, with no more to do. Images and checkouts are the defaults of `dev/.env`.
     pub fn command(&self) -> Command {
         let mut command = self.checkout.command();

@@ -103,9 +103,8 @@ impl Stack {
             }
             if self.start_interval && service.has_health_check {
                 // Of two processors a look costs a tenth of a second's time: only where somebody waits for the answer.
-                let waits =
-                    |it: &Service| it.depends_on.contains(&service.name) && !it.only_started.contains(&service.name);
-                let seconds = if live || self.services.iter().any(waits) { 1 } else { 2 };
+                let awaited = self.services.iter().any(|it| it.waits_for(&service.name));
+                let seconds = if live || awaited { 1 } else { 2 };
                 _ = writeln!(out, "    healthcheck: {{ start_interval: {seconds}s }}");
             }
         }

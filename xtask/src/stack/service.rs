@@ -73,6 +73,12 @@ pub struct Port {
 const STAND_IN: &str = "standin/";
 
 impl Service {
+    /// Whether it starts only once this other service is ready.
+    pub(crate) fn waits_for(&self, other: &str) -> bool {
+        let is = |it: &String| it == other;
+        self.depends_on.iter().any(is) && !self.only_started.iter().any(is)
+    }
+
     /// Adds what a further file says that it depends on; of the same dependency that file has the last word.
     pub(super) fn depend_on(&mut self, node: &Value) {
         let more = depends_on(node);

@@ -119,7 +119,7 @@ pub(crate) fn start_and_wait(
                 starting = batch;
             }
             let look = Instant::now() + if late { POLL } else { POLL.min(deadline - Instant::now().min(deadline)) };
-            while Instant::now() < look && !compose.as_mut().is_some_and(Compose::has_ended) {
+            while Instant::now() < look && compose.as_mut().is_none_or(|it| matches!(it.ended(), Ok(None))) {
                 thread::sleep(SLICE);
             }
         }
@@ -176,10 +176,6 @@ impl Compose {
         let status = self.child.try_wait()?;
         interrupt::stay_if_ending();
         Ok(status.map(|it| it.success()))
-    }
-
-    fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Ends it if need be, and returns what it complained about where it failed by itself.

@@ -48,7 +48,7 @@ pub(super) fn gates<'a>(
         let sh = sh.clone();
         gates.push(Gate {
             after: vec![service.name.clone()],
-            before: names(&|it| it.depends_on.contains(&service.name) && !it.only_started.contains(&service.name)),
+            before: names(&|it| it.waits_for(&service.name)),
             work: Box::new(move || namespaces::register(&sh, stack, &[service], deadline).map(|()| Vec::new())),
         });
     }
