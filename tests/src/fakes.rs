@@ -75,6 +75,9 @@ impl Fakes {
         let folder = checkout.home().with_file_name("fakes");
         let fakes = Fakes { checkout, folder };
         fs::create_dir_all(fakes.bin()).expect("cannot make a folder");
+        // A copy: another user may not get into the folder that this repository is in.
+        let program = fs::read(repo_root().join("tests/fixtures/fakes/program")).expect("the program is there");
+        write_program(&fakes.folder.join("program"), program);
         fakes.install(&PROGRAMS);
         for (name, path) in REAL.iter().filter_map(|name| Some((name, find(name)?))) {
             symlink(path, fakes.bin().join(name)).expect("cannot make a link");
@@ -88,8 +91,8 @@ impl Fakes {
     }
 
     fn install(&self, names: &[&str]) {
-        let program = repo_root().join("tests/fixtures/fakes/program");
-        names.iter().for_each(|it| symlink(&program, self.bin().join(it)).expect("cannot make a link"));
+        let link = |it: &&str| symlink("../program", self.bin().join(it)).expect("cannot make a link");
+        names.iter().for_each(link);
     }
 
     /// Puts a shell script on PATH, in the place of what is there.

@@ -32,16 +32,16 @@ pub(crate) struct Start<'a> {
     pub gates: Vec<Gate<'a>>,
 }
 
-/// Starts the containers of these services. Compose would start what they depend on as well, also what is done; and with
-/// `--no-deps` makes containers that it takes for changed ones the next time.
+/// Starts the containers of these services, one after the other. Compose would start what they depend on as well, also
+/// what is done; and with `--no-deps` makes containers that it takes for changed ones the next time.
 pub(crate) fn start(sh: &Shell, stack: &Stack, services: &[String], containers: &[Container]) -> Command {
     let made = |service: &String| format!("{}-{service}-1", stack.project);
     let name = |it: &String| containers::find(containers, it).map_or_else(|| made(it), |it| it.name.clone());
     cmd!(sh, "docker start").args(services.iter().map(name)).into()
 }
 
-/// Starts what is to start, each as soon as it may, and returns once all of `services` are ready. One command starts
-/// things at a time, so that none stands in another's way.
+/// Starts what is to start, each as soon as it may, and returns once all of `services` are ready. What may start at the
+/// same time starts side by side.
 ///
 /// # Errors
 /// Exit code 4: the deadline passed, or nothing is left that could still become ready; the failing services have been
@@ -59,43 +59,50 @@ pub(crate) fn start_and_wait(
     let mut gates: Vec<Option<Gate<'_>>> = gates.into_iter().map(Some).collect();
     let mut view = View::new();
     // Until the containers are made, those that they replace may still run.
-    let mut compose = create.map(said).transpose()?;
-    let mut is_made = compose.is_none();
+    let mut is_made = create.is_none();
+    let mut commands = Vec::new();
+    if let Some(create) = create {
+        say(&create);
+        commands.push(Running::start("", create)?);
+    }
     thread::scope(|scope| {
         let mut works: Vec<(usize, thread::ScopedJoinHandle<'_, Result<Vec<String>>>)> = Vec::new();
-        let mut starting: Vec<String> = Vec::new();
         loop {
-            let ended = compose.as_mut().map(Compose::ended).transpose()?.flatten();
-            if let Some(ended) = ended {
-                starting.clear();
-                is_made |= ended;
-                compose = if ended { None } else { compose };
+            let mut failed = false;
+            for at in (0..commands.len()).rev() {
+                match commands[at].ended()? {
+                    Some(true) => _ = commands.remove(at),
+                    Some(false) => failed = true,
+                    None => {}
+                }
             }
+            is_made |= commands.is_empty();
             while let Some(at) = works.iter().position(|(_, it)| it.is_finished()) {
                 let (gate, work) = works.remove(at);
                 let more = work.join().expect("what is done between does not panic");
-                let more = more.inspect_err(|_| _ = compose.take().map(Compose::stop))?;
-                pending.extend(more.into_iter().filter(|it| !starting.contains(it)));
+                let more = more.inspect_err(|_| _ = stop(&mut commands))?;
+                pending.extend(more.into_iter().filter(|it| !commands.iter().any(|command| command.service == *it)));
                 closed[gate].clear();
             }
             let containers = match containers::list(sh, &stack.project) {
                 Ok(it) => it,
                 Err(e) => {
-                    compose.map(Compose::stop);
+                    stop(&mut commands);
                     return Err(e.context(ENGINE_GONE));
                 }
             };
+            let is_starting = |name: &str| commands.iter().any(|it| it.service == name);
             let state = |it: &Service| match assess(it, containers::find(&containers, &it.name), &probe) {
                 _ if pending.contains(&it.name) => State::Waiting,
-                // While Compose is at work, what has stopped may be about to be started again.
-                State::Failed(_) | State::Done if starting.contains(&it.name) => State::Starting,
+                // What has stopped may be about to be started again.
+                State::Failed(_) | State::Done if is_starting(&it.name) => State::Starting,
                 other => other,
             };
             let states: Vec<(&Service, State)> = services.iter().map(|it| (it, state(it))).collect();
             view.show(&states);
             let is_ready = |name: &str| {
                 let found = states.iter().find(|(it, _)| it.name == name);
-                found.is_none_or(|(_, it)| it.is_ready()) && !starting.iter().any(|it| it == name)
+                found.is_none_or(|(_, it)| it.is_ready()) && !is_starting(name)
             };
             for (at, gate) in gates.iter_mut().enumerate().filter(|_| is_made) {
                 if let Some(it) = gate.take_if(|it| it.after.iter().all(|on| is_ready(on))) {
@@ -103,45 +110,48 @@ pub(crate) fn start_and_wait(
                 }
             }
             let late = Instant::now() >= deadline;
-            let busy = ended.is_none() && compose.is_some() || !works.is_empty();
-            let failed = ended == Some(false);
-            if !busy && !failed && pending.is_empty() && states.iter().all(|(_, it)| it.is_ready()) {
+            let busy = !commands.is_empty() || !works.is_empty();
+            if !busy && pending.is_empty() && states.iter().all(|(_, it)| it.is_ready()) {
                 return Ok(());
             }
             if failed || late && works.is_empty() || !busy && !is_hopeful(&states) {
-                return Err(give_up(sh, &states, &containers, compose, late));
+                return Err(give_up(sh, &states, &containers, &mut commands, late));
             }
-            let closed: Vec<&[String]> = closed.iter().map(Vec::as_slice).collect();
-            let batch = startable(&services, &pending, &closed, &is_ready);
-            if compose.is_none() && !batch.is_empty() {
-                compose = Some(said(start(sh, stack, &batch, &containers))?);
+            if is_made {
+                let closed: Vec<&[String]> = closed.iter().map(Vec::as_slice).collect();
+                let batch = startable(&services, &pending, &closed, &is_ready);
                 pending.retain(|it| !batch.contains(it));
-                starting = batch;
+                if !batch.is_empty() {
+                    say(&start(sh, stack, &batch, &containers));
+                }
+                // Each by a command of its own, so that they start side by side.
+                for it in batch.chunks(1) {
+                    commands.push(Running::start(&it[0], start(sh, stack, it, &containers))?);
+                }
             }
             let look = Instant::now() + if late { POLL } else { POLL.min(deadline - Instant::now().min(deadline)) };
-            while Instant::now() < look && compose.as_mut().is_none_or(|it| matches!(it.ended(), Ok(None))) {
+            while Instant::now() < look && commands.iter_mut().all(|it| matches!(it.ended(), Ok(None))) {
                 thread::sleep(SLICE);
             }
         }
     })
 }
 
-fn said(command: Command) -> Result<Compose> {
-    term::say(&format!("$ {}", process::line(&command)));
-    Compose::start(command)
+fn say(command: &Command) {
+    term::say(&format!("$ {}", process::line(command)));
 }
 
 fn give_up(
     sh: &Shell,
     states: &[(&Service, State)],
     containers: &[Container],
-    compose: Option<Compose>,
+    commands: &mut Vec<Running>,
     late: bool,
 ) -> anyhow::Error {
     // What was shown last stays.
     term::redraw("", 0);
     let unready = states.iter().filter(|(_, it)| !it.is_ready()).count();
-    let complaints = compose.map(Compose::stop).unwrap_or_default();
+    let complaints = stop(commands);
     diagnosis::show(sh, &culprits(states), containers, complaints.trim());
     if unready == 0 {
         return exit(FAILED, "Docker could not start all");
@@ -151,14 +161,21 @@ fn give_up(
     exit(NOT_READY, format!("{unready} of {} services are not ready: {reason}", states.len()))
 }
 
-struct Compose {
+/// Ends what still runs, and returns what those complained about that failed by themselves.
+fn stop(commands: &mut Vec<Running>) -> String {
+    commands.drain(..).map(Running::stop).collect()
+}
+
+/// A command at work, for one service or, where the name is empty, for all of them.
+struct Running {
+    service: String,
     child: Child,
     complaints: thread::JoinHandle<String>,
 }
 
-impl Compose {
-    fn start(mut up: Command) -> Result<Compose> {
-        let piped = up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+impl Running {
+    fn start(service: &str, mut command: Command) -> Result<Running> {
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let (mut child, tracked) = process::spawn(piped)?;
         let stderr = child.stderr.take().expect("stderr is a pipe");
         // Read to the end on a thread, so that the child never waits for a full pipe. After a signal this thread alone
@@ -168,7 +185,7 @@ impl Compose {
             drop(tracked);
             text
         });
-        Ok(Compose { child, complaints })
+        Ok(Running { service: service.to_owned(), child, complaints })
     }
 
     /// Whether it succeeded; `None` while it is at work.
