@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::{
         ffi::OsStrExt,
-        fs::{MetadataExt, PermissionsExt},
+        fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
     path::Path,
@@ -203,4 +203,40 @@ fn an_engine_of_the_user_s_own_gets_root_inside_for_the_user_outside() {
     let owner = fs::metadata(fakes.checkout.root.join("dev/.rendered/aws")).unwrap();
     let owner = (format!("{:?}", owner.uid().to_string()), format!("{:?}", owner.gid().to_string()));
     assert_eq!(uid_for("unix:///var/run/docker.sock"), owner);
+}
+
+#[test]
+fn who_containers_run_as_does_not_change_with_the_group_of_the_shell_that_made_the_files() {
+    let fakes = Fakes::new();
+    let rendered = fakes.checkout.root.join("dev/.rendered");
+    let variables = || fs::read_to_string(rendered.join("compose.env")).unwrap();
+    dev_up(&fakes, "loki").expect(0);
+    let first = variables();
+    // As `sg docker -c 'cargo xtask dev-up'` leaves them.
+    if ["aws", "lock"].iter().any(|it| chown(rendered.join(it), None, Some(4711)).is_err()) {
+        tests::left_out("only root can give files to another group");
+        return;
+    }
+    dev_up(&fakes, "loki").expect(0);
+    assert_eq!(variables(), first);
+}
+
+#[test]
+fn containers_run_as_whoever_made_the_files_from_the_first_start_on() {
+    let fakes = Fakes::new();
+    let root = &fakes.checkout.root;
+    let uid = || {
+        let variables = fs::read_to_string(root.join("dev/.rendered/compose.env")).unwrap();
+        variables.lines().find_map(|it| it.strip_prefix("HOST_UID=").map(str::to_owned)).unwrap()
+    };
+    // `sudo cargo xtask dev-up` in somebody's checkout.
+    if chown(root, Some(4711), None).is_err() {
+        tests::left_out("only root can give files to another user");
+        return;
+    }
+    dev_up(&fakes, "loki").expect(0);
+    let first = uid();
+    assert_ne!(first, "\"4711\"");
+    dev_up(&fakes, "loki mimir").expect(0);
+    assert_eq!(uid(), first);
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
 use crate::aws::credentials;
 use crate::docker::endpoint;
+use crate::machine::lock;
 use crate::settings::checkouts::{COPILOT, PACKAGES};
 use crate::settings::{PROJECT, Settings, variables};
 
@@ -45,9 +46,11 @@ pub(crate) fn environment(root: &Path, settings: &Settings, live: bool) -> BTree
     let mut all: BTreeMap<String, String> =
         variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
     let aws = root.join(credentials::FOLDER);
-    // The owner of what the containers have to read; before it is there, whoever owns the checkout.
-    let owner =
-        fs::metadata(&aws).or_else(|_| fs::metadata(root)).map(|it| (it.uid(), it.gid())).unwrap_or((1000, 1000));
+    // Whoever owns what the containers have to read: before it is there, whoever holds the lock, as this run makes it. Its
+    // group is the checkout's, and not that of a shell in between (`sg docker`), or the next one would be another.
+    let owned = [&aws, &root.join(lock::PATH), root].into_iter().find_map(|it| fs::metadata(it).ok());
+    let group = fs::metadata(root).map_or(1000, |it| it.gid());
+    let owner = (owned.map_or(1000, |it| it.uid()), group);
     let route = endpoint::find();
     let owner = if route.is_rootless() { (0, 0) } else { owner };
     let timeout = variables::seconds(settings.get("TEMPORAL_SQL_CONNECTION_TIMEOUT")).unwrap_or(30.0).ceil();
