@@ -225,6 +225,8 @@ fn dev_up_clones_and_builds_what_a_fresh_machine_lacks_once_it_may() {
 fn git(folder: &Path, words: &str) -> String {
     let mut git = Command::new(fakes::find("git").unwrap());
     let identity = ["-c", "user.name=me", "-c", "user.email=me@example.com"];
+    // What the user has configured, signed commits such as, is not this test's.
+    git.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_COUNT", "0")]);
     run(git.current_dir(folder).args(identity).args(words.split(' '))).expect(0).out.trim().to_owned()
 }
 
@@ -260,7 +262,7 @@ fn both_checkouts_are_cloned_at_the_commits_that_are_pinned_whatever_the_server_
             assert!(!there.join("later").exists());
             let lock = fs::read_to_string(root.join("dev/sources.lock")).unwrap();
             assert!(lock.contains(&format!("{name} {}\n", git(&there, "rev-parse HEAD"))), "{lock}");
-            assert!(git(&there, "remote get-url origin").starts_with("https://github.com/iw/"));
+            assert!(git(&there, "config remote.origin.url").starts_with("https://github.com/iw/"));
         }
         assert!(!root.with_file_name(".temporal-dsql.part").exists());
     }

@@ -19,16 +19,14 @@ use crate::machine::term;
 const START: Duration = Duration::from_secs(120);
 
 /// Runs what Docker lacks here, each command named first: installs it, starts it, lets the user in. Whether it ran any.
-/// Where the user's new group counts in no shell yet, all of this runs once more with it, and ends the process.
+/// Where the user's new group counts in no shell yet, all of this runs once more with it, unasked, and ends the process.
 ///
 /// # Errors
 /// It cannot be run once more.
 pub(crate) fn offer(sh: &Shell, yes: bool) -> Result<bool> {
-    if !yes && !io::stdin().is_terminal() {
-        return Ok(false);
-    }
+    let may_ask = yes || io::stdin().is_terminal();
     let mut done = Vec::new();
-    while let Some((command, starts)) = next(sh).filter(|(it, _)| !done.contains(it)) {
+    while may_ask && let Some((command, starts)) = next(sh).filter(|(it, _)| !done.contains(it)) {
         if confirm(&format!("Docker is not ready here; now to run: {command}"), yes).is_err() {
             return Ok(!done.is_empty());
         }
