@@ -88,10 +88,14 @@ fn a_checkout_whose_path_is_not_utf_8_is_a_finding() {
 /// Another user than the one who runs the tests, where those may become one: the owner of nothing, with a program and a
 /// checkout that it can reach. Otherwise the same user, from whom the mode takes away as much.
 fn as_stranger(fakes: &Fakes, words: &str) -> Outcome {
+    stranger(fakes, &fakes.command(), words)
+}
+
+/// The same, in the environment of this command.
+fn stranger(fakes: &Fakes, like: &Command, words: &str) -> Outcome {
     let program = fakes.checkout.home().join("xtask");
     tests::write_program(&program, fs::read(xtask()).unwrap());
     let mut command = Command::new(program);
-    let like = fakes.command();
     command.args(words.split(' ')).current_dir(&fakes.checkout.root);
     command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if fs::metadata("/proc/self").is_ok_and(|it| MetadataExt::uid(&it) == 0) {
@@ -239,4 +243,27 @@ fn containers_run_as_whoever_made_the_files_from_the_first_start_on() {
     assert_ne!(first, "\"4711\"");
     dev_up(&fakes, "loki mimir").expect(0);
     assert_eq!(uid(), first);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_user_whose_new_group_counts_in_no_shell_yet_gets_in_with_it_unasked() {
+    let fakes = Fakes::new();
+    let socket = fakes.checkout.home().join("docker.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    chmod(&socket, "000");
+    fakes.tell("no-engine", "permission denied while trying to connect to the Docker daemon socket\n");
+    fakes.add("id", "case $* in -nG) echo me ;; '-nG me') echo me docker ;; -un) echo me ;; -u) echo 1000 ;; esac");
+    fakes.add("sg", "echo \"sg $*\"; exit 5");
+    chmod(&fakes.checkout.home().with_file_name("fakes"), "go+rwX");
+    chmod(&fakes.checkout.root, "go+rwX");
+    let mut like = fakes.command();
+    like.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let line = format!("dev-up --local loki --port-offset {}", fakes.checkout.offset);
+    let again = stranger(&fakes, &like, &line).expect(5).says(&["once more with it", "sg docker -c "]);
+    assert!(again.out.contains(&line), "{}", again.out);
+    assert_eq!(fakes.calls(), [""; 0]);
+    // Who is no member for good is not let in.
+    fakes.add("id", "case $* in -un) echo me ;; -u) echo 1000 ;; *) echo me ;; esac");
+    stranger(&fakes, &like, &line).expect(3).says(&["permission denied"]);
 }
