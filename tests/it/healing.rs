@@ -1,15 +1,6 @@
 //! What `dev-up` gets well again without being told how.
 
-use std::{fs, process::Command};
-
-use tests::{
-    checkout::{Outcome, run},
-    fakes::Fakes,
-};
-
-fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    fakes.line(&format!("dev-up --local {words}"))
-}
+use tests::fakes::Fakes;
 
 /// The calls that changed something, without what every call of Compose begins with.
 fn calls(fakes: &Fakes) -> Vec<String> {
@@ -25,32 +16,32 @@ fn made_anew(first: &str) -> [&str; 3] {
 #[test]
 fn what_runs_and_is_unhealthy_is_stopped_so_that_it_starts_anew() {
     let fakes = Fakes::new();
-    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.up_local("loki mimir").expect(0);
     fakes.forget();
     fakes.tell("unhealthy", "loki\n");
-    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.up_local("loki mimir").expect(0);
     assert_eq!(calls(&fakes), made_anew("stop loki"));
 }
 
 #[test]
 fn a_stopped_container_whose_network_is_gone_is_made_anew() {
     let fakes = Fakes::new();
-    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.up_local("loki mimir").expect(0);
     fakes.forget();
     fakes.tell("exited", "loki\n");
     fakes.tell("networks", "{\"Networks\":{\"it\":{\"NetworkID\":\"gone\"}}}\n");
-    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.up_local("loki mimir").expect(0);
     assert_eq!(calls(&fakes), made_anew("rm --force --stop loki"));
 }
 
 #[test]
 fn a_running_container_that_was_taken_from_its_network_is_made_anew() {
     let fakes = Fakes::new();
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     fakes.forget();
     fakes.tell("networks", "{\"Networks\":{}}\n");
     fakes.xtask(&["dev-status"]).says(&["cut off from its network"]);
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     assert_eq!(calls(&fakes), made_anew("rm --force --stop loki"));
 }
 
@@ -58,7 +49,7 @@ fn a_running_container_that_was_taken_from_its_network_is_made_anew() {
 fn what_ran_on_a_database_that_had_to_be_made_anew_is_started_again() {
     let fakes = Fakes::with_checkouts();
     fakes.tell("running", "elasticsearch\nelasticsearch-setup\ntemporal-history\n");
-    dev_up(&fakes, "temporal-history").expect(0);
+    fakes.up_local("temporal-history").expect(0);
     let changes: Vec<String> = calls(&fakes).into_iter().filter(|it| !it.contains(" psql ")).collect();
     let expected = [
         "up --no-start --remove-orphans dsql-monitored",
@@ -72,6 +63,8 @@ fn what_ran_on_a_database_that_had_to_be_made_anew_is_started_again() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_file_system_without_locks_is_said_in_one_line_and_everything_goes_on() {
+    use std::{fs, process::Command};
+    use tests::checkout::run;
     let fakes = Fakes::new();
     let (source, library) = (fakes.checkout.home().join("flock.c"), fakes.checkout.home().join("flock.so"));
     fs::write(&source, "#include <errno.h>\nint flock(int a, int b) { errno = ENOLCK; return -1; }\n").unwrap();

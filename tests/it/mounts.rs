@@ -1,10 +1,8 @@
 //! What containers mount can be read, by them and by their engine, and what is generated is this user's.
 
 use std::{
-    ffi::OsStr,
     fs,
     os::unix::{
-        ffi::OsStrExt,
         fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
@@ -16,10 +14,6 @@ use tests::{
     checkout::{Outcome, run, xtask},
     fakes::Fakes,
 };
-
-fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    fakes.line(&format!("dev-up --local {words}"))
-}
 
 fn chmod(path: &Path, mode: &str) {
     run(Command::new("chmod").args(["-R", mode]).arg(path)).expect(0);
@@ -33,12 +27,12 @@ fn what_other_users_may_not_read_is_found_with_the_folders_to_open_and_no_others
     ["dev", "grafana"].iter().for_each(|it| chmod(&root.join(it), "go-rwx"));
     // What only containers of the checkout's owner mount is left out, and so is `dev/.env`.
     let fix = "\n    chmod -R go+rX dev/config dev/docker  # ";
-    dev_up(&fakes, "").expect(3).says(&["run as other users", fix]);
+    fakes.up_local("").expect(3).says(&["run as other users", fix]);
     fakes.line("doctor --local").expect(3).says(&[fix.trim()]);
     assert_eq!(fakes.calls(), [""; 0]);
-    dev_up(&fakes, "temporal-history --no-schema --dry-run").expect(3).says(&["chmod -R go+rX dev/docker  #"]);
+    fakes.up_local("temporal-history --no-schema --dry-run").expect(3).says(&["chmod -R go+rX dev/docker  #"]);
     chmod(&root.join("dev/docker"), "go+rX");
-    dev_up(&fakes, "temporal-history --no-schema").expect(0);
+    fakes.up_local("temporal-history --no-schema").expect(0);
 }
 
 #[test]
@@ -62,13 +56,13 @@ fn a_script_with_the_line_ends_of_windows_is_found_and_its_fix_works() {
     let file = fakes.checkout.root.join("dev/docker/dsql-stand-in.sh");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace('\n', "\r\n")).unwrap();
-    let refused = dev_up(&fakes, "dsql-monitored --no-schema").expect(3);
+    let refused = fakes.up_local("dsql-monitored --no-schema").expect(3);
     let fix = "perl -pi -e 's/\\r$//' dev/docker/dsql-stand-in.sh";
     let refused = refused.says(&["dev/docker/dsql-stand-in.sh: a shell in a container does not take", fix]);
     assert_eq!(refused.err.matches("\n  - ").count(), 1, "{}", refused.err);
     run(Command::new("sh").args(["-c", fix]).current_dir(&fakes.checkout.root)).expect(0);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
-    dev_up(&fakes, "dsql-monitored --no-schema").expect(0);
+    fakes.up_local("dsql-monitored --no-schema").expect(0);
     let attributes = fs::read_to_string(tests::repo_root().join(".gitattributes")).unwrap();
     assert!(attributes.lines().any(|it| it == "* text=auto eol=lf"), "{attributes}");
 }
@@ -76,11 +70,12 @@ fn a_script_with_the_line_ends_of_windows_is_found_and_its_fix_works() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_checkout_whose_path_is_not_utf_8_is_a_finding() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let mut fakes = Fakes::new();
     let root = fakes.checkout.root.with_file_name(OsStr::from_bytes(b"caf\xe9"));
     fs::rename(&fakes.checkout.root, &root).unwrap();
     fakes.checkout.root = root;
-    dev_up(&fakes, "loki").expect(3).says(&["is not UTF-8: Compose would mount another one"]);
+    fakes.up_local("loki").expect(3).says(&["is not UTF-8: Compose would mount another one"]);
     fakes.line("doctor --local").expect(3).says(&["is not UTF-8"]);
     assert_eq!(fakes.calls(), [""; 0]);
 }
@@ -107,7 +102,7 @@ fn stranger(fakes: &Fakes, like: &Command, words: &str) -> Outcome {
 #[test]
 fn what_another_user_has_generated_is_a_missing_prerequisite_with_its_fix() {
     let fakes = Fakes::new();
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     let rendered = fakes.checkout.root.join("dev/.rendered");
     chmod(&rendered, "u=rX,go=rX");
     chmod(&rendered.join("lock"), "000");
@@ -136,7 +131,7 @@ fn an_engine_that_does_not_see_this_machine_s_files_is_said_first_and_before_any
     ] {
         let fakes = Fakes::new();
         fakes.tell(file, text);
-        let refused = dev_up(&fakes, "loki").expect(3).says(&[says, "\n    docker context ls  # choose an engine"]);
+        let refused = fakes.up_local("loki").expect(3).says(&[says, "\n    docker context ls  # choose an engine"]);
         assert!(refused.err.contains("error: cannot start:\n  - the engine at unix:///"), "{}", refused.err);
         assert_eq!(fakes.calls(), [""; 0]);
     }
@@ -146,18 +141,18 @@ fn an_engine_that_does_not_see_this_machine_s_files_is_said_first_and_before_any
 fn an_engine_is_asked_to_show_a_file_only_where_a_container_is_to_be_made() {
     let fakes = Fakes::new();
     let asked = || fakes.log().iter().filter(|it| it.starts_with("docker create ")).count();
-    dev_up(&fakes, "loki --dry-run").expect(0);
+    fakes.up_local("loki --dry-run").expect(0);
     fakes.line("doctor --local");
     assert_eq!(asked(), 0);
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     assert_eq!(asked(), 1);
     let log = fakes.log();
     assert!(log.contains(&"docker rm --force probe".to_owned()), "{log:#?}");
     fakes.tell("paused", "loki\n");
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     assert_eq!(asked(), 1);
     // What else is mounted from the engine's machine is asked for with it.
-    dev_up(&fakes, "alloy --no-schema").expect(0);
+    fakes.up_local("alloy --no-schema").expect(0);
     assert!(
         fakes.log().iter().any(|it| it.starts_with("docker create ") && it.contains("source=/var/run/docker.sock"))
     );
@@ -166,7 +161,7 @@ fn an_engine_is_asked_to_show_a_file_only_where_a_container_is_to_be_made() {
 #[test]
 fn where_the_generated_files_are_gone_the_containers_say_how_the_stack_was_started() {
     let fakes = Fakes::with_checkouts();
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     let root = &fakes.checkout.root;
     fs::remove_dir_all(root.join("dev/.rendered")).unwrap();
     let at = |file: &str| root.join("dev").join(file).display().to_string();
@@ -214,14 +209,14 @@ fn who_containers_run_as_does_not_change_with_the_group_of_the_shell_that_made_t
     let fakes = Fakes::new();
     let rendered = fakes.checkout.root.join("dev/.rendered");
     let variables = || fs::read_to_string(rendered.join("compose.env")).unwrap();
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     let first = variables();
     // As `sg docker -c 'cargo xtask dev-up'` leaves them.
     if ["aws", "lock"].iter().any(|it| chown(rendered.join(it), None, Some(4711)).is_err()) {
         tests::left_out("only root can give files to another group");
         return;
     }
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     assert_eq!(variables(), first);
 }
 
@@ -238,10 +233,10 @@ fn containers_run_as_whoever_made_the_files_from_the_first_start_on() {
         tests::left_out("only root can give files to another user");
         return;
     }
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     let first = uid();
     assert_ne!(first, "\"4711\"");
-    dev_up(&fakes, "loki mimir").expect(0);
+    fakes.up_local("loki mimir").expect(0);
     assert_eq!(uid(), first);
 }
 

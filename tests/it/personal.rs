@@ -11,10 +11,6 @@ use tests::{
 
 const FILE: &str = "dev/docker-compose.override.yml";
 
-fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    fakes.line(&format!("dev-up --local {words}"))
-}
-
 fn write(fakes: &Fakes, text: &str) {
     fs::write(fakes.checkout.root.join(FILE), text).unwrap();
 }
@@ -22,11 +18,11 @@ fn write(fakes: &Fakes, text: &str) {
 #[test]
 fn it_is_taken_along_last_and_said_and_without_it_nothing_is() {
     let fakes = Fakes::new();
-    let done = dev_up(&fakes, "loki").expect(0);
+    let done = fakes.up_local("loki").expect(0);
     assert!(!done.err.contains(FILE), "{}", done.err);
     fakes.forget();
     write(&fakes, "services: { mimir: { deploy: { resources: { limits: { memory: 3g } } } } }\n");
-    dev_up(&fakes, "mimir").expect(0).says(&[&format!("{FILE} is taken along")]);
+    fakes.up_local("mimir").expect(0).says(&[&format!("{FILE} is taken along")]);
     let files = format!("--file dev/.rendered/docker-compose.override.yml --file {FILE} up --no-start");
     assert!(fakes.calls()[0].contains(&files), "{:?}", fakes.calls());
     fakes.forget();
@@ -43,16 +39,16 @@ fn it_is_taken_along_last_and_said_and_without_it_nothing_is() {
 fn a_service_of_one_s_own_is_started_with_the_others_and_is_no_orphan() {
     let fakes = Fakes::new();
     write(&fakes, "services: { mailer: { image: \"mailer:1\", depends_on: [loki] }, loki: {} }\n");
-    dev_up(&fakes, "mailer").expect(0);
+    fakes.up_local("mailer").expect(0);
     let calls = fakes.calls();
     assert!(calls[0].ends_with(" up --no-start --remove-orphans loki mailer"), "{calls:?}");
     assert_eq!(calls[1..], ["docker start PROJECT-loki-1", "docker start PROJECT-mailer-1"]);
     fakes.forget();
-    dev_up(&fakes, "mailer").expect(0);
+    fakes.up_local("mailer").expect(0);
     assert_eq!(fakes.calls(), [""; 0]);
     // One that only sets what is no service is fine as well.
     write(&fakes, "volumes: { mine: {} }\n");
-    dev_up(&fakes, "mimir").expect(0);
+    fakes.up_local("mimir").expect(0);
 }
 
 #[test]
@@ -63,24 +59,24 @@ fn what_it_opens_to_other_machines_is_warned_of_by_name() {
         "config",
         r#"{"services":{"loki":{"ports":[{"target":3100,"published":"3100","host_ip":"127.0.0.1"},{"target":9095,"published":"9095"}]},"mimir":{"network_mode":"host"}}}"#,
     );
-    let done = dev_up(&fakes, "loki").expect(0);
+    let done = fakes.up_local("loki").expect(0);
     let warns = |done: &Outcome| done.err.matches("other machines can reach ").count();
     assert_eq!(warns(&done), 2, "{}", done.err);
     let done =
         done.says(&["warning: other machines can reach port 9095 of loki", "warning: other machines can reach mimir"]);
     assert!(done.err.contains(FILE), "{}", done.err);
     fakes.tell("config", r#"{"services":{"loki":{"ports":[{"target":1,"host_ip":"::1"}]}}}"#);
-    assert_eq!(warns(&dev_up(&fakes, "loki").expect(0)), 0);
+    assert_eq!(warns(&fakes.up_local("loki").expect(0)), 0);
 }
 
 #[test]
 fn one_that_compose_refuses_is_a_finding_that_names_it() {
     let fakes = Fakes::new();
     write(&fakes, "services: [\n");
-    dev_up(&fakes, "loki").expect(3).says(&[&format!("{FILE} is not YAML")]);
+    fakes.up_local("loki").expect(3).says(&[&format!("{FILE} is not YAML")]);
     write(&fakes, "services: { loki: { mem_limti: 1g } }\n");
     fakes.tell("fail", "*config\\ --format\\ json\n");
-    let refused = dev_up(&fakes, "loki").expect(3);
+    let refused = fakes.up_local("loki").expect(3);
     refused.says(&[
         &format!("Compose refuses {FILE}: the fake fails as it was told to"),
         &format!("${{EDITOR:-vi}} {FILE}"),
@@ -103,7 +99,7 @@ fn compose_raises_a_limit_and_names_the_port_as_it_is_told() {
         &fakes,
         "services: { loki: { deploy: { resources: { limits: { memory: 3g } } }, ports: [\"9095:9095\"] } }\n",
     );
-    let shown = dev_up(&fakes, "loki --dry-run").expect(0).out;
+    let shown = fakes.up_local("loki --dry-run").expect(0).out;
     assert!(shown.contains(&format!("--file {FILE} up")), "{shown}");
     let files = ["--file", "dev/docker-compose.yml", "--file", FILE, "config", "--format", "json"];
     let document: Value = compose(&files).expect(0).json();

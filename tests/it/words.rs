@@ -5,11 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
 };
 
-use tests::{checkout::Outcome, fakes::Fakes};
-
-fn dev_up(fakes: &Fakes, words: &str) -> Outcome {
-    fakes.line(&format!("dev-up --local {words}"))
-}
+use tests::fakes::Fakes;
 
 #[test]
 fn where_compose_itself_fails_its_reason_comes_first_with_what_mends_it() {
@@ -46,7 +42,7 @@ fn where_compose_itself_fails_its_reason_comes_first_with_what_mends_it() {
     ] {
         let fakes = Fakes::new();
         fakes.tell("compose-says", &format!(" Network it  Creating\n{said}\n"));
-        let failed = dev_up(&fakes, "loki mimir").expect(4);
+        let failed = fakes.up_local("loki mimir").expect(4);
         let card = failed.err.split_once("mimir loki\n").unwrap().1.trim_start();
         let first = said.lines().next().unwrap().trim();
         assert!(card.starts_with(&format!("docker: {first}")), "{card}");
@@ -71,7 +67,7 @@ fn many_ports_of_one_owner_are_one_finding_and_nothing_is_stopped_that_is_not_kn
         ("limactl", "limactl, process 4711: another Docker engine, it seems\n    ", None),
     ] {
         fakes.listens(program);
-        let refused = dev_up(&fakes, "loki mimir").expect(3).says(&[&format!("{taken}{owner}")]);
+        let refused = fakes.up_local("loki mimir").expect(3).says(&[&format!("{taken}{owner}")]);
         assert_eq!(refused.err.matches("\n  - ").count(), 1, "{}", refused.err);
         let fix = refused.err.split_once(owner).unwrap().1.trim_end();
         assert!(fix.starts_with("cargo xtask dev-up --port-offset "), "{fix}");
@@ -85,7 +81,7 @@ fn a_compose_that_tells_no_version_is_a_warning_and_is_used() {
     let fakes = Fakes::new();
     fakes.tell("compose-version", "dev\n");
     let says = "Compose calls itself `dev`, and 2.24 or newer is needed";
-    let done = dev_up(&fakes, "loki").expect(0).says(&[says]);
+    let done = fakes.up_local("loki").expect(0).says(&[says]);
     assert_eq!(done.err.matches(says).count(), 1, "{}", done.err);
     let checks = fakes.xtask(&["doctor", "--local", "--json"]).json();
     let compose = checks["checks"].as_array().unwrap().iter().find(|it| it["name"] == "compose").unwrap();
@@ -98,11 +94,11 @@ fn a_helper_for_credentials_that_is_gone_is_found_where_something_is_to_be_pulle
     let docker = fakes.checkout.home().join(".docker");
     fs::create_dir_all(&docker).unwrap();
     fs::write(docker.join("config.json"), "{\"credsStore\":\"desktop\"}").unwrap();
-    dev_up(&fakes, "loki").expect(0);
+    fakes.up_local("loki").expect(0);
     fakes.tell("missing-images", "grafana/mimir:3.0.6\n");
     let file = docker.join("config.json").display().to_string();
     let says = format!("{file} names docker-credential-desktop, which is not on PATH: Docker pulls nothing");
-    dev_up(&fakes, "mimir").expect(3).says(&[&says, &format!("grep -n credsStore {file}  # ")]);
+    fakes.up_local("mimir").expect(3).says(&[&says, &format!("grep -n credsStore {file}  # ")]);
     fakes.add("docker-credential-desktop", "exit 0");
-    dev_up(&fakes, "mimir").expect(0);
+    fakes.up_local("mimir").expect(0);
 }

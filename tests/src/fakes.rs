@@ -142,6 +142,11 @@ impl Fakes {
         self.xtask(&line.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// `dev-up --local` with these words.
+    pub fn up_local(&self, words: &str) -> Outcome {
+        self.line(&format!("dev-up --local {words}"))
+    }
+
     /// The real `xtask` among the fakes, with no more to do. Images and checkouts are the defaults of `dev/.env`.
     pub fn command(&self) -> Command {
         let mut command = self.checkout.command();

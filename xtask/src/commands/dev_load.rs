@@ -228,9 +228,13 @@ fn shown(summary: &Value, said: &[(String, String)], last: &Value, is_up: bool) 
 mod tests {
     use super::*;
 
+    /// An entry of the timeline, or the status.
+    fn at(second: u64, state: &str) -> Value {
+        json!({"timestamp": format!("1970-01-01T00:00:{second:02}+00:00"), "health_state": state})
+    }
+
     #[test]
     fn what_was_said_before_counts_for_nothing_and_happy_is_the_last_word_after_the_end() {
-        let at = |second: u64, state: &str| json!({"timestamp": format!("1970-01-01T00:00:{second:02}+00:00"), "health_state": state});
         let timeline =
             |all: &[(u64, &str)]| json!({"timeline": all.iter().rev().map(|(s, it)| at(*s, it)).collect::<Vec<_>>()});
         let met = |all: &[(u64, &str)], expected| is_met(&states(&timeline(all), 10), 30, expected);
@@ -244,7 +248,6 @@ mod tests {
 
     #[test]
     fn a_word_stands_where_one_was_said_and_the_signals_after_it_say_the_same() {
-        let at = |second: u64, state: &str| json!({"timestamp": format!("1970-01-01T00:00:{second:02}+00:00"), "health_state": state});
         let timeline = json!({"timeline": [at(9, "happy"), at(5, "stressed")]});
         let stands = |timeline: &Value, status: &Value| standing(timeline, status, 30).is_some();
         assert!(stands(&timeline, &at(31, "HAPPY")));
