@@ -162,7 +162,13 @@ fn what_could_not_be_uploaded_or_read_is_found_before_anything_is_and_nothing_th
     let account = Account::with_s3(Bedrock::start(&[]));
     let sync = || account.xtask(&["kb-sync", "--bucket", "documents", "--source", "docs"]);
     let path = |file: &str| account.workspace.path(&format!("docs/{file}"));
+    let made = |file: &str, seconds_ago: u64| {
+        let file = fs::File::options().write(true).open(path(file)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds_ago)).unwrap();
+    };
     account.workspace.write("docs/deep/a.md", "12345");
+    // S3 keeps whole seconds: what was written in the second of its upload is newer than that.
+    made("deep/a.md", 60);
     account.workspace.write("docs/large.md", "");
     fs::File::options().write(true).open(path("large.md")).unwrap().set_len(60 << 20).unwrap();
     symlink("..", path("deep/loop")).unwrap();
@@ -181,8 +187,7 @@ fn what_could_not_be_uploaded_or_read_is_found_before_anything_is_and_nothing_th
     sync().expect(0).says(&["nothing to upload"]);
     // An older version comes back: as long as the other, and not newer.
     fs::write(path("deep/a.md"), "54321").unwrap();
-    let file = fs::File::options().write(true).open(path("deep/a.md")).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+    made("deep/a.md", 86_400);
     sync().expect(0).says(&["1 of 1 documents uploaded"]);
     assert_eq!(account.aws(&["s3", "cp", "s3://documents/deep/a.md", "-"]), "54321");
     sync().expect(0).says(&["nothing to upload"]);
