@@ -147,7 +147,7 @@ fn an_engine_is_asked_to_show_a_file_only_where_a_container_is_to_be_made() {
     fakes.up_local("loki").expect(0);
     assert_eq!(asked(), 1);
     let log = fakes.log();
-    assert!(log.contains(&"docker rm --force probe".to_owned()), "{log:#?}");
+    assert!(log.contains(&"docker rm --force --volumes probe".to_owned()), "{log:#?}");
     fakes.tell("paused", "loki\n");
     fakes.up_local("loki").expect(0);
     assert_eq!(asked(), 1);

@@ -40,7 +40,7 @@ const QUESTIONS: [&str; 24] = [
     "docker network inspect ",
     "docker create --mount ",
     "docker cp probe:",
-    "docker rm --force probe",
+    "docker rm --force --volumes probe",
     " config --hash ",
     " config --format json",
     "/_mapping",

@@ -11,6 +11,7 @@ fn a_checkout_comes_up_keeps_what_is_unchanged_heals_and_goes_down() {
     let _turn = engine::alone();
     let checkout = Checkout::copy("lifecycle");
     let bystander = Bystander::start();
+    let nameless = nameless_volumes();
 
     let up = checkout.dev_up(&[]).expect(0);
     the_order_cannot_deadlock(&up.err);
@@ -40,7 +41,13 @@ fn a_checkout_comes_up_keeps_what_is_unchanged_heals_and_goes_down() {
     checkout.xtask(&["dev-down", "--volumes", "--yes"]).expect(0);
     assert_eq!(engine::volumes(&checkout.project), [""; 0]);
     assert_eq!(engine::networks(&checkout.project), [""; 0]);
+    assert_eq!(nameless_volumes(), nameless);
     bystander.is_untouched();
+}
+
+/// What an image declares as a volume gets one of these, where nothing else is mounted there.
+fn nameless_volumes() -> String {
+    engine::docker(&["volume", "ls", "--quiet", "--filter", "label=com.docker.volume.anonymous"]).expect(0).out
 }
 
 fn the_order_cannot_deadlock(narration: &str) {

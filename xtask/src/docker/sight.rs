@@ -42,7 +42,7 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
     let id = String::from_utf8_lossy(&made.stdout).trim().to_owned();
     let name = name.to_string_lossy().into_owned();
     let read = process::capture_within(&mut cmd!(sh, "docker cp {id}:/probe0/{name} -").into(), ANSWER);
-    process::read_within(&mut cmd!(sh, "docker rm --force {id}").into(), ANSWER)?;
+    process::read_within(&mut cmd!(sh, "docker rm --force --volumes {id}").into(), ANSWER)?;
     let (read, text) = (read?, std::fs::read(file)?);
     if read.as_ref().is_some_and(|it| !it.status.success()) {
         return Ok(Some(blind(&format!("does not see this machine's files: {shown} is not there"))));
