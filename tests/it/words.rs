@@ -102,3 +102,39 @@ fn a_helper_for_credentials_that_is_gone_is_found_where_something_is_to_be_pulle
     fakes.add("docker-credential-desktop", "exit 0");
     fakes.up_local("mimir").expect(0);
 }
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_named_with_the_reason_and_what_to_try() {
+    for (said, next) in [
+        (
+            "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
+            "docker info  #",
+        ),
+        ("Get \"https://registry-1.docker.io/v2/\": net/http: TLS handshake timeout", "docker info  #"),
+        (
+            "Get \"https://registry-1.docker.io/v2/\": tls: failed to verify certificate: x509: unknown authority",
+            "docker info  #",
+        ),
+        ("unauthorized: incorrect username or password", "docker logout  #"),
+        ("toomanyrequests: You have reached your pull rate limit", "docker login  #"),
+        ("manifest for grafana/mimir:3.0.6 not found: manifest unknown", "cargo xtask doctor  #"),
+    ] {
+        let fakes = Fakes::new();
+        fakes.tell("missing-images", "grafana/mimir:3.0.6\n");
+        fakes.tell("refused", &format!("grafana/mimir:3.0.6\n{said}\n"));
+        let failed = fakes.up_local("loki mimir").expect(1);
+        failed.says(&[
+            &format!("\ndocker: {said}\n  next: {next}"),
+            "\nerror: grafana/mimir:3.0.6 could not be pulled\n",
+        ]);
+    }
+}
+
+#[test]
+fn a_pull_that_succeeds_at_the_second_time_is_no_failure() {
+    let fakes = Fakes::new();
+    fakes.tell("missing-images", "grafana/mimir:3.0.6\n");
+    fakes.tell("pull-fails", "");
+    fakes.up_local("loki mimir").expect(0);
+    assert!(fakes.log().contains(&"docker pull grafana/mimir:3.0.6".to_owned()), "{:#?}", fakes.log());
+}

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use xshell::Shell;
+use anyhow::{Result, bail};
+use xshell::{Shell, cmd};
 
 use self::starting::{create, gates};
 use crate::aws::credentials;
@@ -32,7 +32,7 @@ use crate::stack::readiness::{assess, probe};
 use crate::stack::service::Service;
 use crate::stack::snapshots::unfinished;
 use crate::stack::wait::{DEFAULT_TIMEOUT, Start, start_and_wait};
-use crate::stack::{Stack, drift};
+use crate::stack::{Stack, diagnosis, drift};
 
 /// What is to be brought up, and what may be done for it.
 #[derive(Default)]
@@ -179,7 +179,20 @@ fn stale(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<Vec<Str
 /// Pulls what is missing, with Docker's own progress. An image that only a build brings is there: preflight has looked.
 fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_missing = |it: &Service| engine::find_image(&found.images, &it.image).is_none();
-    healing::compose_some(sh, found, services, &["pull", "--policy", "missing"], Limit::Watched, &is_missing)
+    let command = ["pull", "--policy", "missing"];
+    if healing::compose_some(sh, found, services, &command, Limit::Watched, &is_missing).is_ok() {
+        return Ok(());
+    }
+    // Compose's words went to the terminal. The engine says them to us, and may well succeed at the second time.
+    let wanted = services.iter().map(|it| it.image.as_str());
+    let there = engine::images(sh, wanted.clone())?;
+    for image in wanted.filter(|it| engine::find_image(&there, it).is_none()) {
+        if let Some(said) = registry::refusal(&mut cmd!(sh, "docker pull {image}").into())? {
+            diagnosis::show(sh, &[], &found.containers, &said);
+            bail!("{image} could not be pulled");
+        }
+    }
+    Ok(())
 }
 
 /// Where a container is to be made, asks the engine whether it sees what that would mount.

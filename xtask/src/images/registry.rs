@@ -129,7 +129,7 @@ pub(super) fn pull(
 }
 
 /// Runs a pull with Docker's own progress; where it fails, why.
-fn refusal(pull: &mut Command) -> Result<Option<String>> {
+pub(crate) fn refusal(pull: &mut Command) -> Result<Option<String>> {
     term::say(&format!("$ {}", process::line(pull)));
     // The progress is no result of ours.
     let (mut child, _tracked) = process::spawn(pull.stdout(io::stderr()).stderr(Stdio::piped()))?;

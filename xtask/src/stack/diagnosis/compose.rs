@@ -5,10 +5,12 @@ use std::path::Path;
 use crate::docker::sight;
 
 const PRUNE: &str = "docker network prune  # removes networks that no container uses, and asks first";
+const NETWORK: &str =
+    "docker info  # names the proxies that the engine uses; without a network: dev-up --local --stand-ins";
 const WHICH: &str = "cargo xtask doctor  # says which image is for which processor";
 
 /// Words of Docker, in lower case, and what mends it.
-const REMEDIES: [(&str, &str); 9] = [
+const REMEDIES: [(&str, &str); 17] = [
     ("address pools", PRUNE),
     ("non-overlapping", PRUNE),
     (
@@ -21,6 +23,14 @@ const REMEDIES: [(&str, &str); 9] = [
     ("already allocated", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
     ("address already in use", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
     ("toomanyrequests", "docker login  # the registry limits whom it does not know"),
+    ("unauthorized", "docker logout  # a login that has ended is refused where nobody needs one; or `docker login`"),
+    ("x509", "docker info  # names the proxy whose certificate the engine's machine does not know"),
+    ("no such host", NETWORK),
+    ("i/o timeout", NETWORK),
+    ("handshake timeout", NETWORK),
+    ("context deadline exceeded", NETWORK),
+    ("awaiting headers", NETWORK),
+    ("network is unreachable", NETWORK),
 ];
 /// How engines say that they do not see a path.
 const UNSEEN: [&str; 3] = ["mounts denied", "not shared", "bind source path does not exist"];
