@@ -262,3 +262,24 @@ fn a_user_whose_new_group_counts_in_no_shell_yet_gets_in_with_it_unasked() {
     fakes.add("id", "case $* in -un) echo me ;; -u) echo 1000 ;; *) echo me ;; esac");
     stranger(&fakes, &like, &line).expect(3).says(&["permission denied"]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_rootless_engine_of_another_user_is_found_before_its_containers_cannot_read_a_thing() {
+    let fakes = Fakes::new();
+    let folder = std::path::PathBuf::from(format!("/run/user/test-{}", std::process::id()));
+    let (socket, say) = (folder.join("docker.sock"), "is another user's: ");
+    let made = fs::create_dir_all(&folder).and_then(|()| fs::write(&socket, ""));
+    if made.is_err() || chown(&socket, Some(4711), None).is_err() {
+        tests::left_out("only root can give files to another user");
+        return;
+    }
+    let mut up = fakes.command();
+    up.args(["dev-up", "--local", "loki"]).env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let (refused, moved) = (run(&mut up), chown(&socket, Some(0), None));
+    let same = run(&mut up);
+    fs::remove_dir_all(&folder).unwrap();
+    refused.expect(3).says(&[say, "unset DOCKER_HOST  # "]);
+    moved.unwrap();
+    same.expect(0);
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use walkdir::WalkDir;
 use xshell::Shell;
 
+use crate::docker::endpoint;
 use crate::machine::finding::{Finding, finding};
 use crate::stack::service::Service;
 
@@ -18,6 +19,7 @@ pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
         let what = format!("the checkout's path, {}, is not UTF-8: Compose would mount another one", root.display());
         return vec![finding(what, "mv \"$PWD\" ~/temporal-sre-copilot  # or any folder with a plain name")];
     }
+    let mut found = Vec::from_iter(stranger());
     let (mut closed, mut scripts) = (BTreeSet::new(), BTreeSet::new());
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered")) {
@@ -40,7 +42,6 @@ pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
         }
     }
     let list = |it: BTreeSet<String>| it.into_iter().collect::<Vec<_>>().join(" ");
-    let mut found = Vec::new();
     if !closed.is_empty() {
         let closed = list(closed);
         let what = format!("containers run as other users, and those may not read all of {closed}");
@@ -52,6 +53,16 @@ pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
         found.push(finding(what, format!("perl -pi -e 's/\\r$//' {scripts}")));
     }
     found
+}
+
+/// An engine that runs as another user: so do its containers, who may not read what is for this one alone.
+fn stranger() -> Option<Finding> {
+    let route = endpoint::find();
+    let engine = route.socket().filter(|_| route.is_rootless())?;
+    let (engine, me) = (fs::metadata(engine).ok()?.uid(), fs::metadata("/proc/self").ok()?.uid());
+    let what =
+        format!("the engine at {route} is another user's: its containers could not read the keys that this one writes");
+    (engine != me).then(|| finding(what, "unset DOCKER_HOST  # or run cargo xtask as that user, without sudo"))
 }
 
 /// Whether a container may read a file or look into a folder; what it runs as, where the compose file says so.
