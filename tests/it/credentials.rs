@@ -192,7 +192,7 @@ fn no_key_is_printed_passed_as_an_argument_or_written_anywhere_but_to_its_file()
         &["dev-status"],
         &["doctor", "--dsql"],
         &["env-check"],
-        &["dev-restart"],
+        &["dev-restart", "--timeout", "2"],
     ];
     for arguments in runs {
         let mut command = fakes.command();

@@ -283,3 +283,19 @@ fn a_rootless_engine_of_another_user_is_found_before_its_containers_cannot_read_
     moved.unwrap();
     same.expect(0);
 }
+
+#[test]
+fn an_engine_that_moves_the_users_of_containers_gets_no_secret_and_what_is_none() {
+    let fakes = Fakes::new();
+    fakes.tell("info", "{\"SecurityOptions\":[\"name=seccomp,profile=builtin\",\"name=userns\"]}");
+    fakes.up_local("loki").expect(0);
+    let modes = ["aws", "aws/config", "aws/credentials.json"].map(|it| {
+        let it = fakes.checkout.root.join("dev/.rendered").join(it);
+        fs::metadata(it).unwrap().permissions().mode() & 0o777
+    });
+    assert_eq!(modes, [0o755, 0o644, 0o644]);
+    fakes.add_to_env("GRAFANA_ADMIN_PASSWORD=x1");
+    let says = "the engine moves the users of containers (userns-remap): ";
+    fakes.up_local("loki").expect(3).says(&[says, "\n    docker context ls  # "]);
+    fakes.xtask(&["doctor", "--local"]).expect(3).says(&[says]);
+}

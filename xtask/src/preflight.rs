@@ -78,6 +78,7 @@ pub(crate) fn preflight(
     });
     findings.extend(mounts(sh, &wanted));
     findings.extend(readable::findings(sh, &wanted));
+    findings.extend(answers.moved);
     let Ok(engine) = answers.engine else {
         findings.extend(taken_ports(sh, &wanted, None, mode.port_offset));
         prerequisites("cannot start", findings)?;
@@ -106,6 +107,7 @@ struct Answers {
     images: Result<Vec<Image>>,
     containers: Result<Vec<Container>>,
     credentials: Option<Result<Credentials, Finding>>,
+    moved: Option<Finding>,
 }
 
 /// Asks everything at once: each answer takes a moment.
@@ -115,8 +117,10 @@ fn ask(sh: &Shell, project: &str, services: &[Service], settings: &Settings) -> 
         let images = beside(scope, sh, |sh| engine::images(sh, services.iter().map(|it| it.image.as_str())));
         let containers = beside(scope, sh, |sh| containers::list(sh, project));
         let keys = beside(scope, sh, |sh| (!settings.local).then(|| Credentials::get(sh, settings)));
+        let moved = beside(scope, sh, |sh| readable::moved(sh, settings));
         let engine = engine::engine(sh);
-        Answers { engine, compose: compose(), images: images(), containers: containers(), credentials: keys() }
+        let moved = moved();
+        Answers { moved, engine, compose: compose(), images: images(), containers: containers(), credentials: keys() }
     })
 }
 

@@ -85,16 +85,21 @@ impl Credentials {
     pub(crate) fn write(&self, sh: &Shell, region: &str) -> Result<()> {
         let root = sh.current_dir();
         let folder = root.join(FOLDER);
+        // Invented ones are no secret, and containers of an engine that moves their users (userns-remap) read no others.
+        let (closed, mode) = if self.keys == Credentials::invented().keys { (0o755, 0o644) } else { (0o700, 0o600) };
         fs::create_dir_all(&folder)
-            .and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)))
+            .and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(closed)))
             .with_context(|| format!("cannot make {}", folder.display()))?;
         // Of an earlier version: SDKs would take its keys first.
         _ = fs::remove_file(folder.join("credentials"));
         let config = format!("[default]\nregion = {region}\ncredential_process = cat /aws/{KEYS}\n");
-        files::replace(&folder.join("config"), &config, 0o600)?;
+        let file = folder.join("config");
+        files::replace(&file, &config, mode)?;
+        // The same text may have been for other keys.
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
         files::replace(&root.join(OWNER), self.identity.as_deref().unwrap_or_default(), 0o600)?;
         let keys = folder.join(KEYS);
-        files::replace(&keys, &self.keys.to_string(), 0o600)?;
+        files::replace(&keys, &self.keys.to_string(), mode)?;
         // Also where the same keys came again: their half-life counts from now.
         File::open(&keys)?.set_modified(SystemTime::now())?;
         Ok(())

@@ -15,6 +15,7 @@ pub(super) fn check(sh: &Shell, settings: &Settings, stack: Result<&Stack, &Find
     let mut checks = vec![env(sh, settings), rendering(sh, settings)];
     let mounted = |it: &Stack| [preflight::mounts(sh, &it.services), preflight::readable::findings(sh, &it.services)];
     let mut found = stack.map_or_else(|it| vec![it.clone()], |it| mounted(it).concat());
+    found.extend(preflight::readable::moved(sh, settings));
     found.extend(files::denied(&sh.current_dir().join("dev/.rendered")));
     checks.push(Check::of("files", Status::Fail, found, "compose files and all that they mount are there"));
     for checkout in [TEMPORAL, COPILOT] {

@@ -1,9 +1,9 @@
 //! What is written for Compose beside the committed files: variables, digests, shifted ports, invented AWS keys.
 
 use std::fmt::Write;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ use crate::cli::flags::Cluster;
 use crate::docker::containers::{DIGESTS_LABEL, LIVE_LABEL};
 use crate::docker::endpoint;
 use crate::machine::files;
-use crate::settings::{COMPOSE_ENV, template};
+use crate::settings::{COMPOSE_ENV, template, variables};
 use crate::stack::Stack;
 use crate::stack::environment::{PROFILE, SECRETS};
 use crate::stack::service::Service;
@@ -50,12 +50,16 @@ impl Stack {
             0o600,
         )?;
         files::replace(&root.join(OVERRIDE), &self.overrides(sh, &[])?, 0o644)?;
-        for (value, file) in SECRETS.map(|(name, _, file)| (&self.environment[name], file)) {
+        for (name, value, file) in SECRETS.map(|(name, _, file)| (name, &self.environment[name], file)) {
             if !value.is_empty() {
                 // In place: a container goes on reading the file that it was started with.
                 let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(root.join(file));
-                open.and_then(|mut it| it.write_all(value.as_bytes()))
-                    .with_context(|| format!("cannot write {file}"))?;
+                let mode = if is_default(name, value) { 0o644 } else { 0o600 };
+                open.and_then(|mut it| {
+                    it.set_permissions(Permissions::from_mode(mode))?;
+                    it.write_all(value.as_bytes())
+                })
+                .with_context(|| format!("cannot write {file}"))?;
             }
         }
         if self.mode.live {
@@ -119,6 +123,11 @@ impl Stack {
         let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
         all.join(",").replace('$', "$$")
     }
+}
+
+/// What everybody knows is no secret.
+pub(crate) fn is_default(name: &str, value: &str) -> bool {
+    variables::find(name).is_some_and(|it| it.default == Some(value))
 }
 
 /// What a service mounts from the repository and reads once, as `PATH=DIGEST` separated by spaces; `rendered` counts in
