@@ -138,3 +138,17 @@ fn a_pull_that_succeeds_at_the_second_time_is_no_failure() {
     fakes.up_local("loki mimir").expect(0);
     assert!(fakes.log().contains(&"docker pull grafana/mimir:3.0.6".to_owned()), "{:#?}", fakes.log());
 }
+
+#[test]
+fn a_disk_without_room_is_said_once_and_not_once_for_each_service() {
+    let fakes = Fakes::new();
+    fakes.tell("unhealthy", "loki\ndsql-monitored\n");
+    fakes.tell(
+        "container-log",
+        "FATAL:  could not write to file \"pg_wal/xlogtemp.18\": No space left on device\nbye\n",
+    );
+    let failed = fakes.up_local("loki dsql-monitored --timeout 1").expect(4);
+    let failed = failed
+        .says(&["\nthe engine's disk is full: loki, dsql-monitored could not write\n  next: docker system df  # "]);
+    assert!(!failed.err.contains("dev-logs"), "{}", failed.err);
+}

@@ -28,8 +28,20 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
         rest.iter().for_each(|it| term::say(&format!("  {it}")));
         term::say(&format!("  next: {}", compose::remedy(complaints, &sh.current_dir())));
     }
-    for (service, state) in culprits {
-        let container = containers::find(containers, &service.name).filter(|it| it.status != "created");
+    let found = |service: &Service| containers::find(containers, &service.name).filter(|it| it.status != "created");
+    let with_logs = culprits.iter().map(|(service, state)| {
+        let container = found(service);
+        (*service, *state, container, container.map_or_else(Vec::new, |it| log(sh, &it.id)))
+    });
+    // One cause is said once, however many it stops.
+    let (full, others): (Vec<_>, Vec<_>) = with_logs.partition(|(.., log)| compose::is_full(log));
+    if !full.is_empty() {
+        let names: Vec<&str> = full.iter().map(|(service, ..)| service.name.as_str()).collect();
+        let what = format!("the engine's disk is full: {} could not write", names.join(", "));
+        term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, &what)));
+        term::say(&format!("  next: {}", compose::FULL.1));
+    }
+    for (service, state, container, log) in others {
         if container.is_none() && cause.is_some() {
             continue;
         }
@@ -38,15 +50,14 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
         let mut next = vec!["cargo xtask doctor".to_owned()];
         if let Some(it) = container {
             next = vec![format!("cargo xtask dev-logs {}", service.name)];
-            if it.health == "unhealthy" || it.health == "starting" {
-                section("health check", it.health_output.trim());
-            }
-            let log = log(sh, &it.id);
-            section(&format!("last {LOG_LINES} log lines"), &log[log.len().saturating_sub(LOG_LINES)..].join("\n"));
             if let Some(cause) = volumes::cause(&log, it, postgres.as_deref()) {
                 section("cause", &cause.what);
                 next = cause.next;
             }
+            if it.health == "unhealthy" || it.health == "starting" {
+                section("health check", it.health_output.trim());
+            }
+            section(&format!("last {LOG_LINES} log lines"), &log[log.len().saturating_sub(LOG_LINES)..].join("\n"));
         }
         term::say(&format!("  next: {}", next.join("\n    or: ")));
     }

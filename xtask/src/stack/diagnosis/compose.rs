@@ -9,6 +9,10 @@ const NETWORK: &str =
     "docker info  # names the proxies that the engine uses; without a network: dev-up --local --stand-ins";
 const WHICH: &str = "cargo xtask doctor  # says which image is for which processor";
 
+/// What programs and engines alike say of a disk without room, and what mends it.
+pub(super) const FULL: (&str, &str) =
+    ("no space left on device", "docker system df  # says what takes the room; `docker builder prune` asks first");
+
 /// Words of Docker, in lower case, and what mends it.
 const REMEDIES: [(&str, &str); 17] = [
     ("address pools", PRUNE),
@@ -19,7 +23,7 @@ const REMEDIES: [(&str, &str); 17] = [
     ),
     ("no matching manifest", WHICH),
     ("specified platform", WHICH),
-    ("no space left on device", "docker system df  # says what takes the room; `docker builder prune` asks first"),
+    FULL,
     ("already allocated", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
     ("address already in use", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
     ("toomanyrequests", "docker login  # the registry limits whom it does not know"),
@@ -39,6 +43,11 @@ pub(super) fn cause(complaints: &str) -> Option<Vec<String>> {
     let lines: Vec<&str> = complaints.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     let at = lines.iter().rposition(|it| it.to_lowercase().starts_with("error")).or(lines.len().checked_sub(1))?;
     Some(lines[at..].iter().take(5).map(|it| (*it).to_owned()).collect())
+}
+
+/// Whether a service's last words are that there is no room.
+pub(super) fn is_full(log: &[String]) -> bool {
+    log.iter().rev().take(20).any(|it| it.to_lowercase().contains(FULL.0))
 }
 
 /// What mends it.
