@@ -63,8 +63,8 @@ fn many_ports_of_one_owner_are_one_finding_and_nothing_is_stopped_that_is_not_kn
     let taken = format!("ports {mimir}, {loki}, which mimir, loki need, are taken by ");
     for (program, owner, stop) in [
         ("node", "node, process 4711\n    ", Some("kill 4711")),
-        ("docker-proxy", "docker-proxy, process 4711: another Docker engine, it seems\n    ", None),
-        ("limactl", "limactl, process 4711: another Docker engine, it seems\n    ", None),
+        ("docker-proxy", "docker-proxy: another Docker engine, it seems\n    ", None),
+        ("limactl", "limactl: another Docker engine, it seems\n    ", None),
     ] {
         fakes.listens(program);
         let refused = fakes.up_local("loki mimir").expect(3).says(&[&format!("{taken}{owner}")]);

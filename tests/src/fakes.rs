@@ -105,7 +105,12 @@ impl Fakes {
 
     /// Makes every port that is taken look as if a program of this name, process 4711, had it.
     pub fn listens(&self, program: &str) {
-        self.add("ss", &format!("echo 'LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\"{program}\",pid=4711,fd=7))'"));
+        // An engine has a process for each port.
+        let script = format!(
+            "[ {program} = docker-proxy ] && pid=${{2##*:}} || pid=4711\n\
+             echo \"LISTEN 0 4096 127.0.0.1:1 0.0.0.0:* users:((\\\"{program}\\\",pid=$pid,fd=7))\""
+        );
+        self.add("ss", &script);
     }
 
     /// Takes a program off PATH.

@@ -76,8 +76,8 @@ fn process_by_lsof(sh: &Shell, port: u16) -> Option<Owner> {
 
 fn of_process(name: &str, pid: &str) -> Owner {
     if is_engine(name) {
-        // Our own engine would have named the container.
-        let name = format!("{name}, process {pid}: another Docker engine, it seems");
+        // Our own engine would have named the container. Which process it is says nothing: Docker has one for each port.
+        let name = format!("{name}: another Docker engine, it seems");
         return Owner { name, stop: "docker context ls".to_owned() };
     }
     Owner { name: format!("{name}, process {pid}"), stop: format!("kill {pid}") }
