@@ -201,6 +201,7 @@ fn check_sight(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<(
     let Some(first) = services.iter().find(is_new) else { return Ok(()) };
     let others: BTreeSet<&str> = services.iter().flat_map(|it| &it.binds).map(String::as_str).collect();
     // The lock names this process: nobody else has such a file.
-    let unseen = sight::check(sh, &first.image, &sh.current_dir().join(lock::PATH), &Vec::from_iter(others))?;
+    let file = sh.current_dir().join(lock::PATH);
+    let unseen = sight::check(sh, &found.stack.project, &first.image, &file, &Vec::from_iter(others))?;
     prerequisites("cannot start", unseen.into_iter().collect())
 }

@@ -21,7 +21,7 @@ pub(crate) fn share(folder: &Path) -> String {
 
 /// Mounts a file's folder and other paths into a container that is never started, and reads the file back: of a mounted
 /// file Podman copies nothing. What else keeps a container from being made is not said here.
-pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Result<Option<Finding>> {
+pub(crate) fn check(sh: &Shell, project: &str, image: &str, file: &Path, others: &[&str]) -> Result<Option<Finding>> {
     let bind = |source: &str, at: usize| {
         // Its options are a line of CSV.
         let source = source.replace('"', "\"\"");
@@ -30,7 +30,15 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
     let shown = file.display().to_string();
     let (folder, name) = (file.parent().unwrap_or(file).display().to_string(), file.file_name().unwrap_or_default());
     let mounts = [&[&*folder], others].concat().into_iter().enumerate().flat_map(|(at, source)| bind(source, at));
-    let made = process::capture_within(&mut cmd!(sh, "docker create {mounts...} {image} probe").into(), ANSWER)?;
+    // Named, so that what a run left behind that was ended here is found by the next one.
+    let container = &format!("{project}-probe");
+    let remove = || process::capture_within(&mut cmd!(sh, "docker rm --force --volumes {container}").into(), ANSWER);
+    let mut create = cmd!(sh, "docker create {mounts...} --name {container} {image} probe").into();
+    let mut made = process::capture_within(&mut create, ANSWER)?;
+    if made.as_ref().is_some_and(|it| String::from_utf8_lossy(&it.stderr).contains("is already in use")) {
+        remove()?;
+        made = process::capture_within(&mut create, ANSWER)?;
+    }
     let Some(made) = made else { return Ok(None) };
     let route = endpoint::find();
     let blind = |reason: &str| finding(format!("the engine at {route} {reason}"), share(&sh.current_dir()));
@@ -39,10 +47,9 @@ pub(crate) fn check(sh: &Shell, image: &str, file: &Path, others: &[&str]) -> Re
         let known = said.lines().find(|it| BLIND.iter().any(|word| it.to_lowercase().contains(word)));
         return Ok(known.map(|it| blind(&format!("does not see this machine's files: {}", it.trim()))));
     }
-    let id = String::from_utf8_lossy(&made.stdout).trim().to_owned();
     let name = name.to_string_lossy().into_owned();
-    let read = process::capture_within(&mut cmd!(sh, "docker cp {id}:/probe0/{name} -").into(), ANSWER);
-    process::read_within(&mut cmd!(sh, "docker rm --force --volumes {id}").into(), ANSWER)?;
+    let read = process::capture_within(&mut cmd!(sh, "docker cp {container}:/probe0/{name} -").into(), ANSWER);
+    remove()?;
     let (read, text) = (read?, std::fs::read(file)?);
     if read.as_ref().is_some_and(|it| !it.status.success()) {
         return Ok(Some(blind(&format!("does not see this machine's files: {shown} is not there"))));
