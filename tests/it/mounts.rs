@@ -306,3 +306,21 @@ fn an_engine_that_moves_the_users_of_containers_gets_no_secret_and_what_is_none(
     fakes.up_local("loki").expect(3).says(&[says, "\n    docker context ls  # "]);
     fakes.xtask(&["doctor", "--local"]).expect(3).says(&[says]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_checkout_that_cannot_be_written_to_is_a_missing_prerequisite() {
+    let fakes = Fakes::new();
+    let root = fakes.checkout.root.display().to_string();
+    let mount = |words: &[&str]| Command::new("mount").args(words).output().is_ok_and(|it| it.status.success());
+    if !mount(&["--bind", &root, &root]) {
+        tests::left_out("only root can mount");
+        return;
+    }
+    assert!(mount(&["-o", "remount,ro,bind", &root]));
+    let (up, doctor) = (fakes.up_local("loki"), fakes.xtask(&["doctor", "--local"]));
+    assert!(Command::new("umount").arg(&root).status().unwrap().success());
+    let says = "its file system is read-only";
+    up.expect(3).says(&[says, "findmnt --target "]);
+    doctor.expect(3).says(&[says]);
+}

@@ -38,6 +38,14 @@ fn where_compose_itself_fails_its_reason_comes_first_with_what_mends_it() {
             "cargo xtask dev-up  #",
         ),
         ("Error response from daemon: toomanyrequests: You have reached your pull rate limit", "docker login  #"),
+        (
+            "Error response from daemon: Conflict. The container name \"/it-loki-1\" is already in use by container \"f7\".",
+            "docker ps --all  #",
+        ),
+        (
+            "network it_net was found but has incorrect label com.docker.compose.network set to \"\"",
+            "docker network ls  #",
+        ),
         ("Error response from daemon: something new", "cargo xtask doctor  #"),
     ] {
         let fakes = Fakes::new();

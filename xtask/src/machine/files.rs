@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use walkdir::WalkDir;
 
 use crate::machine::finding::{Finding, finding};
+use crate::machine::process;
 
 /// Reads a text file; `None` where there is none.
 pub fn read(path: &Path) -> Result<Option<String>> {
@@ -50,23 +51,43 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String> {
     })
 }
 
-/// The error for a file that cannot be used. One of another user's is a missing prerequisite: `sudo` once makes such.
+/// The error for a file that cannot be used: a missing prerequisite where that is the machine's doing.
 pub(crate) fn failed(e: io::Error, path: &Path, what: String) -> anyhow::Error {
-    if e.kind() == ErrorKind::PermissionDenied {
-        return foreign(path, &what).into();
+    match unusable(e.kind(), path, &what) {
+        Some(it) => it.into(),
+        None => anyhow::Error::from(e).context(what),
     }
-    anyhow::Error::from(e).context(what)
 }
 
-/// The finding for the first thing in a folder that this user may not replace.
+/// The finding for the first thing in a folder that this user may not replace, or for the folder's file system.
 pub(crate) fn denied(folder: &Path) -> Option<Finding> {
     let refused = |entry: walkdir::Result<walkdir::DirEntry>| match entry {
         Ok(it) => OpenOptions::new().read(true).write(it.file_type().is_file()).open(it.path()).err(),
         Err(e) => e.into_io_error(),
     };
     let found = WalkDir::new(folder).into_iter().find_map(|it| refused(it).map(|e| e.kind()));
-    let is_foreign = found == Some(ErrorKind::PermissionDenied);
-    is_foreign.then(|| foreign(folder, &format!("what is generated in {} cannot be replaced", folder.display())))
+    // Before the first start there is nothing in it: another file of the checkout tells as much.
+    let other = || OpenOptions::new().write(true).open(folder.with_file_name("README.md")).err().map(|e| e.kind());
+    let read_only = || other().filter(|it| *it == ErrorKind::ReadOnlyFilesystem);
+    let kind = found.filter(|it| *it != ErrorKind::NotFound).or_else(read_only)?;
+    unusable(kind, folder, &format!("what is generated in {} cannot be replaced", folder.display()))
+}
+
+/// What mends it that a file cannot be used, where that is known. Another user's comes of one `sudo`.
+fn unusable(kind: ErrorKind, path: &Path, what: &str) -> Option<Finding> {
+    let folder = process::quote(&path.parent()?.display().to_string()).into_owned();
+    match kind {
+        ErrorKind::PermissionDenied => Some(foreign(path, what)),
+        ErrorKind::ReadOnlyFilesystem => {
+            let fix =
+                format!("findmnt --target {folder}  # shows what is mounted there: a checkout has to be written to");
+            Some(finding(format!("{what}: its file system is read-only"), fix))
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some(finding(format!("{what}: there is no room left"), format!("df -h {folder}  # shows what is full")))
+        }
+        _ => None,
+    }
 }
 
 fn foreign(path: &Path, what: &str) -> Finding {

@@ -65,7 +65,7 @@ fn stranger() -> Option<Finding> {
     let (engine, me) = (fs::metadata(engine).ok()?.uid(), fs::metadata("/proc/self").ok()?.uid());
     let what =
         format!("the engine at {route} is another user's: its containers could not read the keys that this one writes");
-    (engine != me).then(|| finding(what, "unset DOCKER_HOST  # or run cargo xtask as that user, without sudo"))
+    (engine != me).then(|| finding(what, "unset DOCKER_HOST  # or be that user: no sudo"))
 }
 
 /// An engine that gives containers other users than this machine's: they read only what everybody may read.

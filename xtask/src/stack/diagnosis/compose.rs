@@ -14,7 +14,7 @@ pub(super) const FULL: (&str, &str) =
     ("no space left on device", "docker system df  # says what takes the room; `docker builder prune` asks first");
 
 /// Words of Docker, in lower case, and what mends it.
-const REMEDIES: [(&str, &str); 17] = [
+const REMEDIES: [(&str, &str); 20] = [
     ("address pools", PRUNE),
     ("non-overlapping", PRUNE),
     (
@@ -24,6 +24,15 @@ const REMEDIES: [(&str, &str); 17] = [
     ("no matching manifest", WHICH),
     ("specified platform", WHICH),
     FULL,
+    ("already in use by container", "docker ps --all  # shows whose it is; `docker rm NAME` removes it for good"),
+    (
+        "has incorrect label",
+        "docker network ls  # another program made it: `docker network rm NAME`, then dev-up makes its own",
+    ),
+    (
+        "not created for project",
+        "docker network ls  # another program made it: `docker network rm NAME`, then dev-up makes its own",
+    ),
     ("already allocated", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
     ("address already in use", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
     ("toomanyrequests", "docker login  # the registry limits whom it does not know"),
