@@ -307,20 +307,47 @@ fn an_engine_that_moves_the_users_of_containers_gets_no_secret_and_what_is_none(
     fakes.xtask(&["doctor", "--local"]).expect(3).says(&[says]);
 }
 
+/// Mounts something for as long as `work` takes. Whether it could: only root can.
+#[cfg(target_os = "linux")]
+fn mounted<T>(words: &[&str], at: &str, work: impl FnOnce() -> T) -> Option<T> {
+    let mount = |words: &[&str]| Command::new("mount").args(words).arg(at).output().unwrap().status.success();
+    if !mount(words) {
+        tests::left_out("only root can mount");
+        return None;
+    }
+    let result = work();
+    assert!(Command::new("umount").arg(at).status().unwrap().success());
+    Some(result)
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_checkout_that_cannot_be_written_to_is_a_missing_prerequisite() {
     let fakes = Fakes::new();
     let root = fakes.checkout.root.display().to_string();
-    let mount = |words: &[&str]| Command::new("mount").args(words).output().is_ok_and(|it| it.status.success());
-    if !mount(&["--bind", &root, &root]) {
-        tests::left_out("only root can mount");
-        return;
-    }
-    assert!(mount(&["-o", "remount,ro,bind", &root]));
-    let (up, doctor) = (fakes.up_local("loki"), fakes.xtask(&["doctor", "--local"]));
-    assert!(Command::new("umount").arg(&root).status().unwrap().success());
+    let tried = mounted(&["--bind", &root], &root, || {
+        assert!(Command::new("mount").args(["-o", "remount,ro,bind", &root]).status().unwrap().success());
+        (fakes.up_local("loki"), fakes.xtask(&["doctor", "--local"]))
+    });
+    let Some((up, doctor)) = tried else { return };
     let says = "its file system is read-only";
     up.expect(3).says(&[says, "findmnt --target "]);
     doctor.expect(3).says(&[says]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said_with_what_shows_it_and_keeps_no_stop_from_stopping() {
+    let fakes = Fakes::new();
+    let folder = fakes.checkout.root.join("dev/.rendered");
+    fakes.up_local("loki").expect(0);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    let tried = mounted(&["-t", "tmpfs", "-o", "size=16k", "tmpfs"], &folder.display().to_string(), || {
+        _ = fs::write(folder.join("fill"), vec![b'x'; 64 * 1024]);
+        (fakes.up_local("loki"), fakes.xtask(&["dev-down"]))
+    });
+    let Some((up, down)) = tried else { return };
+    up.expect(3).says(&["there is no room left", "df -h "]);
+    down.expect(0);
 }

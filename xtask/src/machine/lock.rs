@@ -78,9 +78,9 @@ fn hold(mut file: File, command: &str) -> Result<File> {
             term::say(&format!("note: {PATH} cannot be locked ({e}): run one command at a time here"));
         }
     }
-    file.set_len(0)?;
-    file.rewind()?;
-    write!(file, "{command} (process {})", std::process::id())?;
+    // Who has it is for others to read: a full disk does not keep a stop from stopping.
+    let me = format!("{command} (process {})", std::process::id());
+    _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(me.as_bytes()));
     Ok(file)
 }
 

@@ -59,7 +59,7 @@ impl Stack {
                     it.set_permissions(Permissions::from_mode(mode))?;
                     it.write_all(value.as_bytes())
                 })
-                .with_context(|| format!("cannot write {file}"))?;
+                .map_err(|e| files::failed(e, &root.join(file), format!("cannot write {file}")))?;
             }
         }
         if self.mode.live {
