@@ -81,10 +81,10 @@ fn unusable(kind: ErrorKind, path: &Path, what: &str) -> Option<Finding> {
         ErrorKind::ReadOnlyFilesystem => {
             let fix =
                 format!("findmnt --target {folder}  # shows what is mounted there: a checkout has to be written to");
-            Some(finding(format!("{what}: its file system is read-only"), fix))
+            Some(finding(format!("{what}: read-only file system"), fix))
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some(finding(format!("{what}: there is no room left"), format!("df -h {folder}  # shows what is full")))
+            Some(finding(format!("{what}: no space left on device"), format!("df -h {folder}  # shows what is full")))
         }
         _ => None,
     }
