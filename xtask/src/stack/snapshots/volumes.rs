@@ -125,7 +125,7 @@ impl Volumes {
         let ids: Vec<&str> = ids.split_whitespace().collect();
         if !ids.is_empty() {
             // One that is about to go may be gone by now.
-            process::capture_within(&mut cmd!(sh, "docker rm --force {ids...}").into(), ANSWER)?;
+            process::capture_within(&mut cmd!(sh, "docker rm --force --volumes {ids...}").into(), ANSWER)?;
         }
         Ok(())
     }
