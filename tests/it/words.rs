@@ -143,8 +143,12 @@ fn a_pull_that_succeeds_at_the_second_time_is_no_failure() {
     let fakes = Fakes::new();
     fakes.tell("missing-images", "grafana/mimir:3.0.6\n");
     fakes.tell("pull-fails", "");
-    fakes.up_local("loki mimir").expect(0);
-    assert!(fakes.log().contains(&"docker pull grafana/mimir:3.0.6".to_owned()), "{:#?}", fakes.log());
+    for (words, pull) in [("", "docker pull"), (" --platform linux/arm64", "docker pull --platform=linux/arm64")] {
+        fakes.up_local(&format!("loki mimir{words}")).expect(0);
+        let line = format!("{pull} grafana/mimir:3.0.6");
+        assert!(fakes.log().contains(&line), "{line}: {:#?}", fakes.log());
+        fakes.line("dev-down");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::docker::sight;
 
 const PRUNE: &str = "docker network prune  # removes networks that no container uses, and asks first";
 const NETWORK: &str =
-    "docker info  # names the proxies that the engine uses; without a network: dev-up --local --stand-ins";
+    "docker info  # names the engine's proxies; without a network: cargo xtask dev-up --local --stand-ins";
 const WHICH: &str = "cargo xtask doctor  # says which image is for which processor";
 
 /// What programs and engines alike say of a disk without room, and what mends it.
