@@ -184,11 +184,11 @@ fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
         return Ok(());
     }
     // Compose's words went to the terminal. The engine says them to us, and may well succeed at the second time.
-    let wanted = services.iter().map(|it| it.image.as_str());
-    let there = engine::images(sh, wanted.clone())?;
+    let wanted: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
+    let there = engine::images(sh, wanted.iter().copied())?;
     let platform = found.stack.mode.platform.map(|it| format!("--platform=linux/{}", it.arch()));
     let platform = platform.as_slice();
-    for image in wanted.filter(|it| engine::find_image(&there, it).is_none()) {
+    for image in wanted.into_iter().filter(|it| engine::find_image(&there, it).is_none()) {
         if let Some(said) = registry::refusal(&mut cmd!(sh, "docker pull {platform...} {image}").into())? {
             diagnosis::show(sh, &[], &found.containers, &said);
             bail!("{image} could not be pulled");

@@ -150,6 +150,11 @@ pub(crate) fn info(sh: &Shell) -> Result<Value> {
     serde_json::from_str(&printed).context("`docker info` printed no JSON")
 }
 
+/// Whether [`info`] names this option among those of the engine's security: `rootless`, `userns`.
+pub(crate) fn has_security(info: &Value, option: &str) -> bool {
+    info["SecurityOptions"].to_string().contains(&format!("name={option}"))
+}
+
 /// Whether the engine can limit processors; one that cannot makes no container with such a limit. Where it does not say,
 /// it can.
 pub(crate) fn limits_cpus(sh: &Shell) -> bool {

@@ -113,7 +113,7 @@ fn describe(info: &Value, arch: &str) -> String {
 }
 
 fn is_rootless(info: &Value) -> bool {
-    info["SecurityOptions"].to_string().contains("rootless")
+    engine::has_security(info, "rootless")
 }
 
 fn builder(is_there: bool) -> Check {

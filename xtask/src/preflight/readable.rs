@@ -10,9 +10,8 @@ use xshell::Shell;
 
 use crate::docker::{endpoint, engine};
 use crate::machine::finding::{Finding, finding};
-use crate::settings::Settings;
+use crate::settings::{Settings, variables};
 use crate::stack::environment::SECRETS;
-use crate::stack::overrides::is_default;
 use crate::stack::service::Service;
 
 /// What these services mount and their containers cannot read.
@@ -70,12 +69,13 @@ fn stranger() -> Option<Finding> {
 
 /// An engine that gives containers other users than this machine's: they read only what everybody may read.
 pub(crate) fn moved(sh: &Shell, settings: &Settings) -> Option<Finding> {
-    let is_secret = !settings.local || SECRETS.iter().any(|(name, ..)| !is_default(name, settings.get(name)));
+    let is_secret =
+        !settings.local || SECRETS.iter().any(|(name, ..)| !variables::is_default(name, settings.get(name)));
     let info = is_secret.then(|| engine::info(sh).ok()).flatten()?;
     let what = "the engine moves the users of containers (userns-remap): they could not read the keys, which are for you \
                 alone";
     let fix = "docker context ls  # choose another engine, or take userns-remap out of /etc/docker/daemon.json";
-    info["SecurityOptions"].to_string().contains("name=userns").then(|| finding(what, fix))
+    engine::has_security(&info, "userns").then(|| finding(what, fix))
 }
 
 /// Whether a container may read a file or look into a folder; what it runs as, where the compose file says so.

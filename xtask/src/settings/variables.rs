@@ -128,6 +128,11 @@ pub fn find(name: &str) -> Option<&'static Variable> {
     ALL.iter().find(|it| it.name == name)
 }
 
+/// Whether everybody knows this value: what is a default is no secret.
+pub(crate) fn is_default(name: &str, value: &str) -> bool {
+    find(name).is_some_and(|it| it.default == Some(value))
+}
+
 /// Which variables an output of Terraform fills.
 pub(crate) const FILLS: &[(&str, &[&str])] = &[
     ("monitored_dsql_endpoint", &["TEMPORAL_SQL_HOST"]),

@@ -24,29 +24,26 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
     let postgres = postgres_image(sh).ok();
     let cause = compose::cause(complaints);
     if let Some((first, rest)) = cause.as_deref().and_then(<[_]>::split_first) {
-        term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, &format!("docker: {first}"))));
+        headline(&format!("docker: {first}"));
         rest.iter().for_each(|it| term::say(&format!("  {it}")));
         term::say(&format!("  next: {}", compose::remedy(complaints, &sh.current_dir())));
     }
-    let found = |service: &Service| containers::find(containers, &service.name).filter(|it| it.status != "created");
     let with_logs = culprits.iter().map(|(service, state)| {
-        let container = found(service);
+        let container = containers::find(containers, &service.name).filter(|it| it.status != "created");
         (*service, *state, container, container.map_or_else(Vec::new, |it| log(sh, &it.id)))
     });
     // One cause is said once, however many it stops.
-    let (full, others): (Vec<_>, Vec<_>) = with_logs.partition(|(.., log)| compose::is_full(log));
+    let (full, others): (Vec<_>, Vec<_>) = with_logs.partition(|(.., log)| compose::is_full(last(log)));
     if !full.is_empty() {
         let names: Vec<&str> = full.iter().map(|(service, ..)| service.name.as_str()).collect();
-        let what = format!("the engine's disk is full: {} could not write", names.join(", "));
-        term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, &what)));
+        headline(&format!("the engine's disk is full: {} could not write", names.join(", ")));
         term::say(&format!("  next: {}", compose::FULL.1));
     }
     for (service, state, container, log) in others {
         if container.is_none() && cause.is_some() {
             continue;
         }
-        term::say("");
-        term::say(&term::paint(&io::stderr(), Colour::Red, &format!("{}: {}", service.name, reason(state))));
+        headline(&format!("{}: {}", service.name, reason(state)));
         let mut next = vec!["cargo xtask doctor".to_owned()];
         if let Some(it) = container {
             next = vec![format!("cargo xtask dev-logs {}", service.name)];
@@ -57,11 +54,20 @@ pub(crate) fn show(sh: &Shell, culprits: &[(&Service, &State)], containers: &[Co
             if it.health == "unhealthy" || it.health == "starting" {
                 section("health check", it.health_output.trim());
             }
-            section(&format!("last {LOG_LINES} log lines"), &log[log.len().saturating_sub(LOG_LINES)..].join("\n"));
+            section(&format!("last {LOG_LINES} log lines"), &last(&log).join("\n"));
         }
         term::say(&format!("  next: {}", next.join("\n    or: ")));
     }
     term::say("\nEverything else was left as it is. With the cause mended, `cargo xtask dev-up` goes on from here.\n");
+}
+
+fn headline(text: &str) {
+    term::say(&format!("\n{}", term::paint(&io::stderr(), Colour::Red, text)));
+}
+
+/// The lines that are shown.
+fn last(log: &[String]) -> &[String] {
+    &log[log.len().saturating_sub(LOG_LINES)..]
 }
 
 fn reason(state: &State) -> &str {

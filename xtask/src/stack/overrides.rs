@@ -54,7 +54,7 @@ impl Stack {
             if !value.is_empty() {
                 // In place: a container goes on reading the file that it was started with.
                 let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(root.join(file));
-                let mode = if is_default(name, value) { 0o644 } else { 0o600 };
+                let mode = if variables::is_default(name, value) { 0o644 } else { 0o600 };
                 open.and_then(|mut it| {
                     it.set_permissions(Permissions::from_mode(mode))?;
                     it.write_all(value.as_bytes())
@@ -123,11 +123,6 @@ impl Stack {
         let all: Vec<&str> = services.chain(near).chain([listed]).filter(|it| !it.is_empty()).collect();
         all.join(",").replace('$', "$$")
     }
-}
-
-/// What everybody knows is no secret.
-pub(crate) fn is_default(name: &str, value: &str) -> bool {
-    variables::find(name).is_some_and(|it| it.default == Some(value))
 }
 
 /// What a service mounts from the repository and reads once, as `PATH=DIGEST` separated by spaces; `rendered` counts in

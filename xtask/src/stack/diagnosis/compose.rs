@@ -7,6 +7,9 @@ use crate::docker::sight;
 const PRUNE: &str = "docker network prune  # removes networks that no container uses, and asks first";
 const NETWORK: &str =
     "docker info  # names the engine's proxies; without a network: cargo xtask dev-up --local --stand-ins";
+const FOREIGN: &str =
+    "docker network ls  # another program made it: `docker network rm NAME`, then dev-up makes its own";
+const PORT: &str = "cargo xtask dev-up  # once more: it names who took the port meanwhile";
 const WHICH: &str = "cargo xtask doctor  # says which image is for which processor";
 
 /// What programs and engines alike say of a disk without room, and what mends it.
@@ -14,7 +17,7 @@ pub(super) const FULL: (&str, &str) =
     ("no space left on device", "docker system df  # says what takes the room; `docker builder prune` asks first");
 
 /// Words of Docker, in lower case, and what mends it.
-const REMEDIES: [(&str, &str); 20] = [
+const REMEDIES: &[(&str, &str)] = &[
     ("address pools", PRUNE),
     ("non-overlapping", PRUNE),
     (
@@ -25,16 +28,10 @@ const REMEDIES: [(&str, &str); 20] = [
     ("specified platform", WHICH),
     FULL,
     ("already in use by container", "docker ps --all  # shows whose it is; `docker rm NAME` removes it for good"),
-    (
-        "has incorrect label",
-        "docker network ls  # another program made it: `docker network rm NAME`, then dev-up makes its own",
-    ),
-    (
-        "not created for project",
-        "docker network ls  # another program made it: `docker network rm NAME`, then dev-up makes its own",
-    ),
-    ("already allocated", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
-    ("address already in use", "cargo xtask dev-up  # once more: it names who took the port meanwhile"),
+    ("has incorrect label", FOREIGN),
+    ("not created for project", FOREIGN),
+    ("already allocated", PORT),
+    ("address already in use", PORT),
     ("toomanyrequests", "docker login  # the registry limits whom it does not know"),
     ("unauthorized", "docker logout  # a login that has ended is refused where nobody needs one; or `docker login`"),
     ("x509", "docker info  # names the proxy whose certificate the engine's machine does not know"),
@@ -56,7 +53,7 @@ pub(super) fn cause(complaints: &str) -> Option<Vec<String>> {
 
 /// Whether a service's last words are that there is no room.
 pub(super) fn is_full(log: &[String]) -> bool {
-    log.iter().rev().take(20).any(|it| it.to_lowercase().contains(FULL.0))
+    log.iter().any(|it| it.to_lowercase().contains(FULL.0))
 }
 
 /// What mends it.
