@@ -19,7 +19,7 @@ const PROGRAMS: [&str; 6] = ["docker", "aws", "cargo", "rustc", "git", "terrafor
 /// Programs of the machine that the fakes, and xtask's look at ports, may use.
 const REAL: [&str; 4] = ["sh", "cat", "ss", "lsof"];
 /// What only asks: all that may be called before everything has been checked, or where nothing may change.
-const QUESTIONS: [&str; 24] = [
+const QUESTIONS: [&str; 25] = [
     " --version",
     "git --no-optional-locks ",
     "aws sts get-caller-identity ",
@@ -39,8 +39,9 @@ const QUESTIONS: [&str; 24] = [
     "docker network ls ",
     "docker network inspect ",
     "docker create --mount ",
-    "docker cp PROJECT-probe:",
+    "-probe:/probe0/lock -",
     "docker rm --force --volumes PROJECT-probe",
+    "docker rm --force --volumes PROJECT-standins-probe",
     " config --hash ",
     " config --format json",
     "/_mapping",
