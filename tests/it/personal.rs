@@ -73,7 +73,7 @@ fn what_it_opens_to_other_machines_is_warned_of_by_name() {
 fn one_that_compose_refuses_is_a_finding_that_names_it() {
     let fakes = Fakes::new();
     write(&fakes, "services: [\n");
-    fakes.up_local("loki").expect(3).says(&[&format!("{FILE} is not YAML")]);
+    fakes.up_local("loki").expect(3).says(&[&format!("{FILE}, line 1: it is not YAML")]);
     write(&fakes, "services: { loki: { mem_limti: 1g } }\n");
     fakes.tell("fail", "*config\\ --format\\ json\n");
     let refused = fakes.up_local("loki").expect(3);

@@ -2,15 +2,14 @@
 
 pub(crate) mod readable;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Result;
 use xshell::Shell;
 
 use crate::aws::credentials::Credentials;
-use crate::cli::flags::{BuildTarget, Cluster};
+use crate::cli::flags::Cluster;
 use crate::docker::containers::{self, Container};
 use crate::docker::engine::{self, Engine, Image};
 use crate::docker::{endpoint, ports};
@@ -18,6 +17,7 @@ use crate::images::build;
 use crate::images::missing::Missing;
 use crate::machine::beside::beside;
 use crate::machine::exit::prerequisites;
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::schema;
 use crate::settings::checkouts::COPILOT;
@@ -131,8 +131,7 @@ pub(crate) fn wanted_arch(mode: Mode, engine: &str) -> &str {
 
 /// Images that are missing and that only a build brings. All others are pulled.
 pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &Settings) -> Vec<Finding> {
-    let own: BTreeSet<(&str, BuildTarget)> =
-        services.iter().filter_map(|it| Some((it.image.as_str(), build::target_of(it)?))).collect();
+    let own = few::unique(services.iter().filter_map(|it| Some((it.image.as_str(), build::target_of(it)?))));
     let missing = own.into_iter().filter(|(image, _)| engine::find_image(images, image).is_none());
     missing
         .map(|(image, target)| {
@@ -149,8 +148,7 @@ pub(crate) fn missing_images(images: &[Image], services: &[Service], settings: &
 
 /// Images that are there, but for another processor than the one wanted.
 pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str) -> Vec<Finding> {
-    let names: BTreeSet<(&str, Option<BuildTarget>)> =
-        services.iter().map(|it| (it.image.as_str(), build::target_of(it))).collect();
+    let names = few::unique(services.iter().map(|it| (it.image.as_str(), build::target_of(it))));
     let foreign = names.into_iter().filter_map(|(image, target)| {
         let it = engine::find_image(images, image).filter(|it| it.arch != arch)?;
         let fix = match target {
@@ -165,18 +163,16 @@ pub(crate) fn foreign_images(images: &[Image], services: &[Service], arch: &str)
 
 /// What services mount from the repository and is not there.
 pub(crate) fn mounts(sh: &Shell, services: &[Service]) -> Vec<Finding> {
-    let mut missing = BTreeMap::<&Path, Vec<&str>>::new();
-    for service in services {
-        for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it)) {
-            missing.entry(mount).or_default().push(&service.name);
-        }
-    }
-    let describe = |(mount, names): (&Path, Vec<&str>)| {
+    let missing = services.iter().flat_map(|service| {
+        let gone = service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered") && !sh.path_exists(it));
+        gone.map(|it| (it, service.name.as_str()))
+    });
+    let describe = |(mount, names): (&PathBuf, Vec<&str>)| {
         let (shown, verb) = (mount.display(), if names.len() == 1 { "mounts" } else { "mount" });
         let what = format!("{shown}, which {} {verb}, is missing", names.join(", "));
         finding(what, format!("git checkout -- {shown}"))
     };
-    missing.into_iter().map(describe).collect()
+    few::grouped(missing).into_iter().map(describe).collect()
 }
 
 /// Our project's containers, where its name is one that they can have.
@@ -201,13 +197,10 @@ pub(crate) fn taken_ports(
     }
     let all: Vec<u16> = services.iter().flat_map(|it| it.ports.iter().map(|it| it.host - offset)).collect();
     let moved = free_offset(&all, &ports::is_taken).map(|it| format!("cargo xtask dev-up --port-offset {it}"));
-    let mut by_owner = BTreeMap::<_, Vec<(u16, &str)>>::new();
-    for (service, port) in taken {
+    let owned = taken.into_iter().filter_map(|(service, port)| {
         let owner = if containers.is_some() { ports::owner(sh, port) } else { ports::stranger(sh, port) };
-        if containers.is_some() || owner.is_some() {
-            by_owner.entry(owner).or_default().push((port, &service.name));
-        }
-    }
+        (containers.is_some() || owner.is_some()).then_some((owner, (port, service.name.as_str())))
+    });
     let describe = |(owner, taken): (Option<ports::Owner>, Vec<(u16, &str)>)| {
         let by = owner.as_ref().map_or(String::new(), |it| format!(" by {}", it.name));
         let mut names: Vec<&str> = taken.iter().map(|(_, name)| *name).collect();
@@ -223,7 +216,7 @@ pub(crate) fn taken_ports(
         };
         finding(format!("{port} {numbers}, which {} {need}, {is} taken{by}", names.join(", ")), fix)
     };
-    by_owner.into_iter().map(describe).collect()
+    few::grouped(owned).into_iter().map(describe).collect()
 }
 
 /// How far all these ports would have to be moved, in thousands, to be free.

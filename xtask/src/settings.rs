@@ -10,7 +10,6 @@ pub mod stand_ins;
 pub mod template;
 pub mod variables;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fmt};
 
@@ -61,7 +60,7 @@ pub(crate) struct Settings {
     pub problems: Vec<Finding>,
     /// False where [`ENV_FILE`] is there and cannot be read.
     pub is_read: bool,
-    values: BTreeMap<&'static str, (String, Origin)>,
+    values: Vec<(&'static str, (String, Origin))>,
 }
 
 impl Settings {
@@ -74,9 +73,7 @@ impl Settings {
             Err(unread) => {
                 let mut settings = Settings::resolve(local, &last_project(sh), &environment);
                 // What such a file says is unknown: calling its variables missing would be a false alarm.
-                settings.problems.retain(|it| {
-                    variables::ALL.iter().any(|v| it.concerns(v.name) && settings.values.contains_key(v.name))
-                });
+                settings.problems.retain(|it| settings.values.iter().any(|(name, _)| it.concerns(name)));
                 settings.is_read = false;
                 settings.problems.splice(0..0, unread);
                 settings
@@ -91,7 +88,7 @@ impl Settings {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Settings {
         let mut settings =
-            Settings { local, stand_ins: false, problems: Vec::new(), is_read: true, values: BTreeMap::new() };
+            Settings { local, stand_ins: false, problems: Vec::new(), is_read: true, values: Vec::new() };
         for variable in variables::ALL {
             let found = find(variable, local, file, environment);
             let problem = cut(variable, found.as_ref(), file).or_else(|| problem(variable, found.as_ref()));
@@ -111,11 +108,15 @@ impl Settings {
     /// The value of a variable; empty where it has none.
     pub(crate) fn get(&self, name: &str) -> &str {
         debug_assert!(variables::find(name).is_some(), "{name} is not declared");
-        self.values.get(name).map_or("", |(value, _)| value)
+        self.found(name).map_or("", |(value, _)| value)
+    }
+
+    fn found(&self, name: &str) -> Option<&(String, Origin)> {
+        self.values.iter().find_map(|(it, found)| (*it == name).then_some(found))
     }
 
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
-        self.values.get(name).map(|(_, origin)| *origin)
+        self.found(name).map(|(_, origin)| *origin)
     }
 
     /// A path given by a variable: `~/` is the home folder, anything relative starts at `root`.

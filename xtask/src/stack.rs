@@ -18,7 +18,6 @@ pub(crate) mod wait;
 use std::{collections::BTreeMap, process::Command, sync::OnceLock};
 
 use anyhow::{Context, Result};
-use serde_yaml::Value;
 use xshell::{Shell, cmd};
 
 use crate::aws::credentials;
@@ -27,6 +26,7 @@ use crate::cli::help;
 use crate::docker::containers::{self, Container};
 use crate::docker::engine::{self, Engine};
 use crate::machine::exit::{USAGE, exit, prerequisites};
+use crate::machine::yaml;
 use crate::settings::{COMPOSE_ENV, PROJECT, Settings, template};
 use crate::stack::environment::environment;
 use crate::stack::mode::Mode;
@@ -59,7 +59,7 @@ pub(crate) struct Stack {
     pub arch: Option<String>,
     files: Vec<&'static str>,
     /// What `x-where` adds to services under these settings.
-    added: BTreeMap<String, service::Added>,
+    added: Vec<(String, service::Added)>,
     /// Whether there is a [`PERSONAL`].
     personal: bool,
 }
@@ -75,7 +75,7 @@ impl Stack {
         files.extend(amd64.then_some(AMD64));
         let environment = environment(&root, settings, mode.live);
         let mut services: Vec<Service> = Vec::new();
-        let mut added = BTreeMap::new();
+        let mut added = Vec::new();
         for file in files.iter().filter(|it| **it != AMD64) {
             let document = service::read(&root, file)?;
             added.extend(service::added(&document, file, &environment)?);
@@ -229,15 +229,14 @@ pub(crate) fn last(sh: &Shell) -> Result<Stack> {
 
 /// The volumes that the compose files declare, as far as those can be read.
 pub(crate) fn volumes(sh: &Shell) -> Vec<String> {
-    let read = |it| serde_yaml::from_str::<Value>(&sh.read_file(it).ok()?).ok()?.get("volumes")?.as_mapping().cloned();
-    let declared = [BASE, LOCAL].into_iter().filter_map(read).flatten();
-    declared.filter_map(|(name, _)| name.as_str().map(str::to_owned)).collect()
+    let read = |it| Some(yaml::read(it, &sh.read_file(it).ok()?).ok()?["volumes"].pairs().to_vec());
+    [BASE, LOCAL].into_iter().filter_map(read).flatten().map(|(name, _)| name).collect()
 }
 
 /// The PostgreSQL image, as the compose file of `--local` names it: it has a shell, and `psql`.
 pub(crate) fn postgres_image(sh: &Shell) -> Result<String> {
     let images = read_services(&sh.current_dir(), LOCAL)?.into_iter();
-    let images = images.filter_map(|(_, node)| node.get("image")?.as_str().map(str::to_owned));
+    let images = images.filter_map(|(_, node)| node["image"].as_str().map(str::to_owned));
     // A mirror of the registry's has a name of its own before it.
     let is_postgres = |it: &String| it.rsplit('/').next().is_some_and(|it| it.starts_with("postgres:"));
     images.into_iter().find(is_postgres).with_context(|| format!("{LOCAL} has no PostgreSQL"))

@@ -4,7 +4,6 @@ mod healing;
 mod plan;
 mod starting;
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use crate::images::missing::Missing;
 use crate::images::registry;
 use crate::images::stand_ins;
 use crate::machine::exit::{PREREQUISITE, code, prerequisites};
+use crate::machine::few;
 use crate::machine::process::Limit;
 use crate::machine::{interrupt, lock, term};
 use crate::preflight::{Preflight, preflight};
@@ -184,7 +184,7 @@ fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
         return Ok(());
     }
     // Compose's words went to the terminal. The engine says them to us, and may well succeed at the second time.
-    let wanted: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
+    let wanted = few::unique(services.iter().map(|it| it.image.as_str()));
     let there = engine::images(sh, wanted.iter().copied())?;
     let platform = found.stack.mode.platform.map(|it| format!("--platform=linux/{}", it.arch()));
     let platform = platform.as_slice();
@@ -201,9 +201,9 @@ fn pull(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
 fn check_sight(sh: &Shell, found: &Preflight, services: &[&Service]) -> Result<()> {
     let is_new = |it: &&&Service| containers::find(&found.containers, &it.name).is_none();
     let Some(first) = services.iter().find(is_new) else { return Ok(()) };
-    let others: BTreeSet<&str> = services.iter().flat_map(|it| &it.binds).map(String::as_str).collect();
+    let others = few::unique(services.iter().flat_map(|it| &it.binds).map(String::as_str));
     // The lock names this process: nobody else has such a file.
     let file = sh.current_dir().join(lock::PATH);
-    let unseen = sight::check(sh, &found.stack.project, &first.image, &file, &Vec::from_iter(others))?;
+    let unseen = sight::check(sh, &found.stack.project, &first.image, &file, &others)?;
     prerequisites("cannot start", unseen.into_iter().collect())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use xtask::settings::{dotenv, variables::find as variable};
 
-use crate::repo::{ALLOY, BASE, Repo, SOURCES, text};
+use crate::repo::{ALLOY, BASE, Repo, SOURCES};
 use crate::{Finding, meant, pattern, ports, variables};
 
 /// The addresses, and the variables that Alloy and Grafana expect in their own environment.
@@ -14,9 +14,9 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let default = |name: &str| variable(name)?.default.map(str::to_owned);
     let mut found = Vec::new();
     for service in repo.services() {
-        for (key, value) in service.node["environment"].as_mapping().into_iter().flatten() {
-            let (Some(key), Some(raw)) = (key.as_str(), text(value)) else { continue };
-            let value = dotenv::expand(&raw, &default).unwrap_or_default();
+        for (key, value) in service.node["environment"].pairs() {
+            let Some(raw) = value.text() else { continue };
+            let value = dotenv::expand(raw, &default).unwrap_or_default();
             for (what, fix) in wrong(&format!("{key} of {}", service.name), &value, &listening) {
                 found.push(service.finding(&format!("{key}:"), what, fix));
             }
@@ -65,8 +65,10 @@ fn wrong(owner: &str, text: &str, listening: &BTreeMap<&str, BTreeSet<u16>>) -> 
 
 /// A variable that a configuration reads from its container's environment and that is not there.
 fn unset(repo: &Repo, file: &str, line: usize, service: &str, name: &str) -> Option<Finding> {
-    let added = repo.get(BASE).value["x-where"].as_sequence().into_iter().flatten();
-    let added = added.filter(|it| it["service"] == *service).any(|it| it["add"]["environment"].get(name).is_some());
+    let added = repo.get(BASE).value["x-where"].items().iter();
+    let added = added
+        .filter(|it| it["service"].as_str() == Some(service))
+        .any(|it| it["add"]["environment"].get(name).is_some());
     let there = added || repo.by_name().get(service).is_some_and(|it| it.node["environment"].get(name).is_some());
     let fix = format!("add it to the environment of {service} in {BASE}");
     (!there).then(|| repo.get(file).finding(line, format!("{service} has no variable {name}"), fix))

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_yaml::Value;
 use xtask::settings::variables::{LOCAL_COPILOT_HOST, LOCAL_MONITORED_HOST};
 
-use crate::repo::{BASE, LOCAL, Repo, Service, text, texts};
+use crate::repo::{BASE, LOCAL, Repo, Service, texts};
 use crate::{Finding, list, pattern};
 
 /// The images that this repository builds; they are named by a variable each.
@@ -18,9 +17,7 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
         repo.services().flat_map(|it| [image(it), plugin(it), region(it), alias(it)]).flatten().collect();
     let used: BTreeSet<String> = repo.named_volumes().collect();
     for file in [BASE, LOCAL].map(|it| repo.get(it)) {
-        let declared =
-            file.value["volumes"].as_mapping().into_iter().flat_map(|it| it.keys()).filter_map(Value::as_str);
-        for volume in declared.filter(|it| !used.contains(*it)) {
+        for (volume, _) in file.value["volumes"].pairs().iter().filter(|(it, _)| !used.contains(it)) {
             let what = format!("no service uses `{volume}`, which is declared under `volumes:`");
             found.push(file.at(&format!("  {volume}:"), what, "remove it, or use it"));
         }
@@ -49,7 +46,7 @@ fn plugin(service: Service<'_>) -> Option<Finding> {
 }
 
 fn region(service: Service<'_>) -> Option<Finding> {
-    let [region, default] = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|it| text(&service.node["environment"][it]));
+    let [region, default] = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|it| service.node["environment"][it].text());
     let what = format!("{} has AWS_REGION, but not the same AWS_DEFAULT_REGION", service.name);
     let fix = "set both: Temporal reads one, the Copilot the other";
     (region.is_some() && region != default).then(|| service.finding("AWS_REGION", what, fix))
@@ -57,11 +54,12 @@ fn region(service: Service<'_>) -> Option<Finding> {
 
 /// A stand-in answers to a host that `--local` sets.
 fn alias(service: Service<'_>) -> Option<Finding> {
-    let networks = service.node["networks"].as_mapping()?;
-    let aliases: Vec<String> = networks.values().flat_map(|it| texts(&it["aliases"])).collect();
+    let networks = service.node["networks"].pairs();
+    let aliases: Vec<String> = networks.iter().flat_map(|(_, it)| texts(&it["aliases"])).collect();
     let hosts = [LOCAL_MONITORED_HOST, LOCAL_COPILOT_HOST];
     let what = format!("nothing asks for `{}`, the alias of {}", list(&aliases), service.name);
     let fix = format!("one of {} is meant (xtask/src/settings/variables.rs)", list(hosts));
     let asked = aliases.iter().any(|it| hosts.contains(&it.as_str()));
-    (!asked).then(|| service.finding(aliases.first().map_or("networks:", String::as_str), what, fix))
+    (!networks.is_empty() && !asked)
+        .then(|| service.finding(aliases.first().map_or("networks:", String::as_str), what, fix))
 }

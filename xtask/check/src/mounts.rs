@@ -1,12 +1,12 @@
 //! What is mounted is there, cannot be written to, and is what the container is told to read.
 
-use serde_yaml::Value;
 use xtask::cli::flags::Cluster;
+use xtask::machine::yaml::Yaml;
 use xtask::settings::template;
 use xtask::stack::environment::PROFILE;
 use xtask::stack::service;
 
-use crate::repo::{DYNAMIC, Repo, Service, TEMPLATE, list, text, texts};
+use crate::repo::{DYNAMIC, Repo, Service, TEMPLATE, texts};
 use crate::{Finding, pattern};
 
 /// A file or folder of this repository in a container.
@@ -21,7 +21,7 @@ struct Mount<'a> {
 pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut found = Vec::new();
     for service in repo.services() {
-        found.extend(list(&service.node["volumes"]).filter_map(|it| form(service, it)));
+        found.extend(service.node["volumes"].items().iter().filter_map(|it| form(service, it)));
         found.extend(mounts(service).into_iter().filter_map(|it| missing(repo, service, &it)));
         found.extend(targets(service));
     }
@@ -32,16 +32,16 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
 
 /// What a service mounts from this repository.
 fn mounts<'a>(of: Service<'a>) -> Vec<Mount<'a>> {
-    let mount = |it: &'a Value| {
+    let mount = |it: &'a Yaml| {
         let source = it["source"].as_str().filter(|it| it.starts_with('.'))?;
         let path = service::mount(source).to_string_lossy().into_owned();
         Some(Mount { source, path, target: it["target"].as_str()? })
     };
-    list(&of.node["volumes"]).filter_map(mount).collect()
+    of.node["volumes"].items().iter().filter_map(mount).collect()
 }
 
 /// A bind mount in the short form has no `read_only` to look at, and makes a folder where its source is missing.
-fn form(service: Service<'_>, item: &Value) -> Option<Finding> {
+fn form(service: Service<'_>, item: &Yaml) -> Option<Finding> {
     let name = service.name;
     if let Some(short) = item.as_str() {
         let what =
@@ -52,7 +52,8 @@ fn form(service: Service<'_>, item: &Value) -> Option<Finding> {
     let source = item["source"].as_str()?;
     let shown = if source.contains("AWS_MOUNT_DIR") { "the AWS directory" } else { source };
     let what = format!("{name} could write to {shown}");
-    (item["read_only"] != true).then(|| service.finding(source, what, "add `read_only: true` to that mount"))
+    (item["read_only"].text() != Some("true"))
+        .then(|| service.finding(source, what, "add `read_only: true` to that mount"))
 }
 
 fn missing(repo: &Repo, service: Service<'_>, mount: &Mount<'_>) -> Option<Finding> {
@@ -71,11 +72,11 @@ fn missing(repo: &Repo, service: Service<'_>, mount: &Mount<'_>) -> Option<Findi
 /// Targets of two mounts, of which Compose takes the last, and paths that a command names, of a kind that comes from
 /// here, and that are not mounted.
 fn targets(service: Service<'_>) -> Vec<Finding> {
-    let target = |it: &Value| match it.as_str() {
+    let target = |it: &Yaml| match it.as_str() {
         Some(short) => short.split(':').nth(1).map(str::to_owned),
-        None => it.get("target").and_then(text),
+        None => it["target"].text().map(str::to_owned),
     };
-    let targets: Vec<String> = list(&service.node["volumes"]).filter_map(target).collect();
+    let targets: Vec<String> = service.node["volumes"].items().iter().filter_map(target).collect();
     let twice = targets.iter().enumerate().find(|(i, it)| targets[..*i].contains(it)).map(|(_, it)| {
         let what = format!("{} mounts two things at {it}", service.name);
         service.finding(it, what, "give each a target of its own")

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_yaml::Value;
+use xtask::machine::yaml::Yaml;
 use xtask::stack::service::port as published_here;
 
-use crate::repo::{LOKI, MIMIR, Repo, Service, TEMPLATE, list, text, texts};
+use crate::repo::{LOKI, MIMIR, Repo, Service, TEMPLATE, texts};
 use crate::{Finding, addresses, pattern};
 
 /// Images that listen on a port of their own choice.
@@ -20,21 +20,21 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
     let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
     for service in repo.services() {
         let (name, own) = (service.name, &listening[service.name]);
-        for item in list(&service.node["ports"]) {
-            let shown = text(item).unwrap_or_else(|| "a mapping".to_owned());
+        for item in service.node["ports"].items() {
+            let shown = item.text().unwrap_or("a mapping");
             let Some(port) = published_here(item, 0) else {
                 let ports = published(item).map_or("HOST:CONTAINER".to_owned(), |(host, to)| format!("{host}:{to}"));
                 let what = format!("{name} publishes `{shown}` beyond this machine");
-                found.push(service.finding(&shown, what, format!("write \"127.0.0.1:{ports}\"")));
+                found.push(service.finding(shown, what, format!("write \"127.0.0.1:{ports}\"")));
                 continue;
             };
             if let Some(other) = taken.insert(port.host, name) {
                 let what = format!("{name} publishes port {}, which {other} publishes already", port.host);
-                found.push(service.finding(&shown, what, "give it another host port"));
+                found.push(service.finding(shown, what, "give it another host port"));
             }
             if !own.contains(&port.container) {
                 let what = format!("{name} publishes its port {}, but {}", port.container, listens(own));
-                found.push(service.finding(&shown, what, "correct the second number, or the configuration"));
+                found.push(service.finding(shown, what, "correct the second number, or the configuration"));
             }
         }
         found.extend(health(service, own));
@@ -45,15 +45,14 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// The host and container port of an item of `ports`, on whatever address.
-fn published(item: &Value) -> Option<(u16, u16)> {
-    let item = text(item)?;
-    let ports = pattern!(r"(?:^|:)(\d+):(\d+)$").captures(&item)?;
+fn published(item: &Yaml) -> Option<(u16, u16)> {
+    let ports = pattern!(r"(?:^|:)(\d+):(\d+)$").captures(item.text()?)?;
     Some((ports[1].parse().ok()?, ports[2].parse().ok()?))
 }
 
 /// The host ports that a service publishes, on loopback or elsewhere.
 pub(crate) fn host_ports(service: Service<'_>) -> BTreeSet<u16> {
-    list(&service.node["ports"]).filter_map(published).map(|it| it.0).collect()
+    service.node["ports"].items().iter().filter_map(published).map(|it| it.0).collect()
 }
 
 /// The ports that each service listens on, as its configuration says.
@@ -87,7 +86,7 @@ fn roles(command: &[String]) -> Vec<&str> {
     if named.is_empty() { ROLES.to_vec() } else { named }
 }
 
-fn port(node: &Value) -> Option<u16> {
+fn port(node: &Yaml) -> Option<u16> {
     node.as_u64()?.try_into().ok()
 }
 
@@ -138,7 +137,7 @@ fn ready(service: Service<'_>, own: &BTreeSet<u16>) -> Option<Finding> {
         let what = format!("the x-ready of {name} has no port, or no path that begins with /");
         return finding(what, "write `x-ready: { port: 8080, path: /healthz }`");
     };
-    if !list(&service.node["ports"]).filter_map(published).any(|it| it.1 == port) {
+    if !service.node["ports"].items().iter().filter_map(published).any(|it| it.1 == port) {
         let what = format!("xtask cannot ask {name} whether it is ready: its port {port} is not published");
         return finding(what, "publish it, or name a port that is");
     }

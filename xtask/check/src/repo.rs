@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_yaml::Value;
 use walkdir::WalkDir;
 use xtask::machine::files;
 use xtask::machine::finding::{At, Finding, finding};
-use xtask::stack::service::merged;
+use xtask::machine::yaml::{self, Yaml};
 
 pub(crate) const BASE: &str = "dev/docker-compose.yml";
 pub(crate) const LOCAL: &str = "dev/docker-compose.local.yml";
@@ -53,8 +52,8 @@ pub(crate) struct Document {
     /// From the workspace root.
     pub(crate) file: String,
     pub(crate) text: String,
-    /// Null where it is neither YAML nor JSON.
-    pub(crate) value: Value,
+    /// Null where it is no YAML.
+    pub(crate) value: Yaml,
 }
 
 /// A service of one of the compose files.
@@ -62,7 +61,7 @@ pub(crate) struct Document {
 pub(crate) struct Service<'a> {
     pub(crate) file: &'a Document,
     pub(crate) name: &'a str,
-    pub(crate) node: &'a Value,
+    pub(crate) node: &'a Yaml,
 }
 
 impl Repo {
@@ -125,12 +124,11 @@ impl Document {
             .map_err(|e| refused(None, format!("{e:#}"), "make it a readable file of UTF-8 text"))?
             .ok_or_else(|| refused(None, "it is missing".to_owned(), &back))?;
         let value = match file.rsplit_once('.').map(|it| it.1) {
-            Some("yml" | "yaml") => serde_yaml::from_str(&text).and_then(merged).map_err(|e| {
-                refused(e.location().map(|it| it.line()), format!("it is not YAML: {e}"), "mend its syntax")
-            })?,
-            Some("json") => serde_json::from_str(&text)
+            Some("yml" | "yaml") => yaml::read(&file, &text)?,
+            Some("json") => serde_json::from_str::<serde_json::Value>(&text)
+                .map(|_| Yaml::Null)
                 .map_err(|e| refused(Some(e.line()), format!("it is not JSON: {e}"), "mend its syntax"))?,
-            _ => Value::Null,
+            _ => Yaml::Null,
         };
         Ok(Document { file, text, value })
     }
@@ -156,8 +154,7 @@ impl Document {
 
     /// The services of a compose file.
     pub(crate) fn services(&self) -> impl Iterator<Item = Service<'_>> {
-        let pairs = self.value["services"].as_mapping().into_iter().flatten();
-        pairs.filter_map(|(name, node)| Some(Service { file: self, name: name.as_str()?, node }))
+        self.value["services"].pairs().iter().map(|(name, node)| Service { file: self, name, node })
     }
 }
 
@@ -185,28 +182,13 @@ impl<'a> Service<'a> {
 
     /// Whether it runs Temporal.
     pub(crate) fn is_server(&self) -> bool {
-        self.node["command"][0] == "temporal-server"
+        self.node["command"].items().first().and_then(Yaml::as_str) == Some("temporal-server")
     }
-}
-
-/// The items of a list; none where it is no list.
-pub(crate) fn list(node: &Value) -> impl Iterator<Item = &Value> {
-    node.as_sequence().into_iter().flatten()
 }
 
 /// The items of a list that are texts or numbers, as texts.
-pub(crate) fn texts(node: &Value) -> Vec<String> {
-    list(node).filter_map(text).collect()
-}
-
-/// A scalar as text.
-pub(crate) fn text(node: &Value) -> Option<String> {
-    match node {
-        Value::String(it) => Some(it.clone()),
-        Value::Number(it) => Some(it.to_string()),
-        Value::Bool(it) => Some(it.to_string()),
-        _ => None,
-    }
+pub(crate) fn texts(node: &Yaml) -> Vec<String> {
+    node.items().iter().filter_map(|it| it.text().map(str::to_owned)).collect()
 }
 
 /// The files of a folder with these endings, from the root, but for what is generated.

@@ -78,7 +78,7 @@ pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> R
     if !output.status.success() {
         return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    let answer = serde_json::from_slice(&output.stdout);
+    let answer = serde_json::from_str(&String::from_utf8_lossy(&output.stdout));
     answer.map(Ok).with_context(|| format!("`aws {}` answered with something other than JSON", args[..2].join(" ")))
 }
 

@@ -57,7 +57,7 @@ impl Credentials {
         });
         let identity = match identity? {
             Some(it) if it.status.success() => {
-                let parsed: Value = serde_json::from_slice(&it.stdout).unwrap_or_default();
+                let parsed: Value = serde_json::from_str(&String::from_utf8_lossy(&it.stdout)).unwrap_or_default();
                 Some(parsed["Arn"].as_str().unwrap_or("?").to_owned())
             }
             Some(it) => return Err(refused(settings, &["sts", "get-caller-identity"], &it.stderr)),
@@ -70,7 +70,7 @@ impl Credentials {
         if !keys.status.success() {
             return Err(refused(settings, &export, &keys.stderr));
         }
-        let parsed: Value = serde_json::from_slice(&keys.stdout).unwrap_or_default();
+        let parsed: Value = serde_json::from_str(&String::from_utf8_lossy(&keys.stdout)).unwrap_or_default();
         if parsed["AccessKeyId"].is_string() && parsed["SecretAccessKey"].is_string() {
             return Ok(Credentials { keys: parsed, identity });
         }

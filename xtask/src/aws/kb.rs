@@ -5,7 +5,7 @@ pub(crate) mod ingestion;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use xshell::Shell;
 
 use crate::aws::awscli;
@@ -13,6 +13,7 @@ use crate::aws::terraform::{self, Outputs};
 use crate::cli::flags::Region;
 use crate::machine::exit::prerequisites;
 use crate::machine::finding::finding;
+use crate::machine::json;
 use crate::settings::Settings;
 
 /// What the flags say.
@@ -126,7 +127,10 @@ pub(crate) fn count(job: &Value, name: &str) -> u64 {
 }
 
 pub(crate) fn json(job: &Value) -> Value {
-    let statistics = Map::from_iter(STATISTICS.map(|(name, _)| (name.to_owned(), count(job, name).into())));
+    let mut statistics = json!({});
+    for (name, _) in STATISTICS {
+        statistics[name] = count(job, name).into();
+    }
     json!({
         "id": job["ingestionJobId"],
         "status": job["status"],
@@ -143,7 +147,7 @@ pub(crate) fn text<'a>(job: &'a Value, field: &str) -> &'a str {
 
 /// Why a job, or some of its documents, failed.
 pub(crate) fn reasons(job: &Value) -> Vec<String> {
-    job["failureReasons"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    json::items(&job["failureReasons"]).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use xshell::Shell;
 
 use crate::aws::project::Project;
 use crate::aws::{awscli, terraform};
+use crate::machine::json;
 use crate::machine::{process, term};
 
 /// Says what is left, each with the command that removes it; or that this is not known.
@@ -31,10 +32,10 @@ fn find(sh: &Shell, project: &Project) -> Result<Vec<String>> {
     let ask = |args: &[&str]| awscli::json(sh, &region, args, awscli::PATIENCE);
     let (project, manager) = (format!("Key=Project,Values={name}"), "Key=ManagedBy,Values=terraform");
     let tagged = ask(&["resourcegroupstaggingapi", "get-resources", "--tag-filters", &project, manager])?;
-    let tagged = tagged["ResourceTagMappingList"].as_array().into_iter().flatten();
+    let tagged = json::items(&tagged["ResourceTagMappingList"]).iter();
     let mut found: Vec<String> = tagged.filter_map(|it| it["ResourceARN"].as_str()).map(str::to_owned).collect();
     // The list above may leave a cluster out that is still being made.
-    for cluster in ask(&["dsql", "list-clusters"])?["clusters"].as_array().into_iter().flatten() {
+    for cluster in json::items(&ask(&["dsql", "list-clusters"])?["clusters"]) {
         let arn = cluster["arn"].as_str().unwrap_or_default();
         if !found.iter().any(|it| it == arn) {
             let tags = ask(&["dsql", "list-tags-for-resource", "--resource-arn", arn])?;

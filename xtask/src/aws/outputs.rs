@@ -3,7 +3,7 @@
 use std::{env, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use xshell::Shell;
 
 use crate::aws::terraform::Outputs;
@@ -21,7 +21,11 @@ pub(crate) fn table(outputs: &Outputs) -> String {
 }
 
 pub(crate) fn json(outputs: &Outputs) -> Map<String, Value> {
-    outputs.shown().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+    let mut all = Map::new();
+    for (name, value) in outputs.shown() {
+        all.insert(name.to_owned(), value.into());
+    }
+    all
 }
 
 /// Writes the outputs into `dev/.env`, which is made from the example where it is missing, and shows what changed. On

@@ -1,6 +1,5 @@
 //! Terraform, or OpenTofu, in `terraform/dev/`: the tool, its outputs and what its state holds.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +12,7 @@ use xshell::Shell;
 use crate::aws::{awscli, errors};
 use crate::machine::exit::{PREREQUISITE, exit};
 use crate::machine::finding::{Finding, finding};
+use crate::machine::json;
 use crate::machine::{process, supervise, term};
 
 /// The module, from the workspace root.
@@ -23,7 +23,7 @@ const DEFAULT: &str = "default";
 
 /// The outputs of the last apply.
 #[derive(Debug, Default)]
-pub(crate) struct Outputs(BTreeMap<String, Output>);
+pub(crate) struct Outputs(Vec<(String, Output)>);
 
 #[derive(Debug)]
 struct Output {
@@ -35,17 +35,21 @@ struct Output {
 impl Outputs {
     /// The value of an output; `None` where there is none, or an empty one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|it| &*it.text).filter(|it| !it.is_empty())
+        self.found(name).map(|it| &*it.text).filter(|it| !it.is_empty())
+    }
+
+    fn found(&self, name: &str) -> Option<&Output> {
+        self.0.iter().find_map(|(it, output)| (it == name).then_some(output))
     }
 
     /// Names and values that may be shown, in the order of the names.
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&str, String)> {
-        self.0.keys().map(|name| (&**name, self.show(name)))
+        self.0.iter().map(|(name, _)| (&**name, self.show(name)))
     }
 
     /// An output's value as it may be shown: a terminal obeys control characters.
     pub(crate) fn show(&self, name: &str) -> String {
-        match self.0.get(name) {
+        match self.found(name) {
             Some(it) if it.sensitive => "(sensitive)".to_owned(),
             it => term::plain(it.map_or("", |it| &it.text)).replace('\n', "\\n"),
         }
@@ -53,15 +57,16 @@ impl Outputs {
 
     /// From what `output -json` prints; `None` where it is something else.
     pub(crate) fn from_json(value: &Value) -> Option<Outputs> {
-        let entry = |(name, output): (&String, &Value)| {
+        let mut all = Vec::new();
+        for (name, output) in value.as_object()? {
             let text = match output.get("value")? {
                 Value::String(text) => text.clone(),
                 Value::Null => String::new(),
                 other => other.to_string(),
             };
-            Some((name.clone(), Output { text, sensitive: output["sensitive"] == true }))
-        };
-        value.as_object()?.iter().map(entry).collect::<Option<_>>().map(Outputs)
+            all.push((name.clone(), Output { text, sensitive: output["sensitive"] == true }));
+        }
+        Some(Outputs(all))
     }
 }
 
@@ -155,7 +160,7 @@ pub(crate) fn destroyed_by(sh: &Shell, plan: &str) -> Result<Vec<String>> {
         let actions = it["change"]["actions"].as_array();
         actions.is_some_and(|it| it.contains(&"delete".into())) && it["action_reason"] != "replace_because_tainted"
     };
-    let all = plan["resource_changes"].as_array().into_iter().flatten().filter(deletes);
+    let all = json::items(&plan["resource_changes"]).iter().filter(deletes);
     Ok(all.filter_map(|it| it["address"].as_str()).map(str::to_owned).collect())
 }
 

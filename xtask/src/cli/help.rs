@@ -88,12 +88,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The known word closest to `word`, if it is close enough to be a slip of the hand.
 pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = |it: &str| {
-        let mut all: Vec<char> = it.chars().collect();
-        all.sort_unstable();
-        all
-    };
-    let near = known.into_iter().map(|it| (distance(word, it), letters(word) != letters(it), it));
+    let letters = |it: &str| it.chars().all(|c| it.matches(c).count() == word.matches(c).count());
+    let near = known.into_iter().map(|it| (distance(word, it), !letters(it) || it.len() != word.len(), it));
     near.filter(|(d, _, it)| *d <= 1 + it.len() / 4).min().map(|(.., it)| it)
 }
 

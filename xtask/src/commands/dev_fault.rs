@@ -12,6 +12,7 @@ use crate::cli::flags::{self, Fault};
 use crate::docker::containers::{self, Container};
 use crate::docker::engine::{ANSWER, CHANGE};
 use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::json;
 use crate::machine::process::{self, Limit};
 use crate::machine::{interrupt, lock, term};
 use crate::stack::project::Project;
@@ -75,8 +76,8 @@ fn networks(sh: &Shell, id: &str) -> Result<Vec<(String, Vec<String>)>> {
     let format = "{{json .NetworkSettings.Networks}}";
     let mut ask = cmd!(sh, "docker container inspect --format {format} {id}").into();
     let all: Value = serde_json::from_str(&process::read_within(&mut ask, ANSWER)?)?;
-    let names = |it: &Value| it.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    Ok(all.as_object().into_iter().flatten().map(|(name, it)| (name.clone(), names(&it["Aliases"]))).collect())
+    let names = |it: &Value| json::items(it).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    Ok(json::pairs(&all).into_iter().map(|(name, it)| (name.clone(), names(&it["Aliases"]))).collect())
 }
 
 /// The same command where a second Ctrl-C does not reach it.

@@ -15,6 +15,7 @@ use crate::docker::containers;
 use crate::docker::engine::{ANSWER, CHANGE};
 use crate::machine::confirm::confirm;
 use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::json;
 use crate::machine::process::{self, Limit};
 use crate::machine::{interrupt, supervise, table, term, time};
 use crate::settings::Settings;
@@ -173,7 +174,7 @@ fn states(timeline: &Value, after: u64) -> Vec<(u64, String, String)> {
         let second = time::parse(at)?.duration_since(UNIX_EPOCH).ok()?.as_secs();
         (second > after).then(|| (second, at.to_owned(), state.to_lowercase()))
     };
-    let mut all: Vec<_> = timeline["timeline"].as_array().into_iter().flatten().filter_map(entry).collect();
+    let mut all: Vec<_> = json::items(&timeline["timeline"]).iter().filter_map(entry).collect();
     all.sort();
     all
 }

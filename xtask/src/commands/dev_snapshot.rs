@@ -11,6 +11,7 @@ use xshell::Shell;
 use crate::cli::flags::{self, SnapshotAction};
 use crate::machine::confirm::confirm;
 use crate::machine::exit::{PREREQUISITE, USAGE, exit};
+use crate::machine::few;
 use crate::machine::{lock, table, term};
 use crate::settings::Settings;
 use crate::stack::mode::Mode;
@@ -84,19 +85,11 @@ impl Here {
         let settings = Settings::load(sh, true);
         let stack = Stack::running(sh, &settings, mode)?.0.restored(sh)?;
         let declared = volumes::declared(sh, &stack)?;
-        let names = declared.iter().map(|it| (it.key.clone(), it.name.clone())).collect();
+        let names = few::map(declared.iter().map(|it| (it.key.clone(), it.name.clone())));
         let image = helper(sh, &stack)?;
         let now = Manifest::of(mode, stack.arch.as_deref().unwrap_or_default(), &declared);
         let volumes = Volumes { project: stack.project.clone(), image, names };
         Ok(Here { stack, settings, declared, volumes, now })
-    }
-
-    /// Those of its volumes that are there.
-    fn existing(&self, sh: &Shell) -> Result<Volumes> {
-        let there = volumes::existing(sh, self.volumes.names.values())?;
-        let names = self.volumes.names.iter().filter(|(_, it)| there.contains(it));
-        let names = names.map(|(key, it)| (key.clone(), it.clone())).collect();
-        Ok(Volumes { names, ..self.volumes.clone() })
     }
 }
 

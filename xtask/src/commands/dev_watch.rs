@@ -213,7 +213,7 @@ impl Watch<'_> {
         let imports = |name: &&String| {
             let module = self.stack.service(name).and_then(|it| it.live.as_ref());
             let reached = module.map(|it| modules.reached(it)).unwrap_or_default();
-            edit.paths.iter().any(|it| reached.contains(it.as_path()))
+            edit.paths.iter().any(|it| reached.contains(&it.as_path()))
         };
         let some: Vec<&String> = self.services.iter().filter(imports).collect();
         if some.is_empty() { self.services.iter().collect() } else { some }

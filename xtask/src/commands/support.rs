@@ -1,6 +1,6 @@
 //! `cargo xtask support`: one file to attach to an issue, without secrets.
 
-use std::{env, fmt::Write, fs, process::Command, time::Duration};
+use std::{collections::BTreeMap, env, fmt::Write, fs, process::Command, time::Duration};
 
 use anyhow::Result;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use crate::aws::credentials;
 use crate::cli::flags;
 use crate::docker::containers::Container;
 use crate::machine::confirm::confirm;
+use crate::machine::json;
 use crate::machine::{files, process, table, term};
 use crate::settings::{ENV_FILE, secrets};
 use crate::stack::environment::SECRETS;
@@ -59,7 +60,7 @@ fn secrets(sh: &Shell) -> Vec<String> {
     all.extend(SECRETS.iter().filter_map(|(.., file)| fs::read_to_string(root.join(file)).ok()));
     let keys = fs::read_to_string(root.join(credentials::FOLDER).join("credentials.json")).unwrap_or_default();
     let keys: Value = serde_json::from_str(&keys).unwrap_or_default();
-    let values = keys.as_object().into_iter().flatten().filter(|(name, _)| *name != "Expiration");
+    let values = json::pairs(&keys).into_iter().filter(|(name, _)| *name != "Expiration");
     all.extend(values.filter_map(|(_, it)| it.as_str().map(str::to_owned)));
     all
 }
@@ -134,14 +135,13 @@ fn logs(sh: &Shell) -> Vec<(String, String)> {
 }
 
 /// What was written for the containers; no folder, so not the AWS keys, and no file that is a key.
-fn rendered(sh: &Shell) -> Vec<(String, String)> {
-    let mut parts = Vec::new();
+fn rendered(sh: &Shell) -> BTreeMap<String, String> {
+    let mut parts = BTreeMap::new();
     for entry in fs::read_dir(sh.current_dir().join(RENDERED)).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if [".yaml", ".yml", ".json", ".env"].iter().any(|it| name.ends_with(it)) {
-            parts.push((format!("{RENDERED}/{name}"), fs::read_to_string(entry.path()).unwrap_or_default()));
+            parts.insert(format!("{RENDERED}/{name}"), fs::read_to_string(entry.path()).unwrap_or_default());
         }
     }
-    parts.sort();
     parts
 }

@@ -1,6 +1,5 @@
 //! `cargo xtask test`: makes what the tests need, runs all of them, and says what was left out and why.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::{env, fs, path::PathBuf};
@@ -11,6 +10,7 @@ use xshell::{Shell, cmd};
 use crate::cli::flags;
 use crate::docker::{engine, supply};
 use crate::images::stand_ins;
+use crate::machine::few;
 use crate::machine::finding::Finding;
 use crate::machine::process::{self, Limit};
 use crate::machine::term;
@@ -59,8 +59,8 @@ fn path() -> std::ffi::OsString {
 struct Seen {
     passed: usize,
     failed: usize,
-    /// How many were left out, by the reason.
-    left_out: BTreeMap<String, usize>,
+    /// The reason for each that was left out.
+    left_out: Vec<String>,
 }
 
 /// Runs the tests, passes on what they print, and reads it; and how they ended.
@@ -84,7 +84,7 @@ impl Seen {
     /// Reads a line of Rust's test runner: `test NAME ... ignored, REASON`, `test result: ok. 1 passed; 0 failed; …`.
     fn line(&mut self, line: &str) {
         if let Some((_, reason)) = line.strip_prefix("test ").and_then(|it| it.split_once(" ... ignored")) {
-            *self.left_out.entry(reason.trim_start_matches(", ").to_owned()).or_default() += 1;
+            self.left_out.push(reason.trim_start_matches(", ").to_owned());
         }
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|it| it.split_once(". ")) else { return };
         for part in counts.split("; ") {
@@ -98,18 +98,19 @@ impl Seen {
 
     /// Takes the tests that have ended without looking at anything, one a line with its reason, from those that passed.
     fn skipped(&mut self, list: &str) {
-        let by_test: BTreeMap<&str, &str> = list.lines().filter_map(|it| it.split_once('\t')).collect();
-        for reason in by_test.values() {
+        for (_, reason) in few::unique(list.lines()).into_iter().filter_map(|it| it.split_once('\t')) {
             self.passed = self.passed.saturating_sub(1);
-            *self.left_out.entry((*reason).to_owned()).or_default() += 1;
+            self.left_out.push(reason.to_owned());
         }
     }
 
     fn summary(&self, lack: Option<&Finding>) -> String {
-        let left_out: usize = self.left_out.values().sum();
-        let mut text = format!("\nall tests: {} passed, {} failed, {left_out} left out\n", self.passed, self.failed);
-        for (reason, count) in &self.left_out {
-            text += &format!("  {count:>4}  {reason}\n");
+        let Seen { passed, failed, left_out } = self;
+        let mut reasons = left_out.clone();
+        reasons.sort();
+        let mut text = format!("\nall tests: {passed} passed, {failed} failed, {} left out\n", left_out.len());
+        for (reason, all) in few::grouped(reasons.iter().map(|it| (it, ()))) {
+            text += &format!("  {:>4}  {reason}\n", all.len());
         }
         if let Some(it) = lack {
             text += &format!("there is no engine: {}\n", it.to_string().replace('\n', "\n  "));

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use xshell::{Shell, cmd};
 
+use crate::machine::json;
 use crate::{docker::engine::ANSWER, machine::process};
 
 /// The label that makes what a service reads a part of its identity: `PATH=DIGEST` for each mount from the repository.
@@ -108,7 +109,7 @@ fn container(node: &Value) -> Container {
         let host = hosts[0]["HostPort"].as_str()?.parse().ok()?;
         Some((container.split('/').next()?.parse().ok()?, host))
     };
-    let volumes = node["Mounts"].as_array().into_iter().flatten().filter(|it| it["Type"] == "volume");
+    let volumes = json::items(&node["Mounts"]).iter().filter(|it| it["Type"] == "volume");
     Container {
         id: text(&node["Id"]),
         name: text(&node["Name"]).trim_start_matches('/').to_owned(),

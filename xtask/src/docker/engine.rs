@@ -1,6 +1,6 @@
 //! Questions to the Docker engine that change nothing.
 
-use std::{collections::BTreeSet, fs, process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use xshell::{Shell, cmd};
 use crate::docker::endpoint::{self, Source};
 use crate::docker::supply;
 use crate::machine::exit::{self, PREREQUISITE, exit};
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process;
 
@@ -203,14 +204,14 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 
 /// Those of these images that the engine has.
 pub(crate) fn images<'a>(sh: &Shell, names: impl IntoIterator<Item = &'a str>) -> Result<Vec<Image>> {
-    inspect(sh, &[], &names.into_iter().collect())
+    inspect(sh, &[], &few::unique(names))
 }
 
 /// Gives `arch` to those of these images that are there for it beside another architecture: of several under one name,
 /// as the containerd image store keeps them, an engine shows its own, or none. An old engine changes nothing here.
 pub(crate) fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Result<()> {
     let foreign = images.iter().filter(|it| it.arch != arch).filter_map(|it| it.names.first());
-    let names = foreign.map(String::as_str).collect();
+    let names = few::unique(foreign.map(String::as_str));
     let found = inspect(sh, &["--platform", &format!("linux/{arch}")], &names)?;
     // Under a platform an image has another id.
     let is_there = |it: &Image| found.iter().any(|other| other.arch == arch && other.names.first() == it.names.first());
@@ -218,7 +219,7 @@ pub(crate) fn prefer_arch(sh: &Shell, images: &mut [Image], arch: &str) -> Resul
     Ok(())
 }
 
-fn inspect(sh: &Shell, options: &[&str], names: &BTreeSet<&str>) -> Result<Vec<Image>> {
+fn inspect(sh: &Shell, options: &[&str], names: &[&str]) -> Result<Vec<Image>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }

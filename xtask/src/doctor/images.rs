@@ -1,6 +1,5 @@
 //! The images: there, for the right processor, and no older than their sources.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +12,7 @@ use super::{Check, Status};
 use crate::cli::flags::BuildTarget;
 use crate::docker::engine::{ANSWER, Image, find_image};
 use crate::images::build;
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::{process, time};
 use crate::preflight;
@@ -30,7 +30,7 @@ pub(super) fn check(
     arch: &str,
     old: Vec<Finding>,
 ) -> [Check; 3] {
-    let names: BTreeSet<&str> = services.iter().map(|it| it.image.as_str()).collect();
+    let names = few::unique(services.iter().map(|it| it.image.as_str()));
     let missing = names.iter().filter(|it| find_image(images, it).is_none()).count();
     let there = match missing {
         0 => format!("all {} are there", names.len()),

@@ -11,6 +11,7 @@ use crate::cli::flags::{Arch, BuildTarget};
 use crate::docker::engine::{self, BuildKit};
 use crate::images::{old_builder, registry};
 use crate::machine::exit::prerequisites;
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::process::{self, Limit};
 use crate::machine::{files, term};
@@ -187,9 +188,7 @@ pub(crate) fn makes(target: BuildTarget, settings: &Settings) -> bool {
 
 /// Builds the images of these services, as far as they are built here.
 pub(crate) fn build_for(sh: &Shell, services: &[&Service], dry_run: bool) -> Result<()> {
-    let mut targets: Vec<BuildTarget> = services.iter().filter_map(|it| target_of(it)).collect();
-    targets.sort();
-    targets.dedup();
+    let targets = few::unique(services.iter().filter_map(|it| target_of(it)));
     if targets.is_empty() {
         term::say("there is nothing to build: these services' images are pulled");
         return Ok(());

@@ -87,7 +87,8 @@ pub(crate) fn capture_with_input_within(command: &mut Command, input: &str, limi
     let deadline = Instant::now() + limit;
     let (mut child, _tracked) = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     feed(&mut child, input);
-    let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+    let stdout = collect(Box::new(child.stdout.take().expect("stdout is a pipe")));
+    let stderr = collect(Box::new(child.stderr.take().expect("stderr is a pipe")));
     let rest = || deadline.saturating_duration_since(Instant::now());
     if let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(rest()), stderr.recv_timeout(rest()))
         // Its pipes are closed, so it is about to end, unless it closed them itself.
@@ -100,13 +101,11 @@ pub(crate) fn capture_with_input_within(command: &mut Command, input: &str, limi
 }
 
 /// Reads a pipe to its end on a thread of its own, which a grandchild that keeps the pipe open may outlive.
-fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+fn collect(mut pipe: Box<dyn Read + Send>) -> mpsc::Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            _ = pipe.read_to_end(&mut bytes);
-        }
+        _ = pipe.read_to_end(&mut bytes);
         _ = send.send(bytes);
     });
     receive

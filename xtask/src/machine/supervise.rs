@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Result, bail};
 
@@ -17,8 +17,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
     // to give up without saving what it has made.
     let apart = command.process_group(0).stdin(Stdio::null()).stderr(Stdio::piped());
     let (mut child, _tracked) = process::spawn(apart)?;
-    let stderr = child.stderr.take().expect("stderr is a pipe");
-    let stderr = thread::spawn(move || copy(stderr, io::stderr()));
+    let stderr = copied(&mut child, Box::new(io::stderr()));
     let status = child.wait()?;
     Ok((status, text(stderr)))
 }
@@ -27,9 +26,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, String)> {
 pub(crate) fn lines(command: &mut Command, each: &mut dyn FnMut(&str)) -> Result<(ExitStatus, String)> {
     let (mut child, _tracked) =
         process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-    let stderr = child.stderr.take().expect("stderr is a pipe");
-    // Read side by side: a child that fills one pipe while we read the other would wait for ever.
-    let stderr = thread::spawn(move || copy(stderr, io::sink()));
+    let stderr = copied(&mut child, Box::new(io::sink()));
     for line in BufReader::new(child.stdout.take().expect("stdout is a pipe")).split(b'\n') {
         each(&String::from_utf8_lossy(&line?));
     }
@@ -46,8 +43,7 @@ pub(crate) fn between(command: &mut Command, input: &mut impl Read, output: &mut
     term::say(&format!("$ {}", process::line(command)));
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (mut child, _tracked) = process::spawn(piped)?;
-    let stderr = child.stderr.take().expect("stderr is a pipe");
-    let stderr = thread::spawn(move || copy(stderr, io::sink()));
+    let stderr = copied(&mut child, Box::new(io::sink()));
     // One that ends before it has read everything is judged by its exit code.
     _ = io::copy(input, &mut child.stdin.take().expect("stdin is a pipe"));
     let written = io::copy(&mut child.stdout.take().expect("stdout is a pipe"), output);
@@ -63,12 +59,18 @@ pub(crate) fn between(command: &mut Command, input: &mut impl Read, output: &mut
     Ok(())
 }
 
-fn text(copied: thread::JoinHandle<Vec<u8>>) -> String {
+fn text(copied: JoinHandle<Vec<u8>>) -> String {
     String::from_utf8_lossy(&copied.join().unwrap_or_default()).into_owned()
 }
 
+/// Copies a child's stderr side by side: a child that fills one pipe while we read the other would wait for ever.
+fn copied(child: &mut Child, mut to: Box<dyn Write + Send>) -> JoinHandle<Vec<u8>> {
+    let mut stderr = child.stderr.take().expect("stderr is a pipe");
+    thread::spawn(move || copy(&mut stderr, &mut to))
+}
+
 /// Copies everything and returns the end of it.
-fn copy(mut from: impl Read, mut to: impl Write) -> Vec<u8> {
+fn copy(from: &mut dyn Read, to: &mut dyn Write) -> Vec<u8> {
     const KEPT: usize = 64 * 1024;
     let (mut kept, mut chunk) = (Vec::new(), [0; 4096]);
     while let Ok(length @ 1..) = from.read(&mut chunk) {
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn only_the_end_of_a_flood_is_kept() {
-        let kept = copy(&vec![b'x'; 1_000_000][..], io::sink());
+        let kept = copy(&mut &vec![b'x'; 1_000_000][..], &mut io::sink());
         assert!((64 * 1024..=132 * 1024).contains(&kept.len()), "{}", kept.len());
     }
 }

@@ -1,6 +1,5 @@
 //! Whether containers can read what they mount from the repository: by its mode, and by its line ends.
 
-use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -9,6 +8,7 @@ use walkdir::WalkDir;
 use xshell::Shell;
 
 use crate::docker::{endpoint, engine};
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::settings::{Settings, variables};
 use crate::stack::environment::SECRETS;
@@ -22,7 +22,7 @@ pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
         return vec![finding(what, "mv \"$PWD\" ~/temporal-sre-copilot  # or any folder with a plain name")];
     }
     let mut found = Vec::from_iter(stranger());
-    let (mut closed, mut scripts) = (BTreeSet::new(), BTreeSet::new());
+    let (mut closed, mut scripts) = (Vec::new(), Vec::new());
     for service in services {
         for mount in service.mounts.iter().filter(|it| !it.starts_with("dev/.rendered")) {
             let entries = || WalkDir::new(root.join(mount)).into_iter().flatten();
@@ -32,7 +32,7 @@ pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
             if !is_open {
                 // What lies in `dev` itself, `dev/.env` above all, is nobody else's business.
                 let folder = mount.parent().filter(|it| root.join(mount).is_file() && *it != Path::new("dev"));
-                closed.insert(folder.unwrap_or(mount).display().to_string());
+                closed.push(folder.unwrap_or(mount).display().to_string());
             }
             let of_windows = |it: &Path| fs::read(it).is_ok_and(|it| it.contains(&b'\r'));
             let is_script = |it: &Path| it.extension().is_some_and(|it| it == "sh");
@@ -43,7 +43,7 @@ pub(crate) fn findings(sh: &Shell, services: &[Service]) -> Vec<Finding> {
             );
         }
     }
-    let list = |it: BTreeSet<String>| it.into_iter().collect::<Vec<_>>().join(" ");
+    let list = |it: Vec<String>| few::unique(it).join(" ");
     if !closed.is_empty() {
         let closed = list(closed);
         let what = format!("containers run as other users, and those may not read all of {closed}");

@@ -56,7 +56,7 @@ pub(crate) fn forget(sh: &Shell) -> Result<()> {
 /// A step, its database and its schema in one line; `None` where there is no schema to be read.
 fn fingerprint(context: &Context<'_>, step: Step) -> Option<String> {
     let schema = if steps::SQL_STEPS.contains(&step) { steps::schema(context, step).ok()? } else { return None };
-    Some(format!("{}{:x}", key(context, step), md5::compute(schema.text())))
+    Some(format!("{}{:x}", key(context, step), md5::compute(schema.text().as_bytes())))
 }
 
 /// How the line of a step and its database begins.

@@ -1,14 +1,13 @@
 //! What a snapshot says of the databases: read from their volumes while nothing runs, and compared with what the
 //! checkouts and the settings at hand say.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, bail};
 
 use super::source::number;
 use super::{Context, steps};
 use crate::cli::flags::Step;
 use crate::docker::engine::CHANGE;
+use crate::machine::few;
 use crate::machine::finding::{At, Finding, finding};
 use crate::machine::process;
 use crate::settings::ENV_FILE;
@@ -31,16 +30,16 @@ pub(crate) fn look(
     context: &Context<'_>,
     volumes: &Volumes,
     declared: &[DataVolume],
-) -> Result<BTreeMap<String, Database>> {
+) -> Result<Vec<(String, Database)>> {
     let of = |step: Step| {
         let service = steps::database(context, step).service().to_owned();
         declared.iter().find(|it| it.services.contains(&service)).filter(|it| volumes.names.contains_key(&it.key))
     };
     let names =
         steps::CLUSTERS.iter().filter_map(|(step, _)| Some((step.as_str().to_owned(), of(*step)?.name.clone())));
-    let names: BTreeMap<_, _> = names.collect();
+    let names = few::map(names);
     if names.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     }
     let volumes = Volumes { names, ..volumes.clone() };
     let printed = process::read_within(&mut volumes.command(context.sh, "postgres", "", ASK), CHANGE);
@@ -63,7 +62,10 @@ fn database(line: &str) -> Option<(String, Database)> {
 pub(crate) fn misfits(context: &Context<'_>, manifest: &Manifest) -> Vec<Finding> {
     let mut all = Vec::new();
     for (step, variable) in steps::CLUSTERS {
-        let Some(there) = manifest.databases.get(step.as_str()) else { continue };
+        let Some(there) = manifest.databases.iter().find_map(|(it, there)| (it == step.as_str()).then_some(there))
+        else {
+            continue;
+        };
         let name = step.as_str();
         // Whatever is restored is brought up to the checkout's schema, which has to be there for that.
         match steps::schema(context, step) {

@@ -153,7 +153,7 @@ impl Database<'_> {
         let mut have = Catalogue::default();
         for line in self.send(CATALOGUE)?.lines() {
             match line.split_once('|') {
-                Some(("object", name)) => _ = have.objects.insert(name.to_owned()),
+                Some(("object", name)) => have.objects.push(name.to_owned()),
                 Some(("version", number)) => have.version = Some(number.to_owned()),
                 _ => {}
             }
@@ -168,7 +168,7 @@ impl Database<'_> {
             let jobs = self.send("SELECT count(*) FROM sys.jobs WHERE status IN ('submitted', 'processing');\n")?;
             let have = self.catalogue()?;
             let created = schema.statements().filter_map(|it| it.creates.as_deref());
-            let missing: Vec<&str> = created.filter(|it| !have.objects.contains(*it)).collect();
+            let missing: Vec<&str> = created.filter(|it| have.objects.iter().all(|object| object != it)).collect();
             if missing.is_empty() {
                 return Ok(());
             }

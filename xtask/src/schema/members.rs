@@ -1,7 +1,6 @@
 //! Members of a Temporal cluster that are gone: a server that starts tries to join whoever has a fresh row in
 //! `cluster_membership`, for 30 s and more, also where nobody is there any more.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
@@ -14,6 +13,8 @@ use super::{Context, steps};
 use crate::cli::flags::Step;
 use crate::docker::containers::{self, Container};
 use crate::docker::engine::ANSWER;
+use crate::machine::few;
+use crate::machine::json;
 use crate::machine::process;
 use crate::settings::Settings;
 use crate::stack::{Stack, service::Service};
@@ -37,8 +38,7 @@ pub(crate) fn forget_gone(
     };
     let clusters: Vec<Step> = steps::CLUSTERS.into_iter().map(|(step, _)| step).filter(is_of).collect();
     let containers = if clusters.is_empty() { Vec::new() } else { containers::list(sh, &stack.project)? };
-    let ids: BTreeSet<&String> =
-        containers.iter().filter(|it| it.status == "running").flat_map(|it| &it.networks).collect();
+    let ids = few::unique(containers.iter().filter(|it| it.status == "running").flat_map(|it| &it.networks));
     if ids.is_empty() {
         return Ok(());
     }
@@ -75,10 +75,10 @@ fn is_gone(address: &str, networks: &Value, others: &[&str], local: bool) -> boo
     let Ok(address) = address.parse::<Ipv4Addr>() else { return false };
     let at =
         |node: &Value| node.as_str().and_then(|it| it.split('/').next()?.parse::<Ipv4Addr>().ok()) == Some(address);
-    let all = || networks.as_array().into_iter().flatten();
-    let pools = || all().flat_map(|it| it["IPAM"]["Config"].as_array().into_iter().flatten());
+    let all = || json::items(networks).iter();
+    let pools = || all().flat_map(|it| json::items(&it["IPAM"]["Config"]));
     let is_ours = || pools().any(|it| contains(it["Subnet"].as_str().unwrap_or_default(), address));
-    let taken = all().flat_map(|it| it["Containers"].as_object().into_iter().flatten());
+    let taken = all().flat_map(|it| json::pairs(&it["Containers"]));
     let mut taken = taken.filter(|(id, _)| !others.contains(&id.as_str()));
     // At the gateway's stands whoever runs on the host itself.
     (local || is_ours()) && !pools().any(|it| at(&it["Gateway"])) && !taken.any(|(_, it)| at(&it["IPv4Address"]))

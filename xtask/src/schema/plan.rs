@@ -1,6 +1,6 @@
 //! What has to be sent to a database, given what is there.
 
-use std::{collections::BTreeSet, mem};
+use std::mem;
 
 use super::Outcome;
 use super::dialect::Statement;
@@ -9,7 +9,7 @@ use super::source::{Manifest, Schema, number};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {
     /// Tables and usable indexes of the schema `public`.
-    pub objects: BTreeSet<String>,
+    pub objects: Vec<String>,
     pub version: Option<String>,
 }
 

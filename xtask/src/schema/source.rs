@@ -92,7 +92,7 @@ fn version(manifest: &Path, dialect: Dialect) -> Result<Version> {
         version: field("CurrVersion")?,
         min_compatible: field("MinCompatibleVersion")?,
         description: field("Description")?,
-        md5: format!("{:x}", md5::compute(&text)),
+        md5: format!("{:x}", md5::compute(text.as_bytes())),
     };
     let names = json["SchemaUpdateCqlFiles"].as_array();
     let mut statements = Vec::new();

@@ -24,7 +24,8 @@ impl Settings {
         self.stand_ins = CHOSEN.load(Ordering::Relaxed);
         for (name, value) in FIXED.into_iter().filter(|_| self.stand_ins && self.local) {
             self.problems.retain(|it| !it.concerns(name));
-            self.values.insert(name, (value.to_owned(), Origin::StandIns));
+            self.values.retain(|it| it.0 != name);
+            self.values.push((name, (value.to_owned(), Origin::StandIns)));
         }
         self
     }

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use serde_yaml::Value;
+use anyhow::Result;
 use xshell::Shell;
 
 use crate::cli::flags::Cluster;
 use crate::cli::help;
 use crate::machine::files;
 use crate::machine::finding::{At, Finding, finding};
+use crate::machine::yaml::{self, Yaml};
 use crate::settings::{Settings, variables};
 
 /// The template, from the workspace root.
@@ -57,7 +57,7 @@ pub(crate) fn render(
                 if cluster == Cluster::Copilot {
                     move_ports(&mut document);
                 }
-                let body = serde_yaml::to_string(&document).expect("a parsed document can be written");
+                let body = yaml::write(&document);
                 let text = format!("# Written by `cargo xtask render` from {TEMPLATE}; edits are lost.\n{body}");
                 rendered.push((cluster, text));
             }
@@ -73,22 +73,22 @@ pub(crate) fn render(
 /// Both clusters are on one network, and the address of a container that was replaced goes to the next one, maybe of the
 /// other cluster. A member that still knows the old address would take it for its own: seen live, the two became one
 /// for good, and each looked for its namespaces in the other's database.
-fn move_ports(document: &mut Value) {
-    for (name, service) in document.get_mut("services").and_then(Value::as_mapping_mut).into_iter().flatten() {
-        let keys = if *name == "frontend" { &["membershipPort"][..] } else { &["membershipPort", "grpcPort"] };
+fn move_ports(document: &mut Yaml) {
+    let Some(Yaml::Mapping(services)) = document.get_mut("services") else { return };
+    for (name, service) in services {
+        let keys = if name == "frontend" { &["membershipPort"][..] } else { &["membershipPort", "grpcPort"] };
         for key in keys {
             if let Some(port) = service.get_mut("rpc").and_then(|it| it.get_mut(key))
                 && let Some(number) = port.as_u64()
             {
-                *port = number.saturating_add(PORT_DISTANCE).into();
+                *port = Yaml::Plain(number.saturating_add(PORT_DISTANCE).to_string());
             }
         }
     }
 }
 
-fn read_template(root: &Path) -> Result<Value> {
-    let text = files::committed(root, TEMPLATE)?;
-    serde_yaml::from_str(&text).with_context(|| format!("{TEMPLATE} is not YAML"))
+fn read_template(root: &Path) -> Result<Yaml> {
+    Ok(yaml::read(TEMPLATE, &files::committed(root, TEMPLATE)?)?)
 }
 
 fn unknown_placeholder(name: &str) -> Finding {
@@ -120,24 +120,24 @@ pub(crate) fn problems_of(settings: &Settings, clusters: &[Cluster]) -> Vec<Find
 /// Replaces `$NAME` and `${NAME}` in every scalar. A scalar that is one placeholder takes the value with its type;
 /// within a longer text the value is inserted as text. Values are not scanned again. An error holds the names that
 /// `lookup` does not know, each once, in the order in which they appear.
-pub fn substitute(template: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, Vec<String>> {
+pub fn substitute(template: &Yaml, lookup: &dyn Fn(&str) -> Option<Yaml>) -> Result<Yaml, Vec<String>> {
     let mut unknown = Vec::new();
     let document = walk(template, lookup, &mut unknown);
     if unknown.is_empty() { Ok(document) } else { Err(unknown) }
 }
 
-fn walk(node: &Value, lookup: &dyn Fn(&str) -> Option<Value>, unknown: &mut Vec<String>) -> Value {
+fn walk(node: &Yaml, lookup: &dyn Fn(&str) -> Option<Yaml>, unknown: &mut Vec<String>) -> Yaml {
     match node {
-        Value::String(text) => scalar(text, lookup, unknown),
-        Value::Sequence(items) => items.iter().map(|it| walk(it, lookup, unknown)).collect(),
-        Value::Mapping(pairs) => {
-            Value::Mapping(pairs.iter().map(|(key, value)| (key.clone(), walk(value, lookup, unknown))).collect())
+        Yaml::Text(text) => scalar(text, lookup, unknown),
+        Yaml::Sequence(items) => Yaml::Sequence(items.iter().map(|it| walk(it, lookup, unknown)).collect()),
+        Yaml::Mapping(pairs) => {
+            Yaml::Mapping(pairs.iter().map(|(key, value)| (key.clone(), walk(value, lookup, unknown))).collect())
         }
-        other => other.clone(),
+        Yaml::Null | Yaml::Plain(_) => node.clone(),
     }
 }
 
-fn scalar(text: &str, lookup: &dyn Fn(&str) -> Option<Value>, unknown: &mut Vec<String>) -> Value {
+fn scalar(text: &str, lookup: &dyn Fn(&str) -> Option<Yaml>, unknown: &mut Vec<String>) -> Yaml {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -151,7 +151,7 @@ fn scalar(text: &str, lookup: &dyn Fn(&str) -> Option<Value>, unknown: &mut Vec<
             Some(value) if length == text.len() => return value,
             Some(value) => {
                 out.push_str(&rest[..at]);
-                out.push_str(&to_text(&value));
+                out.push_str(value.text().unwrap_or_default());
             }
             None if unknown.iter().any(|it| it == name) => {}
             None => unknown.push(name.to_owned()),
@@ -159,7 +159,7 @@ fn scalar(text: &str, lookup: &dyn Fn(&str) -> Option<Value>, unknown: &mut Vec<
         rest = &rest[at + length..];
     }
     out.push_str(rest);
-    Value::String(out)
+    Yaml::Text(out)
 }
 
 /// The name of the placeholder at the start of `text`, and the length of the whole.
@@ -173,13 +173,6 @@ fn placeholder(text: &str) -> Option<(&str, usize)> {
     let closed = !braces || body[end..].starts_with('}');
     let valid = closed && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
     valid.then_some((name, if braces { end + 3 } else { end + 1 }))
-}
-
-fn to_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => serde_yaml::to_string(other).unwrap_or_default().trim_end().to_owned(),
-    }
 }
 
 #[cfg(test)]

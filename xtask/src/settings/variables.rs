@@ -1,8 +1,7 @@
 //! Every variable of `dev/.env`: what it may hold, what it is when nobody sets it, and what `--local` makes of it.
 
-use serde_yaml::Value;
-
 use crate::cli::flags::Region;
+use crate::machine::yaml::Yaml;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -197,11 +196,11 @@ impl Kind {
     }
 
     /// A valid value as YAML of its own type: numbers and booleans are not strings.
-    pub(crate) fn to_yaml(self, value: &str) -> Value {
+    pub(crate) fn to_yaml(self, value: &str) -> Yaml {
         match (self, digits(value)) {
-            (Kind::Port | Kind::Count, Some(number)) => number.into(),
-            (Kind::Bool, _) | (Kind::Word(&["true"], _), _) => (value == "true").into(),
-            _ => value.into(),
+            (Kind::Port | Kind::Count, Some(number)) => Yaml::Plain(number.to_string()),
+            (Kind::Bool, _) | (Kind::Word(&["true"], _), _) => Yaml::Plain((value == "true").to_string()),
+            _ => Yaml::Text(value.to_owned()),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path};
 
 use crate::aws::credentials;
 use crate::docker::endpoint;
+use crate::machine::few;
 use crate::machine::lock;
 use crate::settings::checkouts::{COPILOT, PACKAGES};
 use crate::settings::{PROJECT, Settings, variables};
@@ -43,8 +44,8 @@ pub(crate) fn project_name(root: &Path) -> String {
 
 /// `live`: the Copilot runs from its checkout.
 pub(crate) fn environment(root: &Path, settings: &Settings, live: bool) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> =
-        variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned())).collect();
+    let all = variables::ALL.iter().map(|it| (it.name.to_owned(), settings.get(it.name).to_owned()));
+    let mut all = few::map(all);
     let aws = root.join(credentials::FOLDER);
     // Whoever owns what the containers have to read: before it is there, whoever holds the lock, as this run makes it. Its
     // group is the checkout's, and not that of a shell in between (`sg docker`), or the next one would be another.

@@ -19,7 +19,7 @@ use crate::machine::files;
 use crate::settings::{COMPOSE_ENV, template, variables};
 use crate::stack::Stack;
 use crate::stack::environment::{PROFILE, SECRETS};
-use crate::stack::service::Service;
+use crate::stack::service::{Added, Service};
 
 /// What Compose reads beside the committed files, from the workspace root.
 pub(crate) const OVERRIDE: &str = "dev/.rendered/docker-compose.override.yml";
@@ -89,7 +89,10 @@ impl Stack {
             if let Some(arch) = self.arch.as_ref().filter(|_| !service.has_platform) {
                 _ = writeln!(out, "    platform: linux/{arch}");
             }
-            let mut added = self.added.get(&service.name).cloned().unwrap_or_default();
+            let mut added = Added::new();
+            for (_, it) in self.added.iter().filter(|(name, _)| *name == service.name) {
+                added.extend(it.clone());
+            }
             if let Some(it) = &no_proxy {
                 let environment = added.entry("environment").or_insert_with(|| json!({}));
                 environment["NO_PROXY"] = json!(it);

@@ -8,6 +8,7 @@ use xshell::Shell;
 
 use crate::docker::engine::ANSWER;
 use crate::machine::finding::finding;
+use crate::machine::json;
 use crate::machine::process;
 use crate::stack::Stack;
 
@@ -31,10 +32,11 @@ pub(crate) fn opened(sh: &Shell, stack: &Stack) -> Result<Vec<String>> {
             finding(format!("Compose refuses {PERSONAL}: {reason}"), format!("${{EDITOR:-vi}} {PERSONAL}")).into()
         );
     }
-    let document: Value = serde_json::from_slice(&output.stdout).context("`docker compose config` printed no JSON")?;
+    let document: Value = serde_json::from_str(&String::from_utf8_lossy(&output.stdout))
+        .context("`docker compose config` printed no JSON")?;
     let mut opened = Vec::new();
-    for (name, service) in document["services"].as_object().into_iter().flatten() {
-        let ports = service["ports"].as_array().into_iter().flatten().filter(|it| !is_loopback(&it["host_ip"]));
+    for (name, service) in json::pairs(&document["services"]) {
+        let ports = json::items(&service["ports"]).iter().filter(|it| !is_loopback(&it["host_ip"]));
         let number = |it: &Value| it["published"].as_str().map_or(it["target"].to_string(), str::to_owned);
         opened.extend(ports.map(|it| format!("port {} of {name}", number(it))));
         opened.extend((service["network_mode"] == "host").then(|| name.clone()));

@@ -1,6 +1,6 @@
 //! What runs, as the engine has it: it can be stopped, looked at and entered whatever the checkout and the shell say.
 
-use std::{collections::BTreeSet, fs, process::Command, thread};
+use std::{fs, process::Command, thread};
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
@@ -9,6 +9,7 @@ use crate::aws::credentials;
 use crate::docker::containers::{self, Container};
 use crate::docker::engine;
 use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::settings::{ENV_FILE, Origin, PROJECT, Settings};
 use crate::stack::environment::environment;
@@ -73,10 +74,10 @@ impl Project {
             return Ok(());
         }
         let read = |file| read_services(&sh.current_dir(), file).unwrap_or_default();
-        let known: BTreeSet<String> = [BASE, LOCAL].into_iter().flat_map(read).map(|(name, _)| name).collect();
+        let known = few::unique([BASE, LOCAL].into_iter().flat_map(read).map(|(name, _)| name));
         // Files that cannot be read know no name at all.
         if !known.is_empty() {
-            check_names(&Vec::from_iter(known), &missing)?;
+            check_names(&known, &missing)?;
         }
         let words = missing.iter().fold(String::new(), |all, it| all + " " + it);
         let who = if missing.is_empty() { self.name.clone() } else { missing.join(", ") };
@@ -89,7 +90,8 @@ impl Project {
 fn by_containers(sh: &Shell, wrong: Option<&Finding>, named: String) -> Result<String> {
     let label = format!("project.working_dir={}", sh.current_dir().join("dev").display());
     let found = containers::labelled(sh, &label, engine::ANSWER)?.into_iter().map(|it| it.project);
-    let all = Vec::from_iter(found.filter(|it| !it.is_empty()).collect::<BTreeSet<String>>());
+    let mut all = few::unique(found.filter(|it| !it.is_empty()));
+    all.sort();
     match (all.as_slice(), wrong) {
         ([one], _) => Ok(one.clone()),
         (_, None) if all.is_empty() || all.contains(&named) => Ok(named),

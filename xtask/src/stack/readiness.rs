@@ -133,26 +133,11 @@ mod tests {
     fn service(name: &str, depends_on: &[&str]) -> Service {
         Service {
             name: name.to_owned(),
-            image: String::new(),
-            image_variable: String::new(),
-            url: None,
-            namespace: None,
-            has_platform: true,
-            memory: None,
-            millicores: None,
             one_shot: name == "setup",
-            ports: Vec::new(),
-            mounts: Vec::new(),
-            rereads: Vec::new(),
-            live: None,
-            binds: Vec::new(),
-            user: None,
             has_health_check: true,
             ready: (name == "probed").then(|| (80, "/".to_owned())),
             depends_on: depends_on.iter().map(|it| (*it).to_owned()).collect(),
-            only_started: Vec::new(),
-            aliases: Vec::new(),
-            schema: None,
+            ..Service::default()
         }
     }
 

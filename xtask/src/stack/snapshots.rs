@@ -38,10 +38,9 @@ pub(crate) fn list(sh: &Shell) -> Result<Vec<(String, Manifest)>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(files::failed(e, &root, format!("cannot read {FOLDER}"))),
     };
-    let names = entries.flatten().filter_map(|it| it.file_name().into_string().ok());
-    let mut all: Vec<_> = names.filter_map(|it| Some((it.clone(), read(sh, &it)?))).collect();
-    all.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(all)
+    let mut names: Vec<String> = entries.flatten().filter_map(|it| it.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names.into_iter().filter_map(|it| Some((it.clone(), read(sh, &it)?))).collect())
 }
 
 /// A snapshot's manifest; `None` where there is no such snapshot, or one that was removed by half.

@@ -1,6 +1,5 @@
 //! The documents of the knowledge base, and their upload.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,9 @@ use crate::aws::awscli;
 use crate::aws::kb::Place;
 use crate::machine::confirm::confirm;
 use crate::machine::exit::{PREREQUISITE, exit, prerequisites};
+use crate::machine::few;
 use crate::machine::finding::finding;
+use crate::machine::json;
 use crate::machine::{supervise, term};
 
 /// What Bedrock reads of one document at most.
@@ -124,13 +125,13 @@ fn stale(sh: &Shell, documents: &Documents, place: &Place) -> Result<Vec<(String
     let asked = ["s3api", "list-objects-v2", "--bucket", &place.bucket];
     let answer = awscli::json(sh, &place.region, &asked, awscli::PATIENCE)?;
     let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().trim_matches('"').to_owned();
-    let objects = answer["Contents"].as_array().into_iter().flatten();
-    let tags: BTreeMap<String, String> = objects.map(|it| (text(it, "Key"), text(it, "ETag"))).collect();
+    let objects = json::items(&answer["Contents"]).iter();
+    let tags = few::map(objects.map(|it| (text(it, "Key"), text(it, "ETag"))));
     let mut stale = Vec::new();
     for file in &documents.files {
         let key = file.strip_prefix(&documents.folder)?.to_string_lossy().into_owned();
         if let Some(tag) = tags.get(&key).filter(|it| it.len() == 32)
-            && *tag != format!("{:x}", md5::compute(fs::read(file)?))
+            && *tag != format!("{:x}", md5::compute(&*fs::read(file)?))
         {
             stale.push((file.to_string_lossy().into_owned(), key));
         }

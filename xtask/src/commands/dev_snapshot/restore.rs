@@ -49,7 +49,7 @@ pub(super) fn restore(sh: &Shell, name: &str, yes: bool) -> Result<()> {
 
 /// Names what is lost.
 fn ask(sh: &Shell, here: &Here, name: &str, manifest: &Manifest, yes: bool) -> Result<()> {
-    let there = here.existing(sh)?;
+    let there = here.volumes.existing(sh)?;
     let lost: Vec<&str> = there.names.values().map(String::as_str).collect();
     let what = format!("the snapshot `{name}`, saved {}", manifest.age());
     if lost.is_empty() {
@@ -60,7 +60,7 @@ fn ask(sh: &Shell, here: &Here, name: &str, manifest: &Manifest, yes: bool) -> R
 }
 
 fn make_missing(sh: &Shell, here: &Here) -> Result<()> {
-    let there = here.existing(sh)?;
+    let there = here.volumes.existing(sh)?;
     let is_missing = |it: &&volumes::DataVolume| !there.names.contains_key(&it.key);
     here.declared.iter().filter(is_missing).try_for_each(|it| volumes::make(sh, &here.stack.project, it))
 }

@@ -15,7 +15,7 @@ pub(super) fn save(sh: &Shell, name: &str, yes: bool) -> Result<()> {
     let _lock = lock::take(sh, "dev-snapshot save")?;
     let here = Here::find(sh)?;
     unfinished::settle(sh)?;
-    let volumes = here.existing(sh)?;
+    let volumes = here.volumes.existing(sh)?;
     if volumes.names.is_empty() {
         return Err(exit(PREREQUISITE, "there is no data yet; `cargo xtask dev-up --local` makes some"));
     }

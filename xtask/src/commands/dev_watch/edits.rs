@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use walkdir::{DirEntry, WalkDir};
 
+use crate::machine::few;
 use crate::settings::checkouts::PACKAGES;
 
 /// For how long nothing may change before it counts as done: an editor replaces files, and saves several.
@@ -102,7 +103,7 @@ fn walk(places: impl Iterator<Item = PathBuf>, is_wanted: &dyn Fn(&Path) -> bool
     let entries = places.flat_map(|it| WalkDir::new(it).into_iter().filter_entry(is_watched)).flatten();
     let paths = entries.filter(|it| !it.file_type().is_dir()).map(DirEntry::into_path).filter(|it| is_wanted(it));
     // What is gone by now is none of today's files.
-    paths.filter_map(|it| Some((stamp(&it)?, it))).map(|(stamp, it)| (it, stamp)).collect()
+    few::map(paths.filter_map(|it| Some((stamp(&it)?, it))).map(|(stamp, it)| (it, stamp)))
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -1,8 +1,10 @@
 //! What of the Copilot's packages a service imports, as its sources say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::machine::few;
 
 /// Python modules by their dotted names.
 pub(super) struct Modules(BTreeMap<String, PathBuf>);
@@ -10,18 +12,19 @@ pub(super) struct Modules(BTreeMap<String, PathBuf>);
 impl Modules {
     /// Those among these files.
     pub(super) fn of<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Modules {
-        Modules(files.filter_map(|it| Some((name(it)?, it.clone()))).collect())
+        Modules(few::map(files.filter_map(|it| Some((name(it)?, it.clone())))))
     }
 
     /// The files that a module is made of, its own and those of all that it imports, wherever that stands in them.
-    pub(super) fn reached(&self, module: &str) -> BTreeSet<&Path> {
-        let mut reached = BTreeSet::new();
+    pub(super) fn reached(&self, module: &str) -> Vec<&Path> {
+        let mut reached = Vec::new();
         let mut wanted = vec![module.to_owned()];
         while let Some(name) = wanted.pop() {
             // With a module come the packages that it is in.
             let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
             for (name, path) in ends.filter_map(|end| self.0.get_key_value(&name[..end])) {
-                if reached.insert(path.as_path()) {
+                if !reached.contains(&path.as_path()) {
+                    reached.push(path.as_path());
                     let text = fs::read_to_string(path).unwrap_or_default();
                     wanted.extend(imports(name, path.ends_with("__init__.py"), &text));
                 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::time;
 use crate::stack::mode::Mode;
@@ -22,7 +23,7 @@ pub(crate) struct Manifest {
     /// For each volume the program that wrote it, and its major version: `postgres 17`.
     pub volumes: BTreeMap<String, String>,
     /// By the step of its schema.
-    pub databases: BTreeMap<String, Database>,
+    pub databases: Vec<(String, Database)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,28 +42,37 @@ impl Manifest {
             mode: if mode.stand_ins { "--local --stand-ins" } else { "--local" }.to_owned(),
             architecture: architecture.to_owned(),
             bytes: 0,
-            volumes: volumes.iter().map(|it| (it.key.clone(), series(&it.image))).collect(),
-            databases: BTreeMap::new(),
+            volumes: few::map(volumes.iter().map(|it| (it.key.clone(), series(&it.image)))),
+            databases: Vec::new(),
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Manifest> {
         let node: Value = serde_json::from_str(text).ok().filter(|it: &Value| it["manifestVersion"] == 1)?;
         let word = |it: &Value| it.as_str().map(str::to_owned);
-        let volumes = node["volumes"].as_object()?.iter().map(|(key, it)| Some((key.clone(), word(it)?)));
-        let database = |it: &Value| Database { schema: word(&it["schema"]), shards: it["shards"].as_u64() };
+        let (mut volumes, mut databases) = (BTreeMap::new(), Vec::new());
+        for (key, it) in node["volumes"].as_object()? {
+            volumes.insert(key.clone(), word(it)?);
+        }
+        for (step, it) in node["databases"].as_object()? {
+            let database = Database { schema: word(&it["schema"]), shards: it["shards"].as_u64() };
+            databases.push((step.clone(), database));
+        }
         Some(Manifest {
             created: word(&node["created"])?,
             mode: word(&node["mode"])?,
             architecture: word(&node["architecture"])?,
             bytes: node["bytes"].as_u64()?,
-            volumes: volumes.collect::<Option<_>>()?,
-            databases: node["databases"].as_object()?.iter().map(|(step, it)| (step.clone(), database(it))).collect(),
+            volumes,
+            databases,
         })
     }
 
     pub(crate) fn json(&self) -> Value {
-        let database = |it: &Database| json!({ "schema": it.schema, "shards": it.shards });
+        let mut databases = json!({});
+        for (step, it) in &self.databases {
+            databases[step] = json!({ "schema": it.schema, "shards": it.shards });
+        }
         json!({
             "manifestVersion": 1,
             "created": self.created,
@@ -70,7 +80,7 @@ impl Manifest {
             "architecture": self.architecture,
             "bytes": self.bytes,
             "volumes": self.volumes,
-            "databases": self.databases.iter().map(|(step, it)| (step.clone(), database(it))).collect::<BTreeMap<_, _>>(),
+            "databases": databases,
         })
     }
 
@@ -137,7 +147,7 @@ mod tests {
         let mode = Mode { local: true, ..Mode::default() };
         let mut it = Manifest::of(mode, "arm64", &[volume("db", "postgres:17.11"), volume("search", "r:5/e:8.19.11")]);
         let (step, schema) = ("temporal-monitored".to_owned(), Some("1.13".to_owned()));
-        it.databases.insert(step, Database { schema, shards: Some(4) });
+        it.databases.push((step, Database { schema, shards: Some(4) }));
         it
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
-use super::volumes::{self, Volumes};
+use super::volumes::Volumes;
 use super::{FOLDER, make_folder, tidy};
 use crate::docker::engine::{ANSWER, CHANGE};
 use crate::machine::process::{self, Limit};
@@ -44,8 +44,10 @@ impl Unfinished {
     fn from_json(node: &Value) -> Option<Unfinished> {
         let word = |it: &Value| it.as_str().map(str::to_owned);
         let phase = [Phase::Save, Phase::Stage, Phase::Swap].into_iter().find(|it| node["phase"] == it.word())?;
-        let names = node["volumes"].as_object()?.iter().map(|(key, it)| Some((key.clone(), word(it)?)));
-        let names = names.collect::<Option<BTreeMap<_, _>>>()?;
+        let mut names = BTreeMap::new();
+        for (key, it) in node["volumes"].as_object()? {
+            names.insert(key.clone(), word(it)?);
+        }
         let volumes = Volumes { project: word(&node["project"])?, image: word(&node["image"])?, names };
         Some(Unfinished { phase, name: word(&node["name"])?, volumes })
     }
@@ -79,10 +81,7 @@ impl Unfinished {
     pub(crate) fn end(&self, sh: &Shell) -> Result<()> {
         self.volumes.end_containers(sh)?;
         // A volume that is gone is not made here.
-        let there = volumes::existing(sh, self.volumes.names.values())?;
-        let names = self.volumes.names.iter().filter(|(_, it)| there.contains(it));
-        let names: BTreeMap<String, String> = names.map(|(key, it)| (key.clone(), it.clone())).collect();
-        let there = Volumes { names, ..self.volumes.clone() };
+        let there = self.volumes.existing(sh)?;
         match self.phase {
             Phase::Stage if !there.names.is_empty() => there.clear(sh)?,
             Phase::Swap if !there.names.is_empty() => there.swap(sh)?,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::json;
 use crate::machine::process::{self, Limit};
 use crate::machine::supervise;
 use crate::stack::Stack;
@@ -50,10 +51,10 @@ pub(crate) fn declared(sh: &Shell, stack: &Stack) -> Result<Vec<DataVolume>> {
     let mut config = stack.compose(sh);
     let printed = process::read_within(config.args(["config", "--format", "json"]), ANSWER)?;
     let config: Value = serde_json::from_str(&printed).context("`docker compose config` printed no JSON")?;
-    let services = || config["services"].as_object().into_iter().flatten();
+    let services = || json::pairs(&config["services"]).into_iter();
     let volume = |(key, it): (&String, &Value)| {
         let mounts = |service: &Value| {
-            let all = service["volumes"].as_array().into_iter().flatten();
+            let all = json::items(&service["volumes"]).iter();
             all.clone().any(|it| it["type"] == "volume" && it["source"] == **key)
         };
         let users: Vec<_> = services().filter(|(_, it)| mounts(it)).collect();
@@ -62,13 +63,7 @@ pub(crate) fn declared(sh: &Shell, stack: &Stack) -> Result<Vec<DataVolume>> {
         let name = it["name"].as_str().filter(|_| it["external"] != true)?.to_owned();
         Some(DataVolume { key: key.clone(), name, image, services })
     };
-    Ok(config["volumes"].as_object().into_iter().flatten().filter_map(volume).collect())
-}
-
-/// Those of these names that the engine has.
-pub(crate) fn existing<'a>(sh: &Shell, names: impl Iterator<Item = &'a String>) -> Result<Vec<&'a String>> {
-    let printed = process::read_within(&mut cmd!(sh, "docker volume ls --quiet").into(), ANSWER)?;
-    Ok(names.filter(|name| printed.lines().any(|it| it == **name)).collect())
+    Ok(json::pairs(&config["volumes"]).into_iter().filter_map(volume).collect())
 }
 
 /// Makes a volume as Compose would, so that it takes it for its own.
@@ -87,6 +82,14 @@ pub(crate) struct Volumes {
 }
 
 impl Volumes {
+    /// Those of them that the engine has.
+    pub(crate) fn existing(&self, sh: &Shell) -> Result<Volumes> {
+        let printed = process::read_within(&mut cmd!(sh, "docker volume ls --quiet").into(), ANSWER)?;
+        let mut there = self.clone();
+        there.names.retain(|_, name| printed.lines().any(|it| it == *name));
+        Ok(there)
+    }
+
     /// Writes all of them to an archive.
     pub(crate) fn pack(&self, sh: &Shell, archive: &mut File) -> Result<()> {
         supervise::between(&mut self.command(sh, "0", "/.snapshot:ro", PACK), &mut io::empty(), archive)
