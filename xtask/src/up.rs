@@ -50,9 +50,6 @@ pub(crate) struct Up<'a> {
 
 impl Up<'_> {
     /// Starts what is to start, and returns what was found before; `None` after a dry run. Nobody else may be at work.
-    ///
-    /// # Errors
-    /// As those of `dev-up`.
     pub(crate) fn bring_up(&self, sh: &Shell) -> Result<Option<Preflight>> {
         let (before, mode) = (Mode::last(sh)?, self.mode);
         interrupt::on_interrupt("`cargo xtask dev-up` goes on from here, `cargo xtask dev-down` stops what runs");

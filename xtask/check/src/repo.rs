@@ -66,9 +66,6 @@ pub(crate) struct Service<'a> {
 
 impl Repo {
     /// Reads everything.
-    ///
-    /// # Errors
-    /// Each file that is missing or cannot be parsed.
     pub(crate) fn read(root: &Path, server: &Path) -> Result<Repo, Vec<Finding>> {
         let mut names: Vec<String> = FOLDERS.iter().flat_map(|(folder, ends)| walk(root, folder, ends)).collect();
         names.extend(FILES.iter().map(|it| (*it).to_owned()));

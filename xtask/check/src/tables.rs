@@ -53,9 +53,6 @@ pub(crate) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 /// Writes the tables anew; returns whether something changed.
-///
-/// # Errors
-/// The file cannot be written.
 pub(crate) fn write(repo: &Repo) -> Result<bool> {
     let write = |text: String, (name, _, make): &Table| written(&text, name, &make(repo)).unwrap_or(text);
     let text = TABLES.iter().fold(repo.get(GUIDE).text.clone(), write);

@@ -44,9 +44,6 @@ impl Credentials {
     }
 
     /// Those of the user's profile, and whose they are.
-    ///
-    /// # Errors
-    /// AWS refuses them, or the CLI has none or cannot hand them on.
     pub(crate) fn get(sh: &Shell, settings: &Settings) -> Result<Credentials, Finding> {
         let other = sh.clone();
         let export = ["configure", "export-credentials", "--format", "process"];
@@ -79,9 +76,6 @@ impl Credentials {
     }
 
     /// Hands them to the containers.
-    ///
-    /// # Errors
-    /// A file cannot be written.
     pub(crate) fn write(&self, sh: &Shell, region: &str) -> Result<()> {
         let root = sh.current_dir();
         let folder = root.join(FOLDER);

@@ -17,7 +17,7 @@ const PATH: &str = "terraform/dev/dev.auto.tfvars.json";
 
 const DEFAULT_REGION: &str = variables::COPILOT_REGION;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Project {
     pub name: ProjectName,
     pub region: Region,

@@ -142,17 +142,11 @@ pub(crate) fn resources(sh: &Shell) -> Result<Vec<String>> {
 }
 
 /// The whole state as text, for looking something up in it. It may hold secrets.
-///
-/// # Errors
-/// As [`outputs`].
 pub(crate) fn state(sh: &Shell) -> Result<String> {
     ask(sh, &["state", "pull"])
 }
 
 /// What a plan destroys, with or without making it anew: the addresses.
-///
-/// # Errors
-/// The plan cannot be read.
 pub(crate) fn destroyed_by(sh: &Shell, plan: &str) -> Result<Vec<String>> {
     let plan: Value = serde_json::from_str(&read(sh, &["show", "-json", plan])?).context("the plan is no JSON")?;
     // What was not completed at the last apply holds nothing yet.
@@ -165,9 +159,6 @@ pub(crate) fn destroyed_by(sh: &Shell, plan: &str) -> Result<Vec<String>> {
 }
 
 /// What exists in other workspaces than ours, each with the command that destroys it.
-///
-/// # Errors
-/// The tool is missing or cannot read a state.
 pub(crate) fn elsewhere(sh: &Shell) -> Result<Vec<Finding>> {
     let folder = sh.current_dir().join(FOLDER);
     let traces = ["terraform.tfstate.d", ".terraform/environment", ".terraform/terraform.tfstate"];

@@ -78,9 +78,6 @@ pub(crate) fn labelled(sh: &Shell, label: &str, limit: Duration) -> Result<Vec<C
 }
 
 /// The names of the containers of the project's loads, which belong to no stack.
-///
-/// # Errors
-/// The engine does not answer.
 pub(crate) fn loads(sh: &Shell, project: &str) -> Result<Vec<String>> {
     let filter = format!("label=com.docker.compose.project={project}");
     let mut ask =

@@ -20,9 +20,6 @@ const START: Duration = Duration::from_secs(120);
 
 /// Runs what Docker lacks here, each command named first: installs it, starts it, lets the user in. Whether it ran any.
 /// Where the user's new group counts in no shell yet, all of this runs once more with it, unasked, and ends the process.
-///
-/// # Errors
-/// It cannot be run once more.
 pub(crate) fn offer(sh: &Shell, yes: bool) -> Result<bool> {
     let may_ask = yes || io::stdin().is_terminal();
     let mut done = Vec::new();

@@ -26,9 +26,6 @@ pub(crate) fn committed(root: &Path, path: &str) -> Result<String> {
 }
 
 /// As [`read`], for a file of settings whose comments may be in another encoding: what they hold of it becomes `?`.
-///
-/// # Errors
-/// As [`read`].
 pub(crate) fn read_but_comments(path: &Path) -> Result<Option<String>> {
     let whole = read(path);
     let Some(mut bytes) = whole.is_err().then(|| fs::read(path).ok()).flatten() else { return whole };

@@ -40,9 +40,6 @@ pub(crate) fn run(command: &mut Command, limit: Limit) -> Result<()> {
 }
 
 /// Echoes a command and runs it, and keeps what it prints to itself unless it fails.
-///
-/// # Errors
-/// As [`read_within`].
 pub(crate) fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
     term::say(&format!("$ {}", line(command)));
     read_within(command, limit).map(drop)

@@ -23,9 +23,6 @@ const ASK: &str = "ask() { psql -h /tmp -U admin -d postgres -XAtqc \"$1\" 2>/de
     pg_ctl -s -w -D $it -m fast stop; done";
 
 /// What the clusters' databases hold; those that have no volume are left out.
-///
-/// # Errors
-/// A database does not start.
 pub(crate) fn look(
     context: &Context<'_>,
     volumes: &Volumes,

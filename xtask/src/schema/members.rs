@@ -21,9 +21,6 @@ use crate::stack::{Stack, service::Service};
 
 /// Takes members that are gone off the lists of the clusters to which these servers belong, before they start. Members
 /// that run stay, and so do those that are not of this stack's network.
-///
-/// # Errors
-/// The engine does not answer, or a database does not.
 pub(crate) fn forget_gone(
     sh: &Shell,
     stack: &Stack,

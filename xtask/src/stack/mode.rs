@@ -43,9 +43,6 @@ impl Mode {
     }
 
     /// Whether PostgreSQL stands in: as the flag says, else as the last `dev-up`. With a flag no container is asked.
-    ///
-    /// # Errors
-    /// As [`Mode::last`].
     pub(crate) fn is_local(sh: &Shell, flag: Option<bool>) -> Result<bool> {
         let written = Mode::written(sh)?;
         Ok(flag.unwrap_or_else(|| written.or_else(|| Mode::running(sh)).unwrap_or_default().local))

@@ -46,9 +46,6 @@ impl Project {
     }
 
     /// As [`Project::find`], for what goes on running: its AWS keys are renewed where they are due.
-    ///
-    /// # Errors
-    /// As [`Project::find`].
     pub(crate) fn find_and_renew(sh: &Shell) -> Result<Project> {
         let project = Project::find(sh)?;
         if !project.containers.is_empty() && Mode::last(sh).is_ok_and(|it| !it.local) {

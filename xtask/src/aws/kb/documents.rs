@@ -73,9 +73,6 @@ pub(crate) fn print_sync(sh: &Shell, documents: &Documents, place: &Place, delet
 }
 
 /// Uploads what is new or changed, and returns how many documents that, or a removal, concerned.
-///
-/// # Errors
-/// A document was not uploaded, or AWS refuses.
 pub(crate) fn sync(sh: &Shell, documents: &Documents, place: &Place, delete: bool, yes: bool) -> Result<usize> {
     let Documents { folder, files } = documents;
     let (bucket, count) = (format!("s3://{}", place.bucket), files.len());

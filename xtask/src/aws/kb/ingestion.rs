@@ -62,9 +62,6 @@ fn start(sh: &Shell, place: &Place) -> Result<(String, Start)> {
 }
 
 /// Stops a job that runs, and waits until it has ended. Where AWS does not tell, whatever follows will.
-///
-/// # Errors
-/// The job does not end.
 pub(crate) fn stop(sh: &Shell, place: &Place) -> Result<()> {
     let jobs = kb::jobs(sh, place, 10).unwrap_or_default();
     for job in jobs.iter().filter(|it| is_running(kb::text(it, "status"))) {

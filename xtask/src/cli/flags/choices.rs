@@ -9,7 +9,7 @@ use crate::machine::term::shorten;
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name { $($variant),+ }
 
         impl $name {
@@ -83,20 +83,119 @@ choice! {
     SnapshotAction { Save = "save", Restore = "restore", List = "list", Remove = "remove" }
 }
 
-/// What a snapshot is called: a folder of that name, and a word of a shell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotName(pub String);
+/// A value of a flag, and the function that reads it; its error says what was expected.
+macro_rules! value {
+    ($(#[$meta:meta])* $name:ident($inner:ty) = $read:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name(pub $inner);
 
-impl FromStr for SnapshotName {
-    type Err = String;
+        impl FromStr for $name {
+            type Err = String;
 
-    fn from_str(word: &str) -> Result<Self, String> {
-        let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-".contains(it);
-        if (1..=64).contains(&word.len()) && word.chars().all(is_plain) && !word.starts_with(['.', '-']) {
-            return Ok(SnapshotName(word.to_owned()));
+            fn from_str(word: &str) -> Result<Self, String> {
+                $read(word).map($name)
+            }
         }
-        let rule = "at most 64 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`";
-        Err(format!("a name is made of {rule}, got `{}`", shorten(word)))
+    };
+}
+
+value! {
+    /// What a snapshot is called: a folder of that name, and a word of a shell.
+    SnapshotName(String) = snapshot_name
+}
+value! {
+    /// A time from a second to a day: `90s`, `10m`, `2h`.
+    #[derive(Copy)]
+    Span(Duration) = span
+}
+value! {
+    /// Workflows a second.
+    #[derive(Copy)]
+    Rate(f64) = |it| number(it, 0.1..=1000.0)
+}
+value! {
+    /// So many of 100.
+    #[derive(Copy)]
+    Percent(f64) = |it| number(it, 0.0..=100.0)
+}
+value! {
+    #[derive(Copy)]
+    PortOffset(u16) = port_offset
+}
+value! {
+    /// A name that AWS will accept everywhere we use it: the rule of `terraform/dev/variables.tf`.
+    ProjectName(String) = project_name
+}
+value! {
+    /// The code of a commercial AWS region: the rule of `terraform/dev/variables.tf`.
+    Region(String) = region
+}
+
+/// The highest host port of the compose file, Alloy's: an offset must not move it beyond the last one that there is.
+pub const HIGHEST_PORT: u16 = 12_345;
+
+fn snapshot_name(word: &str) -> Result<String, String> {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-".contains(it);
+    if (1..=64).contains(&word.len()) && word.chars().all(is_plain) && !word.starts_with(['.', '-']) {
+        return Ok(word.to_owned());
+    }
+    let rule = "at most 64 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`";
+    Err(format!("a name is made of {rule}, got `{}`", shorten(word)))
+}
+
+fn span(word: &str) -> Result<Duration, String> {
+    let read = || {
+        let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let plain = number.bytes().all(|it| it.is_ascii_digit());
+        let seconds = number.parse::<u64>().ok().filter(|_| plain)?.checked_mul(unit)?;
+        (1..=86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
+    };
+    read().ok_or_else(|| format!("expected a time such as `90s` or `10m`, at most `24h`, got `{word}`"))
+}
+
+fn number(word: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
+    let wrong = || format!("expected a number from {} to {}, got `{word}`", range.start(), range.end());
+    word.parse().ok().filter(|it| range.contains(it)).ok_or_else(wrong)
+}
+
+fn port_offset(word: &str) -> Result<u16, String> {
+    let most = u16::MAX - HIGHEST_PORT;
+    let offset = word.parse().ok().filter(|it| *it <= most);
+    offset.ok_or_else(|| format!("expected a number from 0 to {most}, got `{word}`"))
+}
+
+fn project_name(name: &str) -> Result<String, String> {
+    let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if name.len() > 32 || !name.split('-').all(word) {
+        let form = "1 to 32 lower-case letters, digits and single hyphens between them, such as `sre-copilot-dev`";
+        return Err(format!("expected {form}, got `{}`", name.escape_debug()));
+    }
+    let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
+    match reserved {
+        Some(it) => Err(format!("`{name}` starts with `{it}`, which S3 keeps for itself")),
+        None => Ok(name.to_owned()),
+    }
+}
+
+fn region(region: &str) -> Result<String, String> {
+    let parts: Vec<&str> = region.split('-').collect();
+    // China's have the same form, but another partition: no Aurora DSQL, and neither our ARNs nor our endpoints.
+    let lower = |it: &str| it.bytes().all(|b| b.is_ascii_lowercase());
+    let known = matches!(parts[..], [area, place, number]
+        if area.len() == 2 && lower(area) && area != "cn"
+            && (4..=9).contains(&place.len()) && lower(place)
+            && number.len() == 1 && ("1"..="9").contains(&number));
+    if known {
+        Ok(region.to_owned())
+    } else {
+        Err(format!("expected a commercial AWS region, such as `eu-west-1`, got `{}`", region.escape_debug()))
     }
 }
 
@@ -111,122 +210,9 @@ impl Fault {
     }
 }
 
-/// A time from a second to a day: `90s`, `10m`, `2h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let read = || {
-            let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
-            let unit = match unit {
-                "s" => 1,
-                "m" => 60,
-                "h" => 3600,
-                _ => return None,
-            };
-            let plain = number.bytes().all(|it| it.is_ascii_digit());
-            let seconds = number.parse::<u64>().ok().filter(|_| plain)?.checked_mul(unit)?;
-            (1..=86_400).contains(&seconds).then(|| Span(Duration::from_secs(seconds)))
-        };
-        read().ok_or_else(|| format!("expected a time such as `90s` or `10m`, at most `24h`, got `{word}`"))
-    }
-}
-
-fn number(word: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
-    let wrong = || format!("expected a number from {} to {}, got `{word}`", range.start(), range.end());
-    word.parse().ok().filter(|it| range.contains(it)).ok_or_else(wrong)
-}
-
-/// Workflows a second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate(pub f64);
-
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        number(word, 0.1..=1000.0).map(Rate)
-    }
-}
-
-/// So many of 100.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Percent(pub f64);
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        number(word, 0.0..=100.0).map(Percent)
-    }
-}
-
 impl Platform {
     pub fn arch(self) -> &'static str {
         &self.as_str()["linux/".len()..]
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortOffset(pub u16);
-
-/// The highest host port of the compose file, Alloy's: an offset must not move it beyond the last one that there is.
-pub const HIGHEST_PORT: u16 = 12_345;
-
-impl FromStr for PortOffset {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let most = u16::MAX - HIGHEST_PORT;
-        let offset = word.parse().ok().filter(|it| *it <= most);
-        offset.map(PortOffset).ok_or_else(|| format!("expected a number from 0 to {most}, got `{word}`"))
-    }
-}
-
-/// A name that AWS will accept everywhere we use it: the rule of `terraform/dev/variables.tf`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProjectName(String);
-
-/// The code of a commercial AWS region: the rule of `terraform/dev/variables.tf`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Region(String);
-
-impl FromStr for ProjectName {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let word = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if name.len() > 32 || !name.split('-').all(word) {
-            let form = "1 to 32 lower-case letters, digits and single hyphens between them, such as `sre-copilot-dev`";
-            return Err(format!("expected {form}, got `{}`", name.escape_debug()));
-        }
-        let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|it| format!("{name}-").starts_with(it));
-        match reserved {
-            Some(it) => Err(format!("`{name}` starts with `{it}`, which S3 keeps for itself")),
-            None => Ok(ProjectName(name.to_owned())),
-        }
-    }
-}
-
-impl FromStr for Region {
-    type Err = String;
-
-    fn from_str(region: &str) -> Result<Self, String> {
-        let parts: Vec<&str> = region.split('-').collect();
-        // China's have the same form, but another partition: no Aurora DSQL, and neither our ARNs nor our endpoints.
-        let lower = |it: &str| it.bytes().all(|b| b.is_ascii_lowercase());
-        let known = matches!(parts[..], [area, place, number]
-            if area.len() == 2 && lower(area) && area != "cn"
-                && (4..=9).contains(&place.len()) && lower(place)
-                && number.len() == 1 && ("1"..="9").contains(&number));
-        if known {
-            Ok(Region(region.to_owned()))
-        } else {
-            Err(format!("expected a commercial AWS region, such as `eu-west-1`, got `{}`", region.escape_debug()))
-        }
     }
 }
 

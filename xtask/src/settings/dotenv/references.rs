@@ -11,9 +11,6 @@ pub fn expand(raw: &str, lookup: &Lookup<'_>) -> Result<String, String> {
 }
 
 /// As [`expand`]; notes whether something is referred to that is not set, without a word for that case.
-///
-/// # Errors
-/// As [`expand`].
 pub(super) fn expand_noting(raw: &str, lookup: &Lookup<'_>, cut: &Cell<bool>) -> Result<String, String> {
     let plain = |name: &str| {
         lookup(name).unwrap_or_else(|| {
