@@ -94,11 +94,8 @@ impl Stack {
         }
         let project = environment[PROJECT].clone();
         let personal = sh.path_exists(PERSONAL);
-        for (name, node) in if personal { read_services(&root, PERSONAL)? } else { Vec::new() } {
-            match services.iter_mut().find(|it| it.name == name) {
-                Some(known) => known.depend_on(&node),
-                None => services.push(service::personal(name, &node, &project)),
-            }
+        if personal {
+            service::take_along(&mut services, read_services(&root, PERSONAL)?, &project);
         }
         Ok(Stack {
             mode,

@@ -53,7 +53,7 @@ pub(crate) fn assess(service: &Service, container: Option<&Container>, probe: &d
         ("running", "unhealthy") => State::Failed("unhealthy".to_owned()),
         ("running" | "restarting", _) => State::Starting,
         ("paused", _) => State::Failed("paused".to_owned()),
-        ("exited", _) if service.one_shot && it.exit_code == 0 => State::Done,
+        ("exited", _) if (service.one_shot || service.may_end) && it.exit_code == 0 => State::Done,
         ("exited" | "dead", _) => State::Failed(format!("exited with code {}{memory}", it.exit_code)),
         _ if !it.error.is_empty() => State::Failed(format!("could not start: {}", it.error)),
         _ => State::Waiting,

@@ -26,6 +26,8 @@ pub(crate) struct Service {
     pub millicores: Option<u32>,
     /// Done once it has exited with 0.
     pub one_shot: bool,
+    /// The same, and ready while it runs: of a developer's own service nobody may say which of the two it is.
+    pub may_end: bool,
     pub ports: Vec<Port>,
     /// What it mounts from the repository, from the workspace root.
     pub mounts: Vec<PathBuf>,
@@ -86,7 +88,7 @@ impl Service {
     pub(super) fn depend_on(&mut self, node: &Yaml) {
         let more = depends_on(node);
         self.only_started.retain(|it| !more.contains(it));
-        self.only_started.extend(only_started(node));
+        self.only_started.extend(on_condition(node, "service_started"));
         self.depends_on.extend(more);
     }
 
@@ -197,10 +199,11 @@ pub(super) fn service(
         live: text_of("x-live").map(str::to_owned),
         binds,
         user,
+        may_end: false,
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
-        only_started: only_started(node),
+        only_started: on_condition(node, "service_started"),
         aliases: aliases.filter_map(|it| it.as_str().map(str::to_owned)).collect(),
         schema: schema.map_err(|it| anyhow::anyhow!("{name}: x-schema: {it}"))?,
         name,
@@ -213,17 +216,30 @@ fn cpus(node: &Yaml) -> Option<u32> {
     Some((node.as_str()?.parse::<f64>().ok()? * 1000.0) as u32)
 }
 
+/// Adds what the developer's own file says of services.
+pub(super) fn take_along(services: &mut Vec<Service>, own: Vec<(String, Yaml)>, project: &str) {
+    let ends = own.iter().flat_map(|(_, node)| on_condition(node, "service_completed_successfully"));
+    let ends: Vec<String> = ends.collect();
+    for (name, node) in own {
+        match services.iter_mut().find(|it| it.name == name) {
+            Some(known) => known.depend_on(&node),
+            None => services.push(personal(name, &node, project)),
+        }
+    }
+    services.iter_mut().filter(|it| it.may_end && ends.contains(&it.name)).for_each(|it| it.one_shot = true);
+}
+
 /// A service that only the developer's own file has: started and waited for, and otherwise Compose's matter.
-pub(super) fn personal(name: String, node: &Yaml, project: &str) -> Service {
+fn personal(name: String, node: &Yaml, project: &str) -> Service {
     let text = |key: &str| node[key].as_str().map(str::to_owned);
     Service {
         image: text("image").unwrap_or_else(|| format!("{project}-{name}")),
         // Whatever it is, it is the developer's choice.
         has_platform: true,
-        one_shot: text("restart").as_deref() == Some("no"),
+        may_end: text("restart").is_none_or(|it| it == "no"),
         has_health_check: node.get("healthcheck").is_some(),
         depends_on: depends_on(node),
-        only_started: only_started(node),
+        only_started: on_condition(node, "service_started"),
         name,
         ..Service::default()
     }
@@ -241,11 +257,11 @@ fn depends_on(node: &Yaml) -> Vec<String> {
     on.pairs().iter().map(|(name, _)| &**name).chain(list).map(str::to_owned).collect()
 }
 
-/// The short form means the same as `service_started`.
-fn only_started(node: &Yaml) -> Vec<String> {
+/// What of that only has to fulfil this condition; the short form means the same as `service_started`.
+fn on_condition(node: &Yaml, wanted: &str) -> Vec<String> {
     let on = &node["depends_on"];
     let condition = |name: &str| on[name]["condition"].as_str().unwrap_or("service_started");
-    depends_on(node).into_iter().filter(|it| condition(it) == "service_started").collect()
+    depends_on(node).into_iter().filter(|it| condition(it) == wanted).collect()
 }
 
 /// An item of `ports`; `None` where it is not on 127.0.0.1, or of another form.
