@@ -52,6 +52,20 @@ fn a_service_of_one_s_own_is_started_with_the_others_and_is_no_orphan() {
 }
 
 #[test]
+fn a_service_behind_a_profile_is_started_only_where_it_is_named() {
+    let fakes = Fakes::new();
+    write(&fakes, "services: { debugger: { image: \"debugger:1\", profiles: [debug] } }\n");
+    let started = |fakes: &Fakes| fakes.calls().join("\n").contains("debugger");
+    fakes.up_local("--no-schema").expect(0);
+    assert!(!started(&fakes), "{:#?}", fakes.calls());
+    let listed = |fakes: &Fakes| fakes.xtask(&["dev-status"]).expect(0).out.contains("debugger");
+    assert!(!listed(&fakes));
+    fakes.up_local("debugger").expect(0);
+    assert!(started(&fakes), "{:#?}", fakes.calls());
+    assert!(listed(&fakes));
+}
+
+#[test]
 fn what_it_opens_to_other_machines_is_warned_of_by_name() {
     let fakes = Fakes::new();
     write(&fakes, "services: {}\n");

@@ -190,7 +190,7 @@ impl Stack {
         check_names(&self.services.iter().map(|it| &*it.name).collect::<Vec<_>>(), names)
     }
 
-    /// These services and all that they depend on; all services where `names` is empty.
+    /// These services and all that they depend on; where `names` is empty all that are not optional.
     pub(crate) fn closure(&self, names: &[String]) -> Vec<&Service> {
         let mut wanted: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut at = 0;
@@ -202,7 +202,8 @@ impl Stack {
             }
             at += 1;
         }
-        self.services.iter().filter(|it| names.is_empty() || wanted.contains(&it.name.as_str())).collect()
+        let is_wanted = |it: &&Service| names.is_empty() && !it.optional || wanted.contains(&it.name.as_str());
+        self.services.iter().filter(is_wanted).collect()
     }
 }
 

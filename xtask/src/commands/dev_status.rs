@@ -33,7 +33,9 @@ impl flags::DevStatus {
         let (stack, containers) = Stack::running(sh, &settings, mode)?;
         let drift = drift(sh, &stack, &settings, &containers)?;
         let schema_is_current = schema::is_current(sh, &stack, &settings);
-        let rows: Vec<Row<'_>> = stack.services.iter().map(|it| Row::of(it, &containers, &drift)).collect();
+        let is_shown = |it: &&Service| !it.optional || containers::find(&containers, &it.name).is_some();
+        let shown = stack.services.iter().filter(is_shown);
+        let rows: Vec<Row<'_>> = shown.map(|it| Row::of(it, &containers, &drift)).collect();
         // What the containers have, which may be another profile's than the one that is named by now.
         let held = if mode.local { None } else { credentials::held(sh) };
         let keys = held.map(|(it, _)| it.describe());

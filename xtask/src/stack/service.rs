@@ -28,6 +28,8 @@ pub(crate) struct Service {
     pub one_shot: bool,
     /// The same, and ready while it runs: of a developer's own service nobody may say which of the two it is.
     pub may_end: bool,
+    /// Behind a profile of Compose's: started only where it is named.
+    pub optional: bool,
     pub ports: Vec<Port>,
     /// What it mounts from the repository, from the workspace root.
     pub mounts: Vec<PathBuf>,
@@ -200,6 +202,7 @@ pub(super) fn service(
         binds,
         user,
         may_end: false,
+        optional: false,
         has_health_check: node.get("healthcheck").is_some(),
         ready: ready.map(|it| it.with_context(|| format!("{name}: x-ready needs a port and a path"))).transpose()?,
         depends_on: depends_on(node),
@@ -236,6 +239,7 @@ fn personal(name: String, node: &Yaml, project: &str) -> Service {
         image: text("image").unwrap_or_else(|| format!("{project}-{name}")),
         // Whatever it is, it is the developer's choice.
         has_platform: true,
+        optional: !node["profiles"].items().is_empty(),
         may_end: text("restart").is_none_or(|it| it == "no"),
         has_health_check: node.get("healthcheck").is_some(),
         depends_on: depends_on(node),
