@@ -158,6 +158,9 @@ fn what_would_fill_the_memory_or_the_stack_is_refused() {
     for text in [bomb, "[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(5_000)] {
         assert!(read("x", &text).is_err());
     }
+    let deep = "- ".repeat(240) + &"[".repeat(240) + &"]".repeat(240);
+    let chain = (0..400).fold("a0: &a0 x\n".to_owned(), |all, i| all + &format!("a{}: &a{} [*a{i}]\n", i + 1, i + 1));
+    assert!([deep, chain].iter().all(|it| read("x", it).is_ok()));
 }
 
 /// Any document, whatever its texts.
