@@ -46,6 +46,9 @@ fn a_service_of_one_s_own_is_started_with_the_others_and_is_no_orphan() {
     fakes.forget();
     fakes.up_local("mailer").expect(0);
     assert_eq!(fakes.calls(), [""; 0]);
+    write(&fakes, "services: { other: { image: \"other:1\" } }\n");
+    let what = "there is no container of other: `cargo xtask dev-up other` makes it";
+    fakes.xtask(&["dev-logs", "--no-follow", "other"]).expect(3).says(&[what]);
     // One that only sets what is no service is fine as well.
     write(&fakes, "volumes: { mine: {} }\n");
     fakes.up_local("mimir").expect(0);

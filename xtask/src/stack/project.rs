@@ -14,6 +14,7 @@ use crate::machine::finding::{Finding, finding};
 use crate::settings::{ENV_FILE, Origin, PROJECT, Settings};
 use crate::stack::environment::environment;
 use crate::stack::mode::Mode;
+use crate::stack::personal::PERSONAL;
 use crate::stack::service::read_services;
 use crate::stack::{BASE, LOCAL, check_names};
 
@@ -71,7 +72,7 @@ impl Project {
             return Ok(());
         }
         let read = |file| read_services(&sh.current_dir(), file).unwrap_or_default();
-        let known = few::unique([BASE, LOCAL].into_iter().flat_map(read).map(|(name, _)| name));
+        let known = few::unique([BASE, LOCAL, PERSONAL].into_iter().flat_map(read).map(|(name, _)| name));
         // Files that cannot be read know no name at all.
         if !known.is_empty() {
             check_names(&known, &missing)?;
