@@ -1,5 +1,5 @@
 //! Collections of few items. `collect` compiles a sort for each iterator that becomes a map or a set, and a tree for each
-//! type: together that was a sixth of this crate's machine code, which everybody waits for at the first build.
+//! type: together that was a seventh of this crate's machine code, which everybody waits for at the first build.
 
 use std::collections::BTreeMap;
 
