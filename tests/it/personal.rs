@@ -57,8 +57,15 @@ fn a_service_of_one_s_own_is_started_with_the_others_and_is_no_orphan() {
 #[test]
 fn a_service_behind_a_profile_is_started_only_where_it_is_named() {
     let fakes = Fakes::new();
+    // What `doctor` looks for is what would be started.
+    let images = |fakes: &Fakes| {
+        fakes.xtask(&["doctor", "--local"]).out.lines().find(|it| it.contains("images ")).map(str::to_owned)
+    };
+    let before = images(&fakes);
+    assert!(before.is_some());
     write(&fakes, "services: { debugger: { image: \"debugger:1\", profiles: [debug] } }\n");
     let started = |fakes: &Fakes| fakes.calls().join("\n").contains("debugger");
+    assert_eq!(images(&fakes), before);
     fakes.up_local("--no-schema").expect(0);
     assert!(!started(&fakes), "{:#?}", fakes.calls());
     let listed = |fakes: &Fakes| fakes.xtask(&["dev-status"]).expect(0).out.contains("debugger");

@@ -71,8 +71,12 @@ pub(crate) fn choose_mode(sh: &Shell, flag: Option<bool>) -> (Mode, &'static str
 pub(crate) fn examine(sh: &Shell, mode: Mode) -> Vec<Check> {
     let settings = &Settings::load(sh, mode.local);
     // The engine's architecture decides on one file of Compose, which changes nothing of what is looked at here.
-    let stack = &Stack::load(sh, settings, mode, None)
+    let mut stack = Stack::load(sh, settings, mode, None)
         .map_err(|e| finding(format!("{e:#}"), "git checkout -- dev/docker-compose.yml dev/docker-compose.local.yml"));
+    if let Ok(it) = &mut stack {
+        it.services.retain(|it| !it.optional);
+    }
+    let stack = &stack;
     thread::scope(|scope| {
         let machine = beside(scope, sh, |sh| machine::check(sh, settings, mode, stack.as_ref().ok()));
         let cloud = beside(scope, sh, |sh| if mode.local { Vec::new() } else { cloud::check(sh, settings) });
