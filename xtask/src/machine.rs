@@ -8,7 +8,7 @@ pub(crate) mod few;
 pub mod files;
 pub mod finding;
 pub mod interrupt;
-pub(crate) mod json;
+pub mod json;
 pub(crate) mod lock;
 pub(crate) mod process;
 pub(crate) mod supervise;

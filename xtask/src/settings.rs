@@ -15,6 +15,7 @@ use std::{env, fmt};
 
 use xshell::Shell;
 
+use crate::machine::few;
 use crate::machine::finding::{At, Finding, finding};
 use crate::machine::{files, term};
 use crate::settings::variables::{Kind, Variable};
@@ -112,7 +113,7 @@ impl Settings {
     }
 
     fn found(&self, name: &str) -> Option<&(String, Origin)> {
-        self.values.iter().find_map(|(it, found)| (*it == name).then_some(found))
+        few::get(&self.values, name)
     }
 
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use walkdir::WalkDir;
 use xtask::machine::files;
 use xtask::machine::finding::{At, Finding, finding};
@@ -54,6 +55,8 @@ pub(crate) struct Document {
     pub(crate) text: String,
     /// Null where it is no YAML.
     pub(crate) value: Yaml,
+    /// Null where it is no JSON.
+    pub(crate) json: Value,
 }
 
 /// A service of one of the compose files.
@@ -120,14 +123,16 @@ impl Document {
         let text = files::read(&root.join(&file))
             .map_err(|e| refused(None, format!("{e:#}"), "make it a readable file of UTF-8 text"))?
             .ok_or_else(|| refused(None, "it is missing".to_owned(), &back))?;
-        let value = match file.rsplit_once('.').map(|it| it.1) {
-            Some("yml" | "yaml") => yaml::read(&file, &text)?,
-            Some("json") => serde_json::from_str::<serde_json::Value>(&text)
-                .map(|_| Yaml::Null)
-                .map_err(|e| refused(Some(e.line()), format!("it is not JSON: {e}"), "mend its syntax"))?,
-            _ => Yaml::Null,
-        };
-        Ok(Document { file, text, value })
+        let (mut value, mut json) = (Yaml::Null, Value::Null);
+        match file.rsplit_once('.').map(|it| it.1) {
+            Some("yml" | "yaml") => value = yaml::read(&file, &text)?,
+            Some("json") => {
+                json = serde_json::from_str(&text)
+                    .map_err(|e| refused(Some(e.line()), format!("it is not JSON: {e}"), "mend its syntax"))?;
+            }
+            _ => {}
+        }
+        Ok(Document { file, text, value, json })
     }
 
     /// Something wrong in this file.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::Value;
+use xtask::machine::json::items;
 use xtask::machine::{files, term};
 use xtask::settings::variables::ALL;
 
@@ -112,21 +113,15 @@ fn variables(_: &Repo) -> String {
 /// One line for each row of each dashboard.
 fn panels(repo: &Repo) -> String {
     let mut out = String::from("| dashboard | row | panels |\n|---|---|---|\n");
-    for it in repo.ending_in(".json") {
-        rows(&serde_json::from_str(&it.text).expect("it was read as JSON"), &mut out);
-    }
+    repo.ending_in(".json").for_each(|it| rows(&it.json, &mut out));
     out
-}
-
-fn list(node: &Value) -> impl Iterator<Item = &Value> {
-    node.as_array().into_iter().flatten()
 }
 
 fn rows(dashboard: &Value, out: &mut String) {
     let str = |it: &Value| it["title"].as_str().unwrap_or_default().replace('|', "\\|");
-    let titles = |of: &Value| list(&of["panels"]).map(str).collect::<Vec<_>>();
+    let titles = |of: &Value| items(&of["panels"]).iter().map(str).collect::<Vec<_>>();
     let mut rows = vec![(String::new(), Vec::new())];
-    for panel in list(&dashboard["panels"]) {
+    for panel in items(&dashboard["panels"]) {
         if panel["type"] == "row" {
             rows.push((str(panel), titles(panel)));
         } else {

@@ -10,6 +10,7 @@ use xshell::Shell;
 use crate::aws::errors;
 use crate::machine::exit::{FAILED, PREREQUISITE, exit, prerequisites};
 use crate::machine::finding::{At, Finding};
+use crate::machine::json;
 use crate::machine::process;
 use crate::settings::{ENV_FILE, Origin, Settings};
 
@@ -78,7 +79,7 @@ pub(crate) fn ask(sh: &Shell, region: &str, args: &[&str], limit: Duration) -> R
     if !output.status.success() {
         return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    let answer = serde_json::from_str(&String::from_utf8_lossy(&output.stdout));
+    let answer = json::read(&output.stdout);
     answer.map(Ok).with_context(|| format!("`aws {}` answered with something other than JSON", args[..2].join(" ")))
 }
 

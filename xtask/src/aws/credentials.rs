@@ -13,6 +13,7 @@ use xshell::Shell;
 
 use crate::aws::{awscli, errors};
 use crate::machine::finding::{Finding, finding};
+use crate::machine::json;
 use crate::machine::{files, process, term, time};
 use crate::settings::Settings;
 
@@ -54,7 +55,7 @@ impl Credentials {
         });
         let identity = match identity? {
             Some(it) if it.status.success() => {
-                let parsed: Value = serde_json::from_str(&String::from_utf8_lossy(&it.stdout)).unwrap_or_default();
+                let parsed = json::read(&it.stdout).unwrap_or_default();
                 Some(parsed["Arn"].as_str().unwrap_or("?").to_owned())
             }
             Some(it) => return Err(refused(settings, &["sts", "get-caller-identity"], &it.stderr)),
@@ -67,7 +68,7 @@ impl Credentials {
         if !keys.status.success() {
             return Err(refused(settings, &export, &keys.stderr));
         }
-        let parsed: Value = serde_json::from_str(&String::from_utf8_lossy(&keys.stdout)).unwrap_or_default();
+        let parsed = json::read(&keys.stdout).unwrap_or_default();
         if parsed["AccessKeyId"].is_string() && parsed["SecretAccessKey"].is_string() {
             return Ok(Credentials { keys: parsed, identity });
         }

@@ -101,7 +101,7 @@ pub(crate) fn jobs(sh: &Shell, place: &Place, limit: u32) -> Result<Vec<Value>> 
     let newest = ["--sort-by", "attribute=STARTED_AT,order=DESCENDING", "--max-items", &limit];
     let answer = awscli::json(sh, &place.region, &place.bedrock("list-ingestion-jobs", &newest), awscli::PATIENCE)?;
     // The CLI leaves the list out where there was never a job.
-    Ok(answer["ingestionJobSummaries"].as_array().cloned().unwrap_or_default())
+    Ok(json::items(&answer["ingestionJobSummaries"]).to_vec())
 }
 
 /// One job, whole, if AWS answers in this time.

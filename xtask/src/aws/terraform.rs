@@ -11,6 +11,7 @@ use xshell::Shell;
 
 use crate::aws::{awscli, errors};
 use crate::machine::exit::{PREREQUISITE, exit};
+use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
 use crate::machine::json;
 use crate::machine::{process, supervise, term};
@@ -39,7 +40,7 @@ impl Outputs {
     }
 
     fn found(&self, name: &str) -> Option<&Output> {
-        self.0.iter().find_map(|(it, output)| (it == name).then_some(output))
+        few::get(&self.0, name)
     }
 
     /// Names and values that may be shown, in the order of the names.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: makes what the tests need, runs all of them, and says what was left out and why.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::{env, fs, path::PathBuf};
@@ -59,8 +60,8 @@ fn path() -> std::ffi::OsString {
 struct Seen {
     passed: usize,
     failed: usize,
-    /// The reason for each that was left out.
-    left_out: Vec<String>,
+    /// How many were left out, by the reason.
+    left_out: BTreeMap<String, usize>,
 }
 
 /// Runs the tests, passes on what they print, and reads it; and how they ended.
@@ -84,7 +85,7 @@ impl Seen {
     /// Reads a line of Rust's test runner: `test NAME ... ignored, REASON`, `test result: ok. 1 passed; 0 failed; …`.
     fn line(&mut self, line: &str) {
         if let Some((_, reason)) = line.strip_prefix("test ").and_then(|it| it.split_once(" ... ignored")) {
-            self.left_out.push(reason.trim_start_matches(", ").to_owned());
+            *self.left_out.entry(reason.trim_start_matches(", ").to_owned()).or_default() += 1;
         }
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|it| it.split_once(". ")) else { return };
         for part in counts.split("; ") {
@@ -100,17 +101,15 @@ impl Seen {
     fn skipped(&mut self, list: &str) {
         for (_, reason) in few::unique(list.lines()).into_iter().filter_map(|it| it.split_once('\t')) {
             self.passed = self.passed.saturating_sub(1);
-            self.left_out.push(reason.to_owned());
+            *self.left_out.entry(reason.to_owned()).or_default() += 1;
         }
     }
 
     fn summary(&self, lack: Option<&Finding>) -> String {
-        let Seen { passed, failed, left_out } = self;
-        let mut reasons = left_out.clone();
-        reasons.sort();
-        let mut text = format!("\nall tests: {passed} passed, {failed} failed, {} left out\n", left_out.len());
-        for (reason, all) in few::grouped(reasons.iter().map(|it| (it, ()))) {
-            text += &format!("  {:>4}  {reason}\n", all.len());
+        let left_out: usize = self.left_out.values().sum();
+        let mut text = format!("\nall tests: {} passed, {} failed, {left_out} left out\n", self.passed, self.failed);
+        for (reason, count) in &self.left_out {
+            text += &format!("  {count:>4}  {reason}\n");
         }
         if let Some(it) = lack {
             text += &format!("there is no engine: {}\n", it.to_string().replace('\n', "\n  "));

@@ -100,8 +100,7 @@ pub(crate) fn parse(json: &str) -> Result<Vec<Container>> {
 fn container(node: &Value) -> Container {
     let state = &node["State"];
     let checks = state["Health"]["Log"].as_array();
-    let networks = node["NetworkSettings"]["Networks"].as_object();
-    let bound = node["HostConfig"]["PortBindings"].as_object();
+    let networks = &node["NetworkSettings"]["Networks"];
     let port = |(container, hosts): (&String, &Value)| {
         let host = hosts[0]["HostPort"].as_str()?.parse().ok()?;
         Some((container.split('/').next()?.parse().ok()?, host))
@@ -128,9 +127,9 @@ fn container(node: &Value) -> Container {
         working_dir: label(node, "project.working_dir"),
         files: label(node, "project.config_files"),
         created: text(&node["Created"]),
-        is_cut_off: networks.is_some_and(Map::is_empty),
-        networks: networks.into_iter().flatten().map(|(_, it)| text(&it["NetworkID"])).collect(),
-        ports: bound.into_iter().flatten().filter_map(port).collect(),
+        is_cut_off: networks.as_object().is_some_and(Map::is_empty),
+        networks: json::pairs(networks).into_iter().map(|(_, it)| text(&it["NetworkID"])).collect(),
+        ports: json::pairs(&node["HostConfig"]["PortBindings"]).into_iter().filter_map(port).collect(),
     }
 }
 

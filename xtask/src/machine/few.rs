@@ -1,7 +1,7 @@
 //! Collections of few items. `collect` compiles a sort for each iterator that becomes a map or a set, and a tree for each
 //! type: together that was a seventh of this crate's machine code, which everybody waits for at the first build.
 
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 /// Each item once, in the order of their first appearance.
 pub(crate) fn unique<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -24,6 +24,11 @@ pub(crate) fn grouped<K: PartialEq, V>(pairs: impl IntoIterator<Item = (K, V)>) 
         }
     }
     all
+}
+
+/// The value of the first pair with this key.
+pub(crate) fn get<'a, K: Borrow<str>, V>(pairs: &'a [(K, V)], key: &str) -> Option<&'a V> {
+    pairs.iter().find_map(|(it, value)| (it.borrow() == key).then_some(value))
 }
 
 /// By key; of several values of one the last counts.

@@ -5,6 +5,7 @@ use std::ops::Index;
 
 use granit_parser::{Event, Parser, ScalarStyle, StrInput};
 
+use crate::machine::few;
 use crate::machine::finding::{At, Finding, finding};
 
 /// A node. Tags count for nothing, such as Compose's `!override`, but for the one of texts.
@@ -69,7 +70,7 @@ fn scalar(text: &str) -> String {
 impl Yaml {
     /// What a key of a mapping holds; `None` where there is none.
     pub fn get(&self, key: &str) -> Option<&Yaml> {
-        self.pairs().iter().find_map(|(name, value)| (name == key).then_some(value))
+        few::get(self.pairs(), key)
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Yaml> {

@@ -59,8 +59,7 @@ fn database(line: &str) -> Option<(String, Database)> {
 pub(crate) fn misfits(context: &Context<'_>, manifest: &Manifest) -> Vec<Finding> {
     let mut all = Vec::new();
     for (step, variable) in steps::CLUSTERS {
-        let Some(there) = manifest.databases.iter().find_map(|(it, there)| (it == step.as_str()).then_some(there))
-        else {
+        let Some(there) = few::get(&manifest.databases, step.as_str()) else {
             continue;
         };
         let name = step.as_str();

@@ -32,8 +32,7 @@ pub(crate) fn opened(sh: &Shell, stack: &Stack) -> Result<Vec<String>> {
             finding(format!("Compose refuses {PERSONAL}: {reason}"), format!("${{EDITOR:-vi}} {PERSONAL}")).into()
         );
     }
-    let document: Value = serde_json::from_str(&String::from_utf8_lossy(&output.stdout))
-        .context("`docker compose config` printed no JSON")?;
+    let document = json::read(&output.stdout).context("`docker compose config` printed no JSON")?;
     let mut opened = Vec::new();
     for (name, service) in json::pairs(&document["services"]) {
         let ports = json::items(&service["ports"]).iter().filter(|it| !is_loopback(&it["host_ip"]));

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::machine::few;
 use crate::machine::finding::{Finding, finding};
+use crate::machine::json;
 use crate::machine::time;
 use crate::stack::mode::Mode;
 use crate::stack::snapshots::volumes::DataVolume;
@@ -50,10 +51,7 @@ impl Manifest {
     pub(super) fn parse(text: &str) -> Option<Manifest> {
         let node: Value = serde_json::from_str(text).ok().filter(|it: &Value| it["manifestVersion"] == 1)?;
         let word = |it: &Value| it.as_str().map(str::to_owned);
-        let (mut volumes, mut databases) = (BTreeMap::new(), Vec::new());
-        for (key, it) in node["volumes"].as_object()? {
-            volumes.insert(key.clone(), word(it)?);
-        }
+        let mut databases = Vec::new();
         for (step, it) in node["databases"].as_object()? {
             let database = Database { schema: word(&it["schema"]), shards: it["shards"].as_u64() };
             databases.push((step.clone(), database));
@@ -63,7 +61,7 @@ impl Manifest {
             mode: word(&node["mode"])?,
             architecture: word(&node["architecture"])?,
             bytes: node["bytes"].as_u64()?,
-            volumes,
+            volumes: json::texts(&node["volumes"])?,
             databases,
         })
     }

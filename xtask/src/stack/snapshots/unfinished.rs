@@ -1,6 +1,5 @@
 //! What a snapshot command has begun and not ended, on disk: whoever comes next ends it before anything starts.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 
 use anyhow::{Context, Result};
@@ -10,6 +9,7 @@ use xshell::{Shell, cmd};
 use super::volumes::Volumes;
 use super::{FOLDER, make_folder, tidy};
 use crate::docker::engine::{ANSWER, CHANGE};
+use crate::machine::json;
 use crate::machine::process::{self, Limit};
 use crate::machine::{files, term};
 
@@ -44,10 +44,7 @@ impl Unfinished {
     fn from_json(node: &Value) -> Option<Unfinished> {
         let word = |it: &Value| it.as_str().map(str::to_owned);
         let phase = [Phase::Save, Phase::Stage, Phase::Swap].into_iter().find(|it| node["phase"] == it.word())?;
-        let mut names = BTreeMap::new();
-        for (key, it) in node["volumes"].as_object()? {
-            names.insert(key.clone(), word(it)?);
-        }
+        let names = json::texts(&node["volumes"])?;
         let volumes = Volumes { project: word(&node["project"])?, image: word(&node["image"])?, names };
         Some(Unfinished { phase, name: word(&node["name"])?, volumes })
     }
